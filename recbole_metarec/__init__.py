@@ -1,0 +1,16 @@
+"""RecBole-MetaRec: transferable sequential recommendation for RecBole.
+
+Importing the package mends RecBole for today's libraries and registers the models, so that RecBole's own functions
+find them.
+"""
+
+from recbole_metarec import compat
+
+compat.apply()
+
+from recbole_metarec.registry import register  # noqa: E402
+
+register()
+
+__version__ = "0.1.0"
+__all__ = ["__version__"]

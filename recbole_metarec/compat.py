@@ -1,0 +1,82 @@
+"""What RecBole 1.2.1 needs on today's numpy, scipy and torch.
+
+Each entry names RecBole's own thread (https://github.com/RUCAIBox/RecBole/issues). What dependency ranges can mend
+(pandas below 3, setuptools below 82 for ray's ``pkg_resources``) stands in ``setup.py`` instead.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import torch
+
+# Rebuilds what `torch.load` returns to RecBole; the registry fills it in for this package's own checkpoints.
+restore_checkpoint: Callable[[Any], Any] | None = None
+
+
+def apply() -> None:
+    """Mend numpy, scipy and torch for RecBole; calling it twice changes nothing more."""
+    _numpy_aliases()
+    _scipy_dok_update()
+    _torch_load()
+    _quiet_known_warnings()
+
+
+def _numpy_aliases() -> None:
+    """Numpy 2 dropped the aliases that RecBole's Config and metrics, and ray 2.6, spell out (#2203, #2078)."""
+    for alias, current in (
+        ("float_", "float64"),
+        ("complex_", "complex128"),
+        ("unicode_", "str_"),
+        ("bool8", "bool_"),
+    ):
+        if alias not in np.__dict__:
+            setattr(np, alias, getattr(np, current))
+
+
+def _scipy_dok_update() -> None:
+    """Scipy 1.13 dropped ``dok_matrix._update``, with which the graph models fill their matrices (#2034, #2185)."""
+    if not hasattr(scipy.sparse.dok_matrix, "_update"):
+        scipy.sparse.dok_matrix._update = lambda self, entries: self._dict.update(entries)
+
+
+def _torch_load() -> None:
+    """Torch 2.6 loads weights only, RecBole pickles its Config into every checkpoint (#2212).
+
+    A call from a RecBole module tries the safe way first and falls back to unpickling; every other caller gets
+    torch's own behaviour.
+    """
+    if getattr(torch.load, "for_recbole", False):
+        return
+    torch_load = torch.load
+
+    def load(file: Any, *args: Any, **options: Any) -> Any:
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if not caller.startswith("recbole.") or "weights_only" in options:
+            return torch_load(file, *args, **options)
+        try:
+            checkpoint = torch_load(file, *args, weights_only=True, **options)
+        except pickle.UnpicklingError:
+            return torch_load(file, *args, weights_only=False, **options)
+        return restore_checkpoint(checkpoint) if restore_checkpoint else checkpoint
+
+    load.for_recbole = True  # type: ignore[attr-defined]
+    torch.load = load  # type: ignore[assignment]
+
+
+def _quiet_known_warnings() -> None:
+    """Silence what users can do nothing about: deprecations inside RecBole's own calls."""
+    for message in (
+        r".*torch\.cuda\.amp\.GradScaler.*",
+        r".*A value is trying to be set on a copy of a DataFrame.*",
+        r".*pkg_resources is deprecated.*",
+    ):
+        warnings.filterwarnings("ignore", message=message, category=FutureWarning)
+        warnings.filterwarnings("ignore", message=message, category=UserWarning)
+    warnings.filterwarnings("ignore", category=SyntaxWarning, module=r"recbole\..*")

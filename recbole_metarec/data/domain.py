@@ -1,0 +1,127 @@
+"""A domain's interactions as two arrays, in exact order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """One domain: the users' item sequences, in compressed-row form.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dataset.
+    items : int32 array, shape (n_interactions,)
+        Item ids from 1 to ``n_items``, the sequences one behind the other. 0 is padding and never stands here.
+    offsets : int64 array, shape (n_sequences + 1,)
+        Sequence ``s`` is ``items[offsets[s]:offsets[s + 1]]``, oldest first.
+    n_items : int
+        Number of items in the catalogue, those without an interaction included.
+    """
+
+    name: str
+    items: Ints
+    offsets: Offsets
+    n_items: int
+
+    def __post_init__(self) -> None:
+        if len(self.offsets) == 0 or self.offsets[0] != 0 or self.offsets[-1] != len(self.items):
+            raise ValueError(f"{self.name}: offsets must run from 0 to the number of interactions")
+        if (np.diff(self.offsets) < 0).any():
+            raise ValueError(f"{self.name}: offsets must not decrease")
+        if len(self.items) and not 1 <= self.items.min() <= self.items.max() <= self.n_items:
+            raise ValueError(f"{self.name}: item ids must lie between 1 and {self.n_items}")
+
+    @property
+    def n_sequences(self) -> int:
+        """Number of sequences, which is the number of users."""
+        return len(self.offsets) - 1
+
+    @property
+    def n_interactions(self) -> int:
+        """Number of interactions."""
+        return len(self.items)
+
+    @property
+    def lengths(self) -> Offsets:
+        """Number of items in each sequence, shape (n_sequences,)."""
+        return np.diff(self.offsets)
+
+    def __iter__(self) -> Iterator[Ints]:
+        return (self[s] for s in range(self.n_sequences))
+
+    def __getitem__(self, sequence: int) -> Ints:
+        """Items of one sequence, oldest first (a view)."""
+        return self.items[self.offsets[sequence] : self.offsets[sequence + 1]]
+
+    def item_counts(self) -> Offsets:
+        """Count the interactions of each item.
+
+        Returns
+        -------
+        int64 array, shape (n_items + 1,)
+            Entry 0 (padding) is 0.
+        """
+        return np.bincount(self.items, minlength=self.n_items + 1)
+
+    def describe(self) -> str:
+        """One line with the domain's counts."""
+        return f"{self.name}: {self.n_sequences:,} users, {self.n_items:,} items, {self.n_interactions:,} interactions"
+
+
+@dataclass(frozen=True)
+class DomainSuite:
+    """One target domain and its source domains.
+
+    Parameters
+    ----------
+    target : Domain
+        The training part of the target domain.
+    sources : tuple of Domain
+        Source domains, in the order in which they were named; empty for training from scratch.
+    """
+
+    target: Domain
+    sources: tuple[Domain, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [domain.name for domain in self.domains]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a suite names each domain once, got {', '.join(names)}")
+
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """The target first, then the sources."""
+        return (self.target, *self.sources)
+
+
+def from_sequences(name: str, sequences: list[list[int]], n_items: int) -> Domain:
+    """Build a domain from lists of item ids.
+
+    Parameters
+    ----------
+    name : str
+        Name of the domain.
+    sequences : list of list of int
+        One list for each user, oldest item first.
+    n_items : int
+        Number of items in the catalogue.
+
+    Returns
+    -------
+    Domain
+    """
+    lengths = [len(sequence) for sequence in sequences]
+    items = np.fromiter((item for sequence in sequences for item in sequence), np.int32, sum(lengths))
+    offsets = np.zeros(len(sequences) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return Domain(name, items, offsets, n_items)

@@ -1,0 +1,288 @@
+"""Backbones: causal sequence encoders, each from item vectors to one state a position."""
+
+# Shapes: B sequences, L positions, D width, S state size of the recurrence.
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+
+class Backbone(Protocol):
+    """Contract of every backbone: position ``l`` of the result depends on inputs 0 to ``l`` alone."""
+
+    def __call__(self, x_BLD: Tensor, *, twice_differentiable: bool = False) -> Tensor:
+        """Encode sequences.
+
+        Parameters
+        ----------
+        x_BLD : Tensor, shape (B, L, D)
+            Item vectors, right-padded.
+        twice_differentiable : bool
+            Use operations that have a second derivative on every device.
+
+        Returns
+        -------
+        Tensor, shape (B, L, D)
+        """
+        ...
+
+
+class _FeedForward(nn.Module):
+    def __init__(self, width: int, inner_width: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(width, inner_width), nn.GELU(), nn.Dropout(dropout), nn.Linear(inner_width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x_BLD: Tensor) -> Tensor:
+        normed: Tensor = self.norm(x_BLD + self.dropout(self.layers(x_BLD)))
+        return normed
+
+
+class _Attention(nn.Module):
+    def __init__(self, width: int, heads: int, dropout: float, attention_dropout: float) -> None:
+        super().__init__()
+        self.heads, self.attention_dropout = heads, attention_dropout
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x_BLD: Tensor) -> Tensor:
+        q, k, v = self.qkv(x_BLD).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        dropout = self.attention_dropout if self.training else 0.0
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)
+        normed: Tensor = self.norm(x_BLD + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))))
+        return normed
+
+
+class TransformerBackbone(nn.Module):
+    """Causal Transformer with learnt positions, post-norm.
+
+    Source: SASRec, https://arxiv.org/abs/1808.09781, in the form of RecBole's ``sasrec.py``. Padding stands to the
+    right of every real item, so the causal mask alone hides it.
+
+    Parameters
+    ----------
+    width : int
+        Width D; a multiple of ``heads``.
+    layers : int
+        Number of layers.
+    heads : int
+        Number of attention heads.
+    inner_width : int
+        Width of the feed-forward layers.
+    dropout, attention_dropout : float
+        Dropout of hidden states and of attention weights.
+    max_length : int
+        Longest sequence.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        layers: int,
+        heads: int,
+        inner_width: int,
+        dropout: float,
+        attention_dropout: float,
+        max_length: int,
+    ) -> None:
+        super().__init__()
+        self.position = nn.Parameter(torch.empty(max_length, width))
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.Sequential(
+            *(
+                nn.Sequential(
+                    _Attention(width, heads, dropout, attention_dropout), _FeedForward(width, inner_width, dropout)
+                )
+                for _ in range(layers)
+            )
+        )
+        self.apply(_init_linear)
+        nn.init.normal_(self.position, std=0.02)
+
+    def forward(self, x_BLD: Tensor, *, twice_differentiable: bool = False) -> Tensor:
+        """See `Backbone`."""
+        x_BLD = self.dropout(self.norm(x_BLD + self.position[: x_BLD.shape[1]]))
+        if not twice_differentiable:
+            return self._encode(x_BLD)
+        # The fused attention kernels have no second derivative.
+        with sdpa_kernel(SDPBackend.MATH):
+            return self._encode(x_BLD)
+
+    def _encode(self, x_BLD: Tensor) -> Tensor:
+        encoded: Tensor = self.layers(x_BLD)
+        return encoded
+
+
+class GRUBackbone(nn.Module):
+    """Stacked GRU.
+
+    Source: GRU4Rec, https://arxiv.org/abs/1511.06939, in the form of RecBole's ``gru4rec.py``.
+
+    Parameters
+    ----------
+    width : int
+        Width D.
+    layers : int
+        Number of layers.
+    inner_width : int
+        Width of the recurrent state.
+    dropout : float
+        Dropout of the input and between layers.
+    """
+
+    def __init__(self, width: int, layers: int, inner_width: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.gru = nn.GRU(width, inner_width, layers, bias=False, batch_first=True, dropout=dropout * (layers > 1))
+        self.out = nn.Linear(inner_width, width)
+        for name, parameter in self.gru.named_parameters():
+            if name.startswith("weight_hh"):
+                nn.init.orthogonal_(parameter)
+            else:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self, x_BLD: Tensor, *, twice_differentiable: bool = False) -> Tensor:
+        """See `Backbone`."""
+        # cuDNN's recurrence has no second derivative.
+        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and not twice_differentiable):
+            states, _ = self.gru(self.dropout(x_BLD))
+        encoded: Tensor = self.out(states)
+        return encoded
+
+
+class _LinearRecurrence(nn.Module):
+    """``h_l = lambda h_{l-1} + gamma B x_l``, ``y_l = Re(C h_l)``; lambda is complex, diagonal and inside the unit ring."""
+
+    def __init__(self, width: int, state: int, ring: tuple[float, float] = (0.8, 0.99)) -> None:
+        super().__init__()
+        low, high = ring
+        modulus = torch.sqrt(torch.rand(state) * (high**2 - low**2) + low**2)
+        self.nu_log = nn.Parameter(torch.log(-torch.log(modulus)))
+        self.theta_log = nn.Parameter(torch.log(2 * math.pi * torch.rand(state).clamp(min=1e-4)))
+        self.gamma_log = nn.Parameter(0.5 * torch.log1p(-modulus.square()))
+        self.b_in = nn.Linear(width, 2 * state)
+        self.c_out = nn.Linear(2 * state, width)
+
+    def forward(self, x_BLD: Tensor) -> Tensor:
+        real, imaginary = self.b_in(x_BLD).chunk(2, -1)
+        gamma = self.gamma_log.exp()
+        log_lambda = torch.complex(-self.nu_log.exp(), self.theta_log.exp())
+        h_BLS = _scan(torch.complex(gamma * real, gamma * imaginary), log_lambda)
+        y_BLD: Tensor = self.c_out(torch.cat([h_BLS.real, h_BLS.imag], -1))
+        return y_BLD
+
+
+def _scan(u_BLS: Tensor, log_lambda_S: Tensor) -> Tensor:
+    """Solve ``h_l = exp(log_lambda) h_{l-1} + u_l`` in log2(L) steps.
+
+    Doubling (Hillis and Steele, 1986): after the step with stride s, position l holds the sum of its 2s latest terms.
+    """
+    stride = 1
+    while stride < u_BLS.shape[1]:
+        carried = torch.exp(log_lambda_S * stride) * u_BLS[:, :-stride]
+        u_BLS = torch.cat([u_BLS[:, :stride], u_BLS[:, stride:] + carried], 1)
+        stride *= 2
+    return u_BLS
+
+
+class _RecurrentBlock(nn.Module):
+    def __init__(self, width: int, inner_width: int, dropout: float) -> None:
+        super().__init__()
+        self.recurrence = _LinearRecurrence(width, 2 * width)
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(width)
+        self.feed_forward = _FeedForward(width, inner_width, dropout)
+
+    def forward(self, x_BLD: Tensor) -> Tensor:
+        x_BLD = self.norm(x_BLD + self.dropout(self.recurrence(x_BLD)))
+        encoded: Tensor = self.feed_forward(x_BLD)
+        return encoded
+
+
+class LRUBackbone(nn.Module):
+    """Linear recurrent units, scanned in parallel.
+
+    Source: LRURec, https://arxiv.org/abs/2310.02367, eqs. 4 to 8.
+
+    Parameters
+    ----------
+    width : int
+        Width D; the recurrent state has 2 D complex entries.
+    layers : int
+        Number of blocks.
+    inner_width : int
+        Width of the feed-forward layers.
+    dropout : float
+        Dropout of hidden states.
+    """
+
+    def __init__(self, width: int, layers: int, inner_width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.Sequential(*(_RecurrentBlock(width, inner_width, dropout) for _ in range(layers)))
+        self.apply(_init_linear)
+
+    def forward(self, x_BLD: Tensor, *, twice_differentiable: bool = False) -> Tensor:
+        """See `Backbone`."""
+        encoded: Tensor = self.blocks(self.norm(self.dropout(x_BLD)))
+        return encoded
+
+
+def _init_linear(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+BACKBONES = ("transformer", "gru", "lru")
+
+
+def build_backbone(
+    name: str,
+    *,
+    width: int,
+    layers: int,
+    heads: int,
+    inner_width: int,
+    dropout: float,
+    attention_dropout: float,
+    max_length: int,
+) -> TransformerBackbone | GRUBackbone | LRUBackbone:
+    """Build a backbone by name; a backbone ignores what it has no use for.
+
+    Parameters
+    ----------
+    name : {"transformer", "gru", "lru"}
+        Which backbone.
+    width, layers, heads, inner_width, dropout, attention_dropout, max_length
+        See `TransformerBackbone`.
+
+    Returns
+    -------
+    TransformerBackbone or GRUBackbone or LRUBackbone
+
+    Raises
+    ------
+    ValueError
+        If there is no backbone of that name.
+    """
+    if name == "transformer":
+        return TransformerBackbone(width, layers, heads, inner_width, dropout, attention_dropout, max_length)
+    if name == "gru":
+        return GRUBackbone(width, layers, inner_width, dropout)
+    if name == "lru":
+        return LRUBackbone(width, layers, inner_width, dropout)
+    raise ValueError(f"unknown backbone {name!r}, choose one of {', '.join(BACKBONES)}")

@@ -1,0 +1,254 @@
+"""Multi-head vector quantization: item embeddings of every domain into one shared space.
+
+Paper: MetaRec, https://arxiv.org/abs/2411.01785; the quantizer follows VQ-VAE, https://arxiv.org/abs/1711.00937,
+and the return contract and dead-code revival follow https://github.com/lucidrains/vector-quantize-pytorch.
+"""
+
+# Shapes: N vectors, D width, H heads, C code width, K codes a head.
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+# Below this decayed count a moving average has no digits left: the code stays where it is.
+MIN_USAGE = 1e-6
+
+
+class Quantized(NamedTuple):
+    """What a quantizer returns.
+
+    Attributes
+    ----------
+    vectors : Tensor, shape (N, D)
+        Quantized vectors.
+    codes : LongTensor, shape (N, H)
+        Nearest code of each head.
+    loss : Tensor, scalar
+        Codebook plus commitment loss, averaged over vectors, heads and code width.
+    """
+
+    vectors: Tensor
+    codes: Tensor
+    loss: Tensor
+
+
+class MultiHeadQuantizer(nn.Module):
+    """Split a vector into heads, replace each by its nearest code, and join the codes again.
+
+    ``p_h = W_h z_h``; ``k_h`` is the nearest code of codebook ``h``; ``z_q = W_out [c_1 ; … ; c_H]``, with the
+    straight-through gradient. The loss is ``mean_h(|sg(p) - c|^2 + beta |p - sg(c)|^2)`` (VQ-VAE eq. 3).
+    With moving-average codebooks `update` stands in for the first term.
+
+    Parameters
+    ----------
+    width : int
+        Width D of the vectors; a multiple of ``heads``.
+    heads : int
+        Number of heads H.
+    codes : int
+        Number of codes K in each head's codebook.
+    code_width : int
+        Width C of a code.
+    commitment : float
+        Weight beta of the commitment loss.
+    moving_average : float, optional
+        Decay of moving-average codebooks (VQ-VAE appendix A.1); ``None`` learns the codebooks by gradient.
+    residual : bool
+        Return ``z + z_q`` in place of ``z_q``: what quantization throws away stays.
+    usage_decay : float
+        Decay of the usage statistics by which `revive` finds dead codes, when there are no moving averages.
+
+    Raises
+    ------
+    ValueError
+        If ``width`` is not a multiple of ``heads``.
+    """
+
+    codebook: Tensor
+    usage: Tensor
+    sums: Tensor
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        codes: int,
+        code_width: int,
+        commitment: float = 0.25,
+        moving_average: float | None = None,
+        residual: bool = False,
+        usage_decay: float = 0.99,
+    ) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"width {width} is not a multiple of heads {heads}")
+        self.heads, self.codes, self.code_width = heads, codes, code_width
+        self.commitment, self.residual = commitment, residual
+        self.moving_average = moving_average
+        self.decay = usage_decay if moving_average is None else moving_average
+        self.project_in = nn.Parameter(torch.empty(heads, width // heads, code_width))
+        nn.init.orthogonal_(self.project_in)
+        self.project_out = nn.Linear(heads * code_width, width, bias=False)
+        nn.init.orthogonal_(self.project_out.weight)
+        codebook = torch.randn(heads, codes, code_width)
+        if moving_average is None:
+            self.codebook = nn.Parameter(codebook)
+        else:
+            self.register_buffer("codebook", codebook)
+            self.register_buffer("sums", codebook.clone())
+        self.register_buffer("usage", torch.ones(heads, codes))
+
+    def forward(self, z_ND: Tensor) -> Quantized:
+        """Quantize vectors.
+
+        Parameters
+        ----------
+        z_ND : Tensor, shape (N, D)
+
+        Returns
+        -------
+        Quantized
+        """
+        p_NHC = self.project(z_ND)
+        codes_NH = self.nearest(p_NHC)
+        c_NHC = self.lookup(codes_NH)
+        loss = self.commitment * (p_NHC - c_NHC.detach()).square().mean()
+        if self.moving_average is None:
+            loss = loss + (p_NHC.detach() - c_NHC).square().mean()
+        straight_NHC = p_NHC + (c_NHC - p_NHC).detach()
+        vectors = self.project_out(straight_NHC.flatten(1))
+        return Quantized(vectors + z_ND if self.residual else vectors, codes_NH, loss)
+
+    def decode(self, codes_NH: Tensor) -> Tensor:
+        """Turn codes into quantized vectors, without a residual part.
+
+        Parameters
+        ----------
+        codes_NH : LongTensor, shape (N, H)
+
+        Returns
+        -------
+        Tensor, shape (N, D)
+        """
+        vectors: Tensor = self.project_out(self.lookup(codes_NH).flatten(1))
+        return vectors
+
+    def project(self, z_ND: Tensor) -> Tensor:
+        """Project each head's part of the vectors to code width, shape (N, H, C)."""
+        z_NHd = z_ND.unflatten(1, (self.heads, -1))
+        return torch.einsum("nhd,hdc->nhc", z_NHd, self.project_in)
+
+    def nearest(self, p_NHC: Tensor) -> Tensor:
+        """Find the nearest code of each head, shape (N, H).
+
+        ``|p - c|^2`` without ``|p|^2``, which all codes share.
+        """
+        with torch.no_grad():
+            dot_HNK = torch.bmm(p_NHC.transpose(0, 1), self.codebook.transpose(1, 2))
+            distance_HNK = torch.sub(self.codebook.square().sum(-1)[:, None], dot_HNK, alpha=2)
+            return distance_HNK.argmin(-1).transpose(0, 1)
+
+    def lookup(self, codes_NH: Tensor) -> Tensor:
+        """Return the code vectors, shape (N, H, C)."""
+        flat_NH = codes_NH + torch.arange(self.heads, device=codes_NH.device) * self.codes
+        return self.codebook.flatten(0, 1)[flat_NH]
+
+    @torch.no_grad()
+    def update(self, z_ND: Tensor) -> None:
+        """Take note of the codes in use and, with moving averages, move the codebooks.
+
+        Parameters
+        ----------
+        z_ND : Tensor, shape (N, D)
+            Vectors of the items seen since the last call; called once an outer step, never in an inner one.
+        """
+        p_NHC = self.project(z_ND)
+        one_hot_NHK = torch.nn.functional.one_hot(self.nearest(p_NHC), self.codes).to(p_NHC.dtype)
+        self.usage.lerp_(one_hot_NHK.sum(0), 1 - self.decay)
+        if self.moving_average is not None:
+            self.sums.lerp_(torch.einsum("nhk,nhc->hkc", one_hot_NHK, p_NHC), 1 - self.decay)
+            alive_HK1 = self.usage[..., None] > MIN_USAGE
+            means_HKC = self.sums / self.usage.clamp(min=MIN_USAGE)[..., None]
+            self.codebook.copy_(torch.where(alive_HK1, means_HKC, self.codebook))
+
+    @torch.no_grad()
+    def revive(self, z_ND: Tensor, threshold: float, generator: torch.Generator | None = None) -> int:
+        """Re-seed dead codes with projected vectors drawn at random.
+
+        Parameters
+        ----------
+        z_ND : Tensor, shape (N, D)
+            Vectors to draw from.
+        threshold : float
+            A code is dead when its decayed count of uses per `update` is below this; ``inf`` re-seeds every code.
+        generator : torch.Generator, optional
+            Source of randomness, on the CPU.
+
+        Returns
+        -------
+        int
+            How many codes were re-seeded.
+        """
+        dead_HK = self.usage < threshold
+        total = int(dead_HK.sum())
+        if total:
+            p_NHC = self.project(z_ND)
+            head = dead_HK.nonzero()[:, 0]
+            draw = torch.randint(len(p_NHC), (total,), generator=generator).to(head.device)
+            seeds = p_NHC[draw, head]
+            # Several codes may draw the same item: a hair's breadth between them lets them part.
+            noise = torch.randn(seeds.shape, generator=generator).to(seeds)
+            seeds = seeds + 0.01 * p_NHC.std(correction=0) * noise
+            self.codebook[dead_HK] = seeds
+            if self.moving_average is not None:
+                self.sums[dead_HK] = seeds
+            self.usage[dead_HK] = 1.0
+        return total
+
+
+class Usage(NamedTuple):
+    """How a catalogue uses the codebooks.
+
+    Attributes
+    ----------
+    share : float
+        Share of the codes that some item uses, over all heads.
+    perplexity : float
+        Exponential of the entropy of code use, averaged over heads; K when all codes are used alike.
+    collisions : float
+        Share of the items whose codes another item has, too.
+    """
+
+    share: float
+    perplexity: float
+    collisions: float
+
+
+def codebook_usage(codes_NH: Tensor, codes: int) -> Usage:
+    """Measure codebook usage.
+
+    Parameters
+    ----------
+    codes_NH : LongTensor, shape (N, H)
+        Codes of each item.
+    codes : int
+        Number of codes K in a codebook.
+
+    Returns
+    -------
+    Usage
+    """
+    heads = codes_NH.shape[1]
+    counts_HK = torch.zeros(heads, codes, device=codes_NH.device)
+    counts_HK.scatter_add_(1, codes_NH.T, torch.ones_like(codes_NH.T, dtype=torch.float))
+    p_HK = counts_HK / counts_HK.sum(1, keepdim=True)
+    entropy_H = -torch.special.xlogy(p_HK, p_HK).sum(1)
+    _, twins_N, sizes = codes_NH.unique(dim=0, return_inverse=True, return_counts=True)
+    return Usage(
+        share=float((counts_HK > 0).float().mean()),
+        perplexity=float(entropy_H.exp().mean()),
+        collisions=float((sizes[twins_N] > 1).float().mean()),
+    )

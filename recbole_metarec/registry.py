@@ -1,0 +1,95 @@
+"""Make RecBole's own lookups find this package's models, trainers, datasets and properties.
+
+RecBole finds a model by module path and class name, a trainer and a dataset as ``<Model>Trainer`` and
+``<Model>Dataset`` of its own packages, and properties next to its own files.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import sys
+import types
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import recbole.data.dataset
+import recbole.trainer
+import torch
+from recbole.config import Config
+from recbole.data.dataloader import FullSortEvalDataLoader
+from recbole.data.dataset import Dataset
+from recbole.utils.argument_list import dataset_arguments
+from torch import Tensor
+
+from recbole_metarec import compat
+from recbole_metarec.config import MODELS, property_layers
+from recbole_metarec.data.dataset import DomainDataset, sort_exactly
+from recbole_metarec.model.metarec import MetaRec
+from recbole_metarec.trainer import checkpoint
+from recbole_metarec.trainer.metarec import MetaRecTrainer
+
+_done = False
+
+
+def register() -> None:
+    """Register everything; calling it twice changes nothing more."""
+    global _done
+    if _done:
+        return
+    _done = True
+    _register_model(MetaRec, MetaRecTrainer)
+    _register_properties()
+    _register_history_mask()
+    Dataset._change_feat_format = sort_exactly(Dataset._change_feat_format)
+    compat.restore_checkpoint = checkpoint.restore
+    # RecBole reuses a saved dataset if these keys are unchanged.
+    dataset_arguments.append("source_datasets")
+
+
+def _register_model(model: type, trainer: type) -> None:
+    path = f"recbole.model.sequential_recommender.{model.__name__.lower()}"
+    module = types.ModuleType(path, model.__doc__)
+    # get_model asks for the spec first and fails on a module without one
+    module.__spec__ = importlib.machinery.ModuleSpec(path, None)
+    setattr(module, model.__name__, model)
+    sys.modules[path] = module
+    setattr(recbole.trainer, trainer.__name__, trainer)
+    setattr(recbole.data.dataset, f"{model.__name__}Dataset", DomainDataset)
+
+
+def _register_properties() -> None:
+    load = Config._load_internal_config_dict
+
+    @wraps(load)
+    def load_with_ours(self: Config, model: str, model_class: type, dataset: str) -> None:
+        load(self, model, model_class, dataset)
+        if model in MODELS:
+            self.internal_config_dict.update(property_layers(model, dataset, self.external_config_dict))
+
+    Config._load_internal_config_dict = load_with_ours
+
+
+def _register_history_mask() -> None:
+    collate = FullSortEvalDataLoader.collate_fn
+
+    @wraps(collate)
+    def collate_masked(self: FullSortEvalDataLoader, index: Any) -> tuple[Any, Any, Tensor, Tensor]:
+        rows, history, positive_row, positive_item = collate(self, index)
+        mask = self.config["mask_history"]
+        if mask is False:
+            history = None
+        elif mask and self.is_sequential:
+            history = _history(self._dataset, index, rows)
+        return rows, history, positive_row, positive_item
+
+    FullSortEvalDataLoader.collate_fn = collate_masked
+
+
+def _history(dataset: Any, index: Any, rows: Any) -> tuple[Tensor, Tensor]:
+    if isinstance(dataset, DomainDataset):
+        return dataset.history(dataset.inter_feat[np.asarray(index)])
+    # RecBole's other sequential datasets keep no more of a history than the window.
+    items = rows[dataset.iid_field + dataset.config["LIST_SUFFIX"]]
+    row, column = torch.nonzero(items, as_tuple=True)
+    return row, items[row, column]

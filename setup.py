@@ -1,0 +1,73 @@
+"""Packaging. The property files stand at the top of the repository and travel inside the package."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+
+# RecBole 1.2.1 caps ray at 2.6.3, which has no wheels from Python 3.12 on: README says how to install it there.
+recbole = [
+    "recbole==1.2.1; python_version < '3.12'",
+    # ray 2.6 imports pkg_resources, which setuptools 82 dropped
+    "setuptools<82",
+]
+# What recbole 1.2.1 itself needs, for `pip install --no-deps recbole`.
+recbole_needs = [
+    f"{requirement}; python_version >= '3.12'"
+    for requirement in (
+        "colorama==0.4.4",
+        "colorlog==4.7.2",
+        "plotly>=4",
+        "psutil>=5.9",
+        "tensorboard>=2.5",
+        "texttable>=0.9",
+        "thop>=0.1.1.post2207130030",
+    )
+]
+
+setup(
+    name="recbole-metarec",
+    version="0.1.0",
+    description="Transferable sequential recommendation for RecBole",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    packages=[
+        *find_packages(include=["recbole_metarec", "recbole_metarec.*"]),
+        "recbole_metarec.properties",
+        "recbole_metarec.properties.model",
+        "recbole_metarec.properties.dataset",
+    ],
+    package_dir={"recbole_metarec.properties": "properties"},
+    package_data={"recbole_metarec": ["py.typed"], "recbole_metarec.properties": ["*.yaml", "*/*.yaml"]},
+    install_requires=[
+        *recbole,
+        *recbole_needs,
+        "torch>=2.5",
+        "numpy>=1.24",
+        # RecBole fails on pandas 3: chained assignment and Series.agg(len)
+        "pandas>=1.5,<3",
+        "scipy>=1.10",
+        "scikit-learn>=1.2",
+        "pyyaml>=6",
+        "tabulate>=0.9",
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "hypothesis>=6.100",
+            "mypy>=1.10",
+            "ruff>=0.6",
+            "pandas-stubs",
+            "types-PyYAML",
+            "types-tabulate",
+            "types-tqdm",
+        ],
+    },
+    entry_points={"console_scripts": ["recbole-metarec=recbole_metarec.quick_start:main"]},
+)

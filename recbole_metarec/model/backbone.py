@@ -162,7 +162,7 @@ class GRUBackbone(nn.Module):
 
 
 class _LinearRecurrence(nn.Module):
-    """``h_l = lambda h_{l-1} + gamma B x_l``, ``y_l = Re(C h_l)``; lambda is complex, diagonal and inside the unit ring."""
+    """``h_l = lambda h_{l-1} + gamma B x_l``, ``y_l = Re(C h_l)``, lambda complex and diagonal."""
 
     def __init__(self, width: int, state: int, ring: tuple[float, float] = (0.8, 0.99)) -> None:
         super().__init__()

@@ -166,10 +166,12 @@ class MultiHeadQuantizer(nn.Module):
             Vectors of the items seen since the last call; called once an outer step, never in an inner one.
         """
         p_NHC = self.project(z_ND)
-        one_hot_NHK = torch.nn.functional.one_hot(self.nearest(p_NHC), self.codes).to(p_NHC.dtype)
-        self.usage.lerp_(one_hot_NHK.sum(0), 1 - self.decay)
+        flat = (self.nearest(p_NHC) + torch.arange(self.heads, device=z_ND.device) * self.codes).flatten()
+        counts = torch.bincount(flat, minlength=self.heads * self.codes).to(p_NHC.dtype)
+        self.usage.lerp_(counts.view_as(self.usage), 1 - self.decay)
         if self.moving_average is not None:
-            self.sums.lerp_(torch.einsum("nhk,nhc->hkc", one_hot_NHK, p_NHC), 1 - self.decay)
+            sums = torch.zeros_like(self.sums).flatten(0, 1).index_add_(0, flat, p_NHC.flatten(0, 1))
+            self.sums.lerp_(sums.view_as(self.sums), 1 - self.decay)
             alive_HK1 = self.usage[..., None] > MIN_USAGE
             means_HKC = self.sums / self.usage.clamp(min=MIN_USAGE)[..., None]
             self.codebook.copy_(torch.where(alive_HK1, means_HKC, self.codebook))

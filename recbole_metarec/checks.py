@@ -88,6 +88,11 @@ def _metrics(value: Any) -> str | None:
     return None if good else f"must list some of {', '.join(sorted(metrics_dict))}"
 
 
+def _eval_args(value: Any) -> str | None:
+    good = isinstance(value, Mapping) and value.get("order") == "TO"
+    return None if good else "order must be TO, as in {split: {LS: valid_and_test}, order: TO, mode: full}"
+
+
 RULES: dict[str, Rule] = {
     # RecBole's, where its own failure would be a traceback
     "epochs": whole(1),
@@ -103,6 +108,7 @@ RULES: dict[str, Rule] = {
     "metric_decimal_place": whole(1),
     "topk": _topk,
     "metrics": _metrics,
+    "eval_args": _eval_args,
     # properties/overall.yaml
     "source_datasets": names,
     "mask_history": switch,
@@ -226,6 +232,8 @@ def _nearest(name: str, known: Collection[str]) -> str:
 def _key_problems(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
     own = (*general_arguments, *training_arguments, *evaluation_arguments, *dataset_arguments)
     known = {*defaults, *own, *COMMAND_KEYS, "encoding", "numerical_features", "discretization", "loss_type"}
+    if settings["model"] not in known_models():
+        known |= {key for rules in MODEL_RULES.values() for key in rules}
     for key in settings:
         if key not in known:
             yield f"--{key}: no such key{_nearest(key, known)}"
@@ -250,11 +258,6 @@ def _heads_divide(effective: Mapping[str, Any]) -> Iterator[str]:
     for key, used in divisors.items():
         if used and width % effective[key]:
             yield f"--{key}={effective[key]}: must divide hidden_size ({width})"
-
-
-def _meta_epochs_fit(effective: Mapping[str, Any]) -> Iterator[str]:
-    if effective["meta_epochs"] > effective["epochs"]:
-        yield f"--meta_epochs={effective['meta_epochs']}: must not exceed epochs ({effective['epochs']})"
 
 
 def _valid_metric_is_measured(effective: Mapping[str, Any]) -> Iterator[str]:
@@ -282,7 +285,6 @@ _CROSS_CHECKS: list[CrossCheck] = [
 _MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {
     "MetaRec": [
         (("hidden_size", "quantizer_heads", "n_heads", "quantizer", "backbone"), _heads_divide),
-        (("meta_epochs", "epochs"), _meta_epochs_fit),
     ]
 }
 

@@ -89,7 +89,9 @@ _LISTS = ("source_datasets", "config_files", "metrics")
 
 
 def _parse_value(key: str, value: str) -> Any:
-    parsed = None if value == "None" else yaml.load(value, Loader=yaml_loader())
+    if value in ("", "None"):
+        return None if value else ""
+    parsed = yaml.load(value, Loader=yaml_loader())
     if key in _LISTS and isinstance(parsed, str):
         return [name for name in parsed.replace(",", " ").split() if name]
     return parsed
@@ -191,7 +193,7 @@ def _load(config: PluginConfig) -> Any:
         dataset = DomainDataset(config) if ours else create_dataset(config)
         getLogger().info(dataset)
         return data_preparation(config, dataset)
-    except ValueError as error:
+    except (ValueError, NotImplementedError) as error:
         raise UserError([f"RecBole refuses the data of {config['dataset']}: {error}"]) from error
 
 

@@ -12,10 +12,8 @@ import types
 from functools import wraps
 from typing import Any
 
-import numpy as np
 import recbole.data.dataset
 import recbole.trainer
-import torch
 from recbole.config import Config
 from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.data.dataset import Dataset
@@ -25,6 +23,7 @@ from torch import Tensor
 from recbole_metarec import compat
 from recbole_metarec.config import MODELS, property_layers
 from recbole_metarec.data.dataset import DomainDataset, sort_exactly
+from recbole_metarec.evaluation.history import history_index
 from recbole_metarec.model.metarec import MetaRec
 from recbole_metarec.trainer import checkpoint
 from recbole_metarec.trainer.metarec import MetaRecTrainer
@@ -79,17 +78,8 @@ def _register_history_mask() -> None:
         mask = self.config["mask_history"]
         if mask is False:
             history = None
-        elif mask and self.is_sequential:
-            history = _history(self._dataset, index, rows)
+        elif mask:
+            history = history_index(self, index, rows)
         return rows, history, positive_row, positive_item
 
     FullSortEvalDataLoader.collate_fn = collate_masked
-
-
-def _history(dataset: Any, index: Any, rows: Any) -> tuple[Tensor, Tensor]:
-    if isinstance(dataset, DomainDataset):
-        return dataset.history(dataset.inter_feat[np.asarray(index)])
-    # RecBole's other sequential datasets keep no more of a history than the window.
-    items = rows[dataset.iid_field + dataset.config["LIST_SUFFIX"]]
-    row, column = torch.nonzero(items, as_tuple=True)
-    return row, items[row, column]

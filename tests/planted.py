@@ -1,7 +1,9 @@
-"""Domains with a known answer: disjoint items, one hidden grammar, and one hostile domain.
+"""Domains with a known answer: disjoint items, one hidden dynamic, and one hostile domain.
 
-Every item belongs to one of a few hidden states. The next state depends on the two states before it, by a rule that all
-friendly domains share and that the hostile domain reverses. A target with few users cannot learn the rule by itself.
+Users of the friendly domains walk round a hidden cycle of three states, each with an item of the user's own; of twenty
+steps three go astray. The rule (what came three steps ago comes again) is the same in every friendly domain and speaks
+of no item, so the few users of the target can take it over from the sources. In the hostile domain nobody ever comes
+back to an item.
 """
 
 from __future__ import annotations
@@ -10,25 +12,30 @@ from pathlib import Path
 
 import numpy as np
 
-STATES = 6
+CYCLE = 3
+N_ITEMS = 24
+LENGTH = 14
+ASTRAY = 0.15
 
 
-def sequences(rng: np.random.Generator, users: int, length: int, items_per_state: int, hostile: bool) -> list[list[int]]:
-    """Draw item sequences (ids from 0); nine steps of ten follow the rule."""
-    result = []
+def draw_sequences(rng: np.random.Generator, users: int, hostile: bool) -> list[list[int]]:
+    """Draw the users' item sequences, items from 0 to ``N_ITEMS - 1``."""
+    sequences = []
     for _ in range(users):
-        states = list(rng.integers(STATES, size=2))
-        while len(states) < length:
-            rule = (states[-1] - 2 * states[-2] - 1) if hostile else (states[-1] + states[-2] + 1)
-            states.append(int(rng.integers(STATES)) if rng.random() < 0.1 else int(rule % STATES))
-        result.append([int(s * items_per_state + rng.integers(items_per_state)) for s in states])
-    return result
+        own = rng.permutation(N_ITEMS)
+        if hostile:
+            sequences.append(own[:LENGTH].tolist())
+            continue
+        astray = rng.random(LENGTH) < ASTRAY
+        walk = np.where(astray, rng.integers(N_ITEMS, size=LENGTH), own[np.arange(LENGTH) % CYCLE])
+        sequences.append(walk.tolist())
+    return sequences
 
 
-def write_domain(root: Path, name: str, rows: list[list[int]], rng: np.random.Generator) -> None:
-    """Write an atomic file with disjoint tokens, shuffled lines and timestamps in milliseconds."""
+def write_domain(root: Path, name: str, sequences: list[list[int]], rng: np.random.Generator) -> None:
+    """Write an atomic file with tokens of the domain's own, lines in random order, timestamps in milliseconds."""
     lines = []
-    for user, items in enumerate(rows):
+    for user, items in enumerate(sequences):
         times = 1_600_000_000_000 + np.cumsum(rng.integers(1, 5_000, len(items)))
         lines += [f"{name}-u{user}\t{name}-i{item}\t{time}" for item, time in zip(items, times, strict=True)]
     rng.shuffle(lines)
@@ -38,12 +45,41 @@ def write_domain(root: Path, name: str, rows: list[list[int]], rng: np.random.Ge
     (folder / f"{name}.inter").write_text(text + "\n")
 
 
-def write_suite(root: Path, seed: int = 0, target_users: int = 40, source_users: int = 300) -> dict[str, list[str]]:
-    """Write a target, two friendly sources and a hostile one; return the roles of the domains."""
+TARGET = "planted-target"
+FRIENDLY = ["planted-a", "planted-b"]
+HOSTILE = "planted-hostile"
+
+
+def write_suite(root: Path, seed: int = 0, target_users: int = 60, source_users: int = 300) -> None:
+    """Write the target, two friendly sources and a hostile one."""
     rng = np.random.default_rng(seed)
-    roles = {"target": ["planted-target"], "friendly": ["planted-a", "planted-b"], "hostile": ["planted-hostile"]}
-    for role, names in roles.items():
-        for name in names:
-            users = target_users if role == "target" else source_users
-            write_domain(root, name, sequences(rng, users, 14, 4, role == "hostile"), rng)
-    return roles
+    write_domain(root, TARGET, draw_sequences(rng, target_users, hostile=False), rng)
+    for name in FRIENDLY:
+        write_domain(root, name, draw_sequences(rng, source_users, hostile=False), rng)
+    write_domain(root, HOSTILE, draw_sequences(rng, source_users, hostile=True), rng)
+
+
+def settings(root: Path, **changes: object) -> dict[str, object]:
+    """Return settings of a small MetaRec on the planted suite."""
+    return {
+        "model": "MetaRec",
+        "dataset": TARGET,
+        "source_datasets": [*FRIENDLY, HOSTILE],
+        "data_path": str(root),
+        "gpu_id": "",
+        "show_progress": False,
+        "state": "ERROR",
+        "seed": 1,
+        "hidden_size": 32,
+        "n_layers": 1,
+        "inner_size": 64,
+        "hidden_dropout_prob": 0.1,
+        "quantizer_heads": 4,
+        "codebook_size": 32,
+        "train_batch_size": 64,
+        "learning_rate": 3e-3,
+        "warmup_epochs": 2,
+        "meta_epochs": 20,
+        "epochs": 60,
+        **changes,
+    }

@@ -132,12 +132,8 @@ def render(runs: Sequence[RunResult], samples: int) -> str:
         rows.append(["change", *(_percent(found[m].relative) if m in found else "" for m in metrics), "", ""])
         rows.append(["95% interval", *(_interval(found[m]) if m in found else "" for m in metrics), "", ""])
         verdict = [_sentence(name, change) for name, change in found.items() if name.startswith("ndcg@")][:1]
-    header = [
-        _heading(first),
-        "",
-        tabulate(rows, ["", *map(_spell, metrics), "epochs", "seconds"], disable_numparse=True),
-    ]
-    parts = ["\n".join(header + ([""] + verdict if verdict else []))]
+    table = tabulate(rows, ["", *map(_spell, metrics), "epochs", "seconds"], disable_numparse=True)
+    parts = [_heading(first), table, *verdict]
     parts += [part for run in runs for part in (_weights(run), _codebook(run)) if part]
     parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
     return "\n\n".join(part for part in parts if part)

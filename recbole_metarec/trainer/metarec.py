@@ -384,7 +384,7 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
             "other_parameter": self.model.other_parameter(),
             "optimizer": self.optimizer.state_dict(),
             "source_tables": {task.name: task.table.detach() for task in self.tasks[1:]},
-            "inner_rates": [{name: float(rate) for name, rate in rates.items()} for rates in self.inner_rates],
+            "inner_rates": [{name: rate.item() for name, rate in rates.items()} for rates in self.inner_rates],
             "similarities": self.similarities,
             "weight_history": self.weight_history,
             "steps": self._steps,

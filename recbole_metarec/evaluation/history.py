@@ -1,0 +1,55 @@
+"""Which items a user had before the one to be found: no candidates when history is masked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from recbole.data.interaction import Interaction
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from recbole_metarec.data.dataset import DomainDataset
+
+
+def history_index(loader: Any, index: Any, rows: Interaction) -> tuple[Tensor, Tensor]:
+    """List the earlier items of a batch of evaluation rows, a target that is a repetition among them.
+
+    Parameters
+    ----------
+    loader : recbole.data.dataloader.FullSortEvalDataLoader
+        The loader of the batch.
+    index : sequence of int
+        Which of the loader's rows (sequential models) the batch has.
+    rows : Interaction
+        The batch.
+
+    Returns
+    -------
+    row, item : LongTensor, shape (n,)
+        Index pairs into the (rows, items) matrix of scores.
+    """
+    dataset = loader._dataset
+    if not loader.is_sequential:
+        users = rows[dataset.uid_field].numpy()
+        row, item = _earlier_items(loader)[users].nonzero()
+        return torch.from_numpy(row).long(), torch.from_numpy(item).long()
+    if isinstance(dataset, DomainDataset):
+        return dataset.history(dataset.inter_feat[np.asarray(index)])
+    # RecBole's other sequential datasets keep no more of a history than the window.
+    items = rows[dataset.iid_field + dataset.config["LIST_SUFFIX"]]
+    row, column = torch.nonzero(items, as_tuple=True)
+    return row, items[row, column]
+
+
+def _earlier_items(loader: Any) -> csr_array:
+    """Return a (users, items) matrix of the splits before the loader's own, made once for a loader."""
+    if not hasattr(loader, "earlier_items"):
+        sampler, dataset = loader._sampler, loader._dataset
+        earlier = [split.inter_feat for split in sampler.datasets[: sampler.phases.index(sampler.phase)]]
+        users, items = (torch.cat([rows[f] for rows in earlier]) for f in (dataset.uid_field, dataset.iid_field))
+        shape = (dataset.user_num, dataset.item_num)
+        loader.earlier_items = csr_array((np.ones(len(users), bool), (users.numpy(), items.numpy())), shape=shape)
+    matrix: csr_array = loader.earlier_items
+    return matrix

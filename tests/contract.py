@@ -1,0 +1,144 @@
+"""What every model keeps in every mode, under RecBole's own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import planted
+import pytest
+import torch
+from recbole.data import data_preparation
+from recbole.quick_start import load_data_and_model, run_recbole
+from recbole.utils import init_seed
+from recbole.utils.case_study import full_sort_topk
+
+from recbole_metarec.config import PluginConfig
+from recbole_metarec.data.dataset import DomainDataset
+
+
+class RecommenderContract:
+    """Inherit, and set `model` and `mode`: each subclass is trained once through stock ``run_recbole``."""
+
+    model = "MetaRec"
+    mode: dict[str, Any] = {}
+
+    @classmethod
+    def settings(cls, root: Path, folder: Path) -> dict[str, Any]:
+        small = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 2, "hidden_size": 16, "inner_size": 16}
+        small |= cls.mode
+        return planted.settings(root, checkpoint_dir=str(folder), **small)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def small_suite(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        root = tmp_path_factory.mktemp("small")
+        planted.write_suite(root, target_users=24, source_users=40)
+        return root
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def trained(
+        cls, small_suite: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[tuple[dict[str, Any], tuple[Any, ...]]]:
+        folder = tmp_path_factory.mktemp("trained")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.setattr("sys.argv", ["pytest"])
+            result = run_recbole(config_dict=cls.settings(small_suite, folder))
+            (checkpoint,) = folder.glob("*.pth")
+            yield result, load_data_and_model(str(checkpoint))
+
+    def test_stock_run_recbole_trains_and_evaluates(self, trained: Any) -> None:
+        result, _ = trained
+        assert 0 < result["test_result"]["recall@10"] <= 1
+        assert result["best_valid_score"] == result["best_valid_result"]["ndcg@10"]
+
+    def test_stock_loading_gives_the_tested_model_back(self, trained: Any) -> None:
+        result, (config, model, _, _, _, test_data) = trained
+        trainer_class = getattr(__import__("recbole.trainer", fromlist=["x"]), f"{self.model}Trainer")
+        again = trainer_class(config, model).evaluate(test_data, load_best_model=False)
+        assert again == result["test_result"]
+
+    def test_checkpoint_holds_no_pickled_class(self, trained: Any, small_suite: Path) -> None:
+        _, (config, *_) = trained
+        for file in Path(config["checkpoint_dir"]).glob("*.pth"):
+            torch.load(file, weights_only=True)
+
+    def test_case_study_ranks_items(self, trained: Any) -> None:
+        _, (config, model, dataset, _, _, test_data) = trained
+        users = dataset.token2id(dataset.uid_field, [f"{planted.TARGET}-u{i}" for i in range(3)])
+        scores, items = full_sort_topk(users, model, test_data, k=5, device=config["device"])
+        assert items.shape == (3, 5)
+        assert (items > 0).all()
+        assert (scores[:, :-1] >= scores[:, 1:]).all()
+
+    def test_predict_is_a_column_of_full_sort_predict(self, trained: Any) -> None:
+        model, rows = self._rows(trained)
+        full = model.full_sort_predict(rows)
+        one = model.predict(rows)
+        torch.testing.assert_close(one, full[torch.arange(len(one)), rows[model.ITEM_ID]])
+
+    def test_scores_do_not_depend_on_the_batch(self, trained: Any) -> None:
+        model, rows = self._rows(trained)
+        together = model.full_sort_predict(rows)
+        alone = torch.cat([model.full_sort_predict(rows[torch.tensor([i])]) for i in range(len(rows))])
+        torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
+
+    def test_scores_do_not_depend_on_padding(self, trained: Any) -> None:
+        model, rows = self._rows(trained)
+        before = model.full_sort_predict(rows)
+        longest = int(rows[model.ITEM_SEQ_LEN].max())
+        rows[model.ITEM_SEQ] = rows[model.ITEM_SEQ][:, :longest]
+        torch.testing.assert_close(model.full_sort_predict(rows), before)
+
+    def test_the_catalogue_follows_the_weights(self, trained: Any) -> None:
+        model, rows = self._rows(trained)
+        before = model.full_sort_predict(rows)
+        saved = {name: value.clone() for name, value in model.state_dict().items()}
+        with torch.no_grad():
+            model.item_embedding.weight.mul_(2)
+        assert not torch.allclose(model.full_sort_predict(rows), before)
+        model.load_state_dict(saved)
+        torch.testing.assert_close(model.full_sort_predict(rows), before)
+
+    def test_stock_loss_is_differentiable(self, trained: Any) -> None:
+        model, rows = self._rows(trained)
+        loss = model.calculate_loss(rows)
+        gradients = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+        assert torch.isfinite(loss)
+        assert sum(float(g.abs().sum()) for g in gradients if g is not None) > 0
+
+    def test_the_same_seed_gives_the_same_weights(self, small_suite: Path, tmp_path: Path) -> None:
+        first, second = (self._fit(small_suite, tmp_path, epochs=2) for _ in range(2))
+        assert first.model.state_dict().keys() == second.model.state_dict().keys()
+        for name, value in first.model.state_dict().items():
+            assert torch.equal(value, second.model.state_dict()[name]), name
+
+    def test_resuming_gives_the_same_weights_as_not_stopping(self, small_suite: Path, tmp_path: Path) -> None:
+        whole = self._fit(small_suite, tmp_path, epochs=3)
+        part = self._fit(small_suite, tmp_path, epochs=2)
+        part._save_checkpoint(1, saved_model_file=tmp_path / "part.pth")
+        resumed = self._fit(small_suite, tmp_path, epochs=3, resume=tmp_path / "part.pth")
+        for name, value in whole.model.state_dict().items():
+            assert torch.equal(value, resumed.model.state_dict()[name]), name
+
+    def _rows(self, trained: Any) -> tuple[Any, Any]:
+        _, (_, model, _, _, _, test_data) = trained
+        model.eval()
+        return model, test_data._dataset[np.arange(8)]
+
+    def _fit(self, root: Path, folder: Path, epochs: int, resume: Path | None = None) -> Any:
+        settings = {**self.settings(root, folder), "epochs": epochs}
+        config = PluginConfig(self.model, planted.TARGET, settings)
+        init_seed(config["seed"], True)
+        train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
+        trainer_class = getattr(__import__("recbole.trainer", fromlist=["x"]), f"{self.model}Trainer")
+        model_class = __import__("recbole.utils", fromlist=["x"]).get_model(self.model)
+        trainer = trainer_class(config, model_class(config, train_data._dataset))
+        if resume:
+            trainer.resume_checkpoint(resume)
+        trainer.fit(train_data, valid_data, verbose=False, saved=False)
+        return trainer

@@ -1,0 +1,49 @@
+"""The contract for every model and mode."""
+
+from __future__ import annotations
+
+from contract import RecommenderContract
+
+
+class TestMetaRecTransformer(RecommenderContract):
+    mode = {"backbone": "transformer"}
+
+
+class TestMetaRecGRU(RecommenderContract):
+    mode = {"backbone": "gru"}
+
+
+class TestMetaRecLRU(RecommenderContract):
+    mode = {"backbone": "lru"}
+
+
+class TestMetaRecScratch(RecommenderContract):
+    mode = {"source_datasets": []}
+
+
+class TestMetaRecSecondOrderTransformer(RecommenderContract):
+    mode = {"second_order": True, "inner_steps": 2, "learn_inner_rates": True}
+
+
+class TestMetaRecSecondOrderGRU(RecommenderContract):
+    mode = {"backbone": "gru", "second_order": True, "similarity_scope": "tensor"}
+
+
+class TestMetaRecSecondOrderLRU(RecommenderContract):
+    mode = {"backbone": "lru", "second_order": True}
+
+
+class TestMetaRecPlainMAML(RecommenderContract):
+    mode = {"temperature": float("inf"), "source_share": 0.0, "sources_per_step": 2, "warmup_epochs": 0}
+
+
+class TestMetaRecMovingAverageCodebooks(RecommenderContract):
+    mode = {"codebook_update": "moving_average", "quantizer_residual": False}
+
+
+class TestMetaRecWithoutQuantizer(RecommenderContract):
+    mode = {"quantizer": False, "item_init": "cooccurrence"}
+
+
+class TestMetaRecSampledSoftmax(RecommenderContract):
+    mode = {"softmax": "sampled", "n_negatives": 8, "score_with": "embedding"}

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+
+import pytest
+
+from recbole_metarec.files import whole_file, write_text
+
+
+class Broken(Exception):
+    pass
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def umask():
+    before = os.umask(0)
+    yield os.umask
+    os.umask(before)
+
+
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_a_file_appears_whole_and_replaces_what_was_there(tmp_path, old):
+    path = tmp_path / "a.bin"
+    if old is not None:
+        path.write_bytes(old)
+    with whole_file(path) as file:
+        file.write(b"new ")
+        file.write(b"content")
+        assert not path.exists() if old is None else path.read_bytes() == old
+    assert contents(tmp_path) == {"a.bin": b"new content"}
+
+
+@pytest.mark.parametrize("error", [Broken, KeyboardInterrupt])
+@pytest.mark.parametrize("old", [{}, {"a.bin": b"old"}])
+def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, error, old):
+    for name, content in old.items():
+        (tmp_path / name).write_bytes(content)
+    with suppress(error), whole_file(tmp_path / "a.bin") as file:
+        file.write(b"half")
+        raise error
+    assert contents(tmp_path) == old
+
+
+def test_an_error_while_it_is_put_in_place_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="disk full"):
+        write_text(tmp_path / "a.txt", ["new"])
+    assert contents(tmp_path) == {}
+
+
+def test_missing_folders_are_made(tmp_path):
+    write_text(tmp_path / "deep" / "er" / "a.txt", ["x"])
+    assert (tmp_path / "deep" / "er" / "a.txt").read_bytes() == b"x\n"
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+@pytest.mark.parametrize("exists", [False, True])
+def test_permissions_follow_the_umask_and_leave_it_as_it_is(tmp_path, umask, mask, exists):
+    umask(mask)
+    path = tmp_path / "a.txt"
+    if exists:
+        path.touch(mode=0o600)
+    write_text(path, ["x"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+    assert umask(mask) == mask
+
+
+def test_text_is_utf_8_with_one_line_end_a_line(tmp_path):
+    write_text(tmp_path / "a.txt", (line for line in ["naïve", "", "b"]))
+    assert (tmp_path / "a.txt").read_bytes() == "naïve\n\nb\n".encode()
+
+
+def test_an_error_in_the_lines_leaves_the_old_text(tmp_path):
+    def lines():
+        yield "new"
+        raise Broken
+
+    write_text(tmp_path / "a.txt", ["old"])
+    with pytest.raises(Broken):
+        write_text(tmp_path / "a.txt", lines())
+    assert contents(tmp_path) == {"a.txt": b"old\n"}

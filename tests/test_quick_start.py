@@ -1,0 +1,131 @@
+"""The functions behind the command line, on the planted suite."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import planted
+import pytest
+
+from recbole_metarec.errors import UserError
+from recbole_metarec.evaluation.ranking import metric_of_ranks
+from recbole_metarec.quick_start import main, run, run_one
+
+QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 2}
+
+
+def arguments(settings: dict[str, Any]) -> list[str]:
+    return [f"--{key}={json.dumps(value) if isinstance(value, list) else value}" for key, value in settings.items()]
+
+
+def test_the_command_prints_a_table_and_writes_the_same_as_json(suite: Path, capsys: Any, tmp_path: Path) -> None:
+    settings = planted.settings(suite, **QUICK, result_file="out/x.json")
+    assert main(arguments(settings)) == 0
+    printed = capsys.readouterr().out
+    content = json.loads((tmp_path / "out" / "x.json").read_text())
+    transfer, scratch = content["runs"]
+    assert (transfer["variant"], scratch["variant"]) == ("transfer", "scratch")
+    assert transfer["source_datasets"] == settings["source_datasets"]
+    assert scratch["source_datasets"] == []
+    for entry in (transfer, scratch):
+        assert set(entry["test"]) == {"recall@10", "ndcg@10", "mrr@10", "hit@10"} == set(entry["valid"])
+        for value in entry["test"].values():
+            assert f"{value:.4f}" in printed
+        assert Path(entry["checkpoint"]).is_file()
+        assert entry["checkpoint"] in printed
+        assert (entry["epochs"], entry["seed"], entry["mask_history"], entry["n_users"]) == (2, 1, False, 60)
+    assert sum(transfer["source_weights"].values()) == pytest.approx(1, abs=1e-5)
+    for name, weight in transfer["source_weights"].items():
+        assert any(name in line and f"{weight:.3f}" in line for line in printed.splitlines())
+    change = content["change_over_scratch"]["ndcg@10"]
+    assert change["relative"] == pytest.approx(transfer["test"]["ndcg@10"] / scratch["test"]["ndcg@10"] - 1, abs=1e-3)
+    assert change["low"] <= change["relative"] <= change["high"]
+    assert "95% interval" in printed
+    assert "codes in use" in printed
+
+
+def test_the_ranks_give_recboles_metrics(suite: Path) -> None:
+    result = run_one(planted.settings(suite, **QUICK, source_datasets=[], topk=[3, 10]))
+    assert result.ranks is not None
+    for name, value in result.test.items():
+        assert metric_of_ranks(name, result.ranks).mean() == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("model", ["SASRec", "GRU4Rec", "BERT4Rec", "FEARec", "Pop", "BPR"])
+def test_a_recbole_model_runs_on_the_same_split(suite: Path, model: str) -> None:
+    (result,) = run({**shared(suite), "model": model, "epochs": 1})
+    assert result.variant is None
+    assert result.source_weights is None
+    assert result.n_users == 60
+    assert 0 <= result.test["recall@10"] <= 1
+
+
+def shared(suite: Path) -> dict[str, Any]:
+    keys = ("dataset", "data_path", "gpu_id", "show_progress", "state", "seed")
+    return {key: value for key, value in planted.settings(suite).items() if key in keys}
+
+
+def share_of_new_targets(suite: Path, window: int | None = None) -> float:
+    """Share of users whose last item is none of their earlier ones (of their ``window`` latest)."""
+    lines = (suite / planted.TARGET / f"{planted.TARGET}.inter").read_text().splitlines()[1:]
+    users: dict[str, list[tuple[int, str]]] = {}
+    for user, item, time in (line.split("\t") for line in lines):
+        users.setdefault(user, []).append((int(time), item))
+    ordered = [[item for _, item in sorted(rows)] for rows in users.values()]
+    return sum(items[-1] not in items[:-1][-(window or len(items)) :] for items in ordered) / len(ordered)
+
+
+@pytest.mark.parametrize("model", ["MetaRec", "GRU4Rec", "BPR", "Pop"])
+def test_masking_history_makes_repetitions_unfindable_for_every_model(suite: Path, model: str) -> None:
+    settings = {**shared(suite), "model": model, "epochs": 1, "scratch_control": False, "source_datasets": []}
+    new = share_of_new_targets(suite)
+    (plain,) = run({**settings, "mask_history": False})
+    (masked,) = run({**settings, "mask_history": True})
+    assert masked.mask_history
+    assert masked.test["recall@10"] <= new < plain.test["recall@10"]
+
+
+def test_masking_reaches_beyond_the_window(suite: Path) -> None:
+    settings = {**shared(suite), "model": "GRU4Rec", "epochs": 1, "MAX_ITEM_LIST_LENGTH": 2, "mask_history": True}
+    (result,) = run(settings)
+    assert result.test["recall@10"] <= share_of_new_targets(suite) < share_of_new_targets(suite, window=2)
+
+
+def test_scratch_control_can_be_left_out(suite: Path) -> None:
+    runs = run(planted.settings(suite, **QUICK, scratch_control=False))
+    assert [result.variant for result in runs] == ["transfer"]
+
+
+def test_a_missing_model_is_a_users_mistake() -> None:
+    with pytest.raises(UserError, match="--model"):
+        run({})
+
+
+def test_what_recbole_refuses_is_a_users_mistake(suite: Path) -> None:
+    with pytest.raises(UserError, match="RecBole refuses"):
+        run({**shared(suite), "model": "SASRec", "eval_args": {"split": {"XX": 1}, "order": "TO"}})
+
+
+def test_each_run_has_its_own_log_and_a_quiet_console(suite: Path, capfd: Any) -> None:
+    settings = planted.settings(suite, **QUICK, state="INFO")
+    transfer, scratch = run(settings)
+    assert transfer.log != scratch.log
+    for result in (transfer, scratch):
+        assert result.log is not None
+        assert "valid result" in Path(result.log).read_text()
+    assert "valid result" not in capfd.readouterr().err
+    logging.getLogger().handlers.clear()
+
+
+def test_the_seed_decides_the_result(suite: Path) -> None:
+    settings = planted.settings(suite, **QUICK, scratch_control=False)
+    first, second, other = (run_one({**settings, "seed": seed}) for seed in (5, 5, 6))
+    assert first.test == second.test
+    assert first.ranks is not None
+    assert second.ranks is not None
+    assert np.array_equal(first.ranks, second.ranks)
+    assert other.valid != first.valid

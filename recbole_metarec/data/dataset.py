@@ -14,6 +14,7 @@ from torch import Tensor
 
 from recbole_metarec.data import movielens
 from recbole_metarec.data.domain import Domain
+from recbole_metarec.errors import UserError
 
 # Hidden columns of an interaction: where the target and the first of its prefix stand in the sorted file.
 TARGET_ROW = "_target_row"
@@ -185,7 +186,15 @@ def load_domain(config: Any) -> Domain:
     -------
     Domain
         Every interaction, in exact order.
+
+    Raises
+    ------
+    UserError
+        If RecBole refuses the data, as it does when filters leave nothing.
     """
-    dataset = DomainDataset(config)
+    try:
+        dataset = DomainDataset(config)
+    except ValueError as error:
+        raise UserError([f"{config['dataset']}: RecBole refuses the data: {error}"]) from error
     dataset._change_feat_format()
     return dataset.domain()

@@ -50,18 +50,24 @@ def load_suite(config: Any, target: Domain) -> DomainSuite:
     Raises
     ------
     UserError
-        If a domain has no sequence of two items.
+        If a domain is refused or has no sequence of two items: all of them.
     """
-    sources = tuple(load_domain(for_domain(config, name)) for name in config["source_datasets"] or ())
-    problems = [
-        f"{domain.name}: no sequence is long enough: {what}; loosen the filters or choose another dataset"
-        for domain, what in [(target, "a user needs two items before those held out")]
-        + [(source, "a user needs two items") for source in sources]
+    domains = [target]
+    problems: list[str] = []
+    for name in config["source_datasets"] or ():
+        try:
+            domains.append(load_domain(for_domain(config, name)))
+        except UserError as error:
+            problems += error.problems
+    problems += [
+        f"{domain.name}: no sequence is long enough: a user needs two items{' before those held out' * (not number)}; "
+        "loosen the filters or choose another dataset"
+        for number, domain in enumerate(domains)
         if domain.n_sequences == 0 or domain.lengths.max() < 2
     ]
     if problems:
         raise UserError(problems)
-    return DomainSuite(target, sources)
+    return DomainSuite(target, tuple(domains[1:]))
 
 
 class DomainTask(nn.Module):
@@ -256,7 +262,7 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
     def _enter(self, epoch: int) -> None:
         phase: Phase = "meta transfer" if self.suite.sources and epoch < self.config["meta_epochs"] else "fine-tuning"
         if phase == "meta transfer":
-            self.cur_step = 0  # patience counts in fine-tuning only
+            self.cur_step = -1  # no miss may end it: patience counts in fine-tuning only
         if phase != self._phase:
             self._phase = phase
             sources = self.tasks[1:] if phase == "meta transfer" else []

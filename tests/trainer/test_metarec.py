@@ -1,0 +1,115 @@
+"""The schedule and the safeguards of MetaRec's trainer; what it learns is tested on planted transfer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import planted
+import pytest
+import torch
+from recbole.data import data_preparation
+
+from recbole_metarec.config import PluginConfig
+from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.data.domain import from_sequences
+from recbole_metarec.errors import UserError
+from recbole_metarec.model.metarec import MetaRec
+from recbole_metarec.trainer.metarec import MetaRecTrainer, load_suite
+
+TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
+
+
+def build(root: Path, **changes: Any) -> tuple[MetaRecTrainer, Any, Any]:
+    config = PluginConfig("MetaRec", planted.TARGET, planted.settings(root, **{**TINY, **changes}))
+    torch.manual_seed(0)
+    train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
+    return MetaRecTrainer(config, MetaRec(config, train_data._dataset)), train_data, valid_data
+
+
+def fit(root: Path, **changes: Any) -> MetaRecTrainer:
+    trainer, train_data, valid_data = build(root, **changes)
+    trainer.fit(train_data, valid_data, verbose=False, saved=False)
+    return trainer
+
+
+def test_meta_transfer_lasts_its_epochs_then_fine_tuning_follows(suite: Path) -> None:
+    trainer = fit(suite)
+    assert len(trainer.weight_history) == 2
+    assert trainer.epochs_run == 4
+    tuned = {id(p) for group in trainer.optimizer.param_groups for p in group["params"]}
+    assert tuned == {id(p) for p in trainer.model.parameters()}
+
+
+def test_patience_counts_in_fine_tuning_only(suite: Path) -> None:
+    trainer = fit(suite, learning_rate=0.03, meta_epochs=12, epochs=60, stopping_step=0)
+    assert 12 < trainer.epochs_run < 60
+
+
+def test_warm_up_trains_sources_and_leaves_the_target_alone(suite: Path) -> None:
+    trainer, train_data, _ = build(suite)
+    trainer.suite = load_suite(trainer.config, train_data._dataset.domain())
+    trainer._make_tasks()
+    before = [task.table.detach().clone() for task in trainer.tasks]
+    trainer._warm_up(show_progress=False)
+    moved = [not torch.equal(task.table, table) for task, table in zip(trainer.tasks, before, strict=True)]
+    assert moved == [False, True, True, True]
+
+
+def test_padding_stays_zero_in_every_table(suite: Path) -> None:
+    for start in ("normal", "cooccurrence"):
+        for task in fit(suite, item_init=start, weight_decay=0.0).tasks:
+            assert not task.table[0].any() or task.table.grad is not None
+
+
+def test_weights_are_averages_that_sum_to_one(suite: Path) -> None:
+    trainer = fit(suite, sources_per_step=2)
+    for weights in trainer.weight_history:
+        assert set(weights) == {*planted.FRIENDLY, planted.HOSTILE}
+        assert sum(weights.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_infinite_temperature_weighs_all_sources_alike(suite: Path) -> None:
+    for weights in fit(suite, temperature=float("inf")).weight_history:
+        assert list(weights.values()) == pytest.approx([1 / 3] * 3)
+
+
+def test_learnt_inner_rates_move_and_fixed_ones_do_not(suite: Path) -> None:
+    def rates(**changes: Any) -> set[float]:
+        return {round(float(r.detach()), 7) for step in fit(suite, **changes).inner_rates for r in step.values()}
+
+    assert rates() == {0.05}
+    assert len(rates(learn_inner_rates=True, inner_rate_learning_rate=1.0)) > 1
+
+
+def test_smoothing_keeps_its_share_of_the_former_similarity(suite: Path) -> None:
+    trainer, train_data, _ = build(suite, similarity_smoothing=0.75)
+    trainer.suite = load_suite(trainer.config, train_data._dataset.domain())
+    trainer._make_tasks()
+    assert trainer._smooth([0, 2], torch.tensor([0.4, -0.2])).tolist() == pytest.approx([0.4, -0.2])
+    assert trainer._smooth([1, 2], torch.tensor([0.1, 0.6])).tolist() == pytest.approx([0.1, 0.0])
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_says_where(suite: Path) -> None:
+    trainer, train_data, valid_data = build(suite, quantizer=False, warmup_epochs=0)
+    with torch.no_grad():
+        trainer.model.item_embedding.weight[3] = torch.inf
+    with pytest.raises(FloatingPointError, match=planted.TARGET):
+        trainer.fit(train_data, valid_data, verbose=False, saved=False)
+
+
+def test_two_trainers_of_the_same_second_have_checkpoints_of_their_own(suite: Path) -> None:
+    transfer, _, _ = build(suite)
+    scratch, _, _ = build(suite, source_datasets=[])
+    assert transfer.saved_model_file != scratch.saved_model_file
+
+
+def test_all_domains_that_filters_empty_are_named(suite: Path) -> None:
+    config = PluginConfig("MetaRec", planted.TARGET, planted.settings(suite, user_inter_num_interval="[99,inf)"))
+    with pytest.raises(UserError) as error:
+        load_suite(config, from_sequences("short", [[1], [2]], 2))
+    assert [problem.split(":")[0] for problem in error.value.problems] == [
+        *planted.FRIENDLY,
+        planted.HOSTILE,
+        "short",
+    ]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 
 import pytest
 
@@ -11,6 +10,12 @@ from recbole_metarec.files import whole_file, write_text
 
 class Broken(Exception):
     pass
+
+
+def break_off(path, error):
+    with whole_file(path) as file:
+        file.write(b"half")
+        raise error
 
 
 def contents(folder):
@@ -41,9 +46,8 @@ def test_a_file_appears_whole_and_replaces_what_was_there(tmp_path, old):
 def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, error, old):
     for name, content in old.items():
         (tmp_path / name).write_bytes(content)
-    with suppress(error), whole_file(tmp_path / "a.bin") as file:
-        file.write(b"half")
-        raise error
+    with pytest.raises(error):
+        break_off(tmp_path / "a.bin", error)
     assert contents(tmp_path) == old
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,18 +24,17 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     BinaryIO
         The file to write to.
     """
+    path = Path(os.path.realpath(path))  # a link stays, its target is replaced
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with aside.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(aside, 0o666 & ~_umask())  # mkstemp's files are for their owner alone
-        os.replace(aside, path)
+        aside.replace(path)
     except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(aside)
+        aside.unlink(missing_ok=True)
         raise
 
 
@@ -51,9 +50,3 @@ def write_text(path: Path, lines: Iterable[str]) -> None:
     """
     with whole_file(path) as file:
         file.writelines(f"{line}\n".encode() for line in lines)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

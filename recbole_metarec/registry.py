@@ -6,6 +6,7 @@ RecBole finds a model by module path and class name, a trainer and a dataset as 
 
 from __future__ import annotations
 
+import importlib
 import importlib.machinery
 import sys
 import types
@@ -14,6 +15,7 @@ from typing import Any
 
 import recbole.data.dataset
 import recbole.trainer
+import torch
 from recbole.config import Config
 from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.data.dataset import Dataset
@@ -40,6 +42,7 @@ def register() -> None:
     _register_model(MetaRec, MetaRecTrainer)
     _register_properties()
     _register_history_mask()
+    _import_models_without_anomaly_detection()
     Dataset._change_feat_format = sort_exactly(Dataset._change_feat_format)
     compat.restore_checkpoint = checkpoint.restore
     # RecBole reuses a saved dataset if these keys are unchanged.
@@ -83,3 +86,10 @@ def _register_history_mask() -> None:
         return rows, history, positive_row, positive_item
 
     FullSortEvalDataLoader.collate_fn = collate_masked
+
+
+def _import_models_without_anomaly_detection() -> None:
+    """Import RecBole's sequential models now: its SINE turns anomaly detection on for the whole process."""
+    before = torch.is_anomaly_enabled()
+    importlib.import_module("recbole.model.sequential_recommender")
+    torch.autograd.set_detect_anomaly(before)

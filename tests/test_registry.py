@@ -19,6 +19,7 @@ from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import ModelType, get_model, get_trainer
 
 from recbole_metarec import compat
+from recbole_metarec.checks import known_models
 from recbole_metarec.config import MODELS, PluginConfig, data_path, for_domain, from_plain, property_layers, to_plain
 from recbole_metarec.registry import register
 
@@ -121,3 +122,8 @@ def test_only_recbole_may_unpickle(tmp_path: Path) -> None:
     space["torch"] = torch
     with pytest.raises(pickle.UnpicklingError):
         loaded["strict"]()
+
+
+def test_training_is_not_slowed_by_anomaly_detection() -> None:
+    known_models()
+    assert not torch.is_anomaly_enabled()

@@ -5,6 +5,9 @@ Format: https://recbole.io/docs/user_guide/data/atomic_files.html
 
 from __future__ import annotations
 
+import csv
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +15,9 @@ import numpy as np
 import pandas as pd
 
 from recbole_metarec.errors import UserError
+
+# A column behind the last one, to catch what does not belong to any.
+SURPLUS = "\0surplus"
 
 FIELD_TYPES = ("token", "float", "token_seq", "float_seq")
 
@@ -40,10 +46,15 @@ def read_header(path: Path, separator: str = "\t", encoding: str = "utf-8") -> d
     """
     if not path.is_file():
         raise UserError([f"{path}: no such file"])
-    with path.open(encoding=encoding, errors="replace") as file:
-        line = file.readline().rstrip("\r\n")
+    try:
+        with path.open(encoding=encoding) as file:
+            line = file.readline().rstrip("\r\n")
+    except (LookupError, UnicodeError) as error:
+        raise UserError([f"{path}: not {encoding} text ({error}); set encoding to that of the file"]) from None
     if not line:
         raise UserError([f"{path}: the file is empty; its first line must name the fields, as in user_id:token"])
+    if line.startswith("\ufeff"):
+        raise UserError([f"{path}: line 1 begins with a byte-order mark; save the file as UTF-8 without it"])
     fields: dict[str, str] = {}
     problems = []
     for column in line.split(separator):
@@ -93,47 +104,75 @@ def read_interactions(
             f"{path}: field {field!r} is missing; line 1 has {', '.join(f'{k}:{v}' for k, v in header.items())}"
             for field in missing
         )
-    width = len(header)
-    try:
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            header=None,
-            skiprows=1,
-            names=[*header, "\0surplus"],
-            dtype=str,
-            keep_default_na=False,
-            encoding=encoding,
-            engine="c",
-        )
-    except UnicodeDecodeError as error:
-        raise UserError([f"{path}: not {encoding} text ({error.reason}); set encoding to that of the file"]) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise UserError([f"{path}: cannot be read as columns: {error}"]) from None
+    frame = _read_cells(path, list(header), separator, encoding)
     if frame.empty:
         raise UserError([f"{path}: no interactions below line 1"])
     problems = []
-    surplus = frame["\0surplus"].notna() & (frame["\0surplus"] != "")
+    surplus = frame[SURPLUS].notna() & (frame[SURPLUS] != "")
     if surplus.any():
-        problems.append(f"{path}: line {_first(surplus)}: more than {width} columns")
+        problems.append(_too_many(path, _first(surplus), len(header)))
     for field in fields[:2]:
-        blank = frame[field].isna() | (frame[field] == "")
+        blank = frame[field].isna() | (frame[field].str.strip() == "")
         if blank.any():
             problems.append(f"{path}: line {_first(blank)}: {field} is blank ({int(blank.sum())} such lines)")
+        quoted = frame[field].str.startswith('"', na=False)
+        if quoted.any():
+            problems.append(
+                f"{path}: line {_first(quoted)}: {field} begins with a quotation mark, which RecBole takes for the "
+                f"start of a quoted cell; remove it ({int(quoted.sum())} such lines)"
+            )
     for field in fields:
         if header[field] == "float":
             numbers = pd.to_numeric(frame[field], errors="coerce").astype(np.float64)
-            bad = pd.Series(~np.isfinite(numbers.to_numpy()))
+            bad = pd.Series(~np.isfinite(numbers.to_numpy()), index=frame.index)
             if bad.any():
-                line, value = _first(bad), frame[field][bad.to_numpy().argmax()]
+                line, value = _first(bad), frame[field].to_numpy()[bad.to_numpy().argmax()]
                 problems.append(
                     f"{path}: line {line}: {field} {value!r} is not a finite number ({int(bad.sum())} such lines)"
                 )
             frame[field] = numbers
     if problems:
         raise UserError(problems)
-    return frame[list(fields)]
+    return frame[list(fields)].reset_index(drop=True)
+
+
+def _read_cells(path: Path, names: list[str], separator: str, encoding: str) -> pd.DataFrame:
+    """Read the lines below the header; the index keeps count of blank ones, which are left out."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                sep=separator,
+                header=None,
+                index_col=False,
+                skiprows=1,
+                names=[*names, SURPLUS],
+                dtype=str,
+                keep_default_na=False,
+                quoting=csv.QUOTE_NONE,
+                skip_blank_lines=False,
+                encoding=encoding,
+                engine="c",
+            )
+    except UnicodeError as error:
+        raise UserError([f"{path}: not {encoding} text ({error}); set encoding to that of the file"]) from None
+    except pd.errors.ParserWarning:
+        raise UserError([_too_many(path, 2, len(names))]) from None
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame(columns=[*names, SURPLUS], dtype=str)
+    except pd.errors.ParserError as error:
+        found = re.search(r"line (\d+)", str(error))
+        problem = _too_many(path, int(found[1]), len(names)) if found else f"{path}: cannot be read: {error}"
+        raise UserError([" ".join(problem.split())]) from None
+    blank = (frame.isna() | (frame == "")).all(axis=1)
+    return frame.loc[~blank]
+
+
+def _too_many(path: Path, line: int, width: int) -> str:
+    return f"{path}: line {line}: more than {width} columns"
 
 
 def _first(flags: pd.Series) -> int:
-    return int(flags.to_numpy().argmax()) + 2
+    """Line number of the first row that is flagged."""
+    return int(np.asarray(flags.index)[flags.to_numpy().argmax()]) + 2

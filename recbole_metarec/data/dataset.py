@@ -47,6 +47,18 @@ class PrefixRows(Interaction):  # type: ignore[misc]
         columns = {name: column[index] for name, column in self.interaction.items()}
         return PrefixRows(columns, self.sequences, self.max_length)
 
+    def __contains__(self, field: object) -> bool:
+        return field in self.interaction or field in self.sequences
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of all fields, list fields among them."""
+        return [*self.interaction, *self.sequences]
+
+    def to(self, device: Any, selected_field: Any = None) -> Interaction:
+        """Copy `whole` rows to a device; see RecBole's ``Interaction.to``."""
+        return self.whole().to(device, selected_field)
+
     def whole(self) -> Interaction:
         """Return stock rows, prefixes padded with 0 to ``max_length``."""
         columns = dict(self.interaction)
@@ -59,6 +71,7 @@ class PrefixRows(Interaction):  # type: ignore[misc]
         row = first[..., None] + column
         real = row < target[..., None]
         values = self.sequences[field][torch.where(real, row, 0)]
+        real = real.view(*real.shape, *[1] * (values.ndim - real.ndim))  # a field may be a list itself
         return torch.where(real, values, torch.zeros((), dtype=values.dtype))
 
 
@@ -102,6 +115,13 @@ class DomainDataset(SequentialDataset):  # type: ignore[misc]
         rows = self.inter_feat[index]
         rows = rows.whole() if isinstance(rows, PrefixRows) else rows
         return self.join(rows) if join else rows
+
+    def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
+        """Return the (users, items) matrix of this split's interactions; see RecBole's ``SequentialDataset``."""
+        rows = self.inter_feat
+        # RecBole asks for the first item of a prefix alone.
+        stock = self.copy(PrefixRows(rows.interaction, rows.sequences, 1).whole())
+        return SequentialDataset.inter_matrix(stock, form, value_field)
 
     @property
     def _items(self) -> Tensor:
@@ -185,7 +205,7 @@ def load_domain(config: Any) -> Domain:
     Returns
     -------
     Domain
-        Every interaction, in exact order.
+        Every interaction in exact order, but for users who have one only.
 
     Raises
     ------

@@ -60,6 +60,7 @@ def spectral_vectors(domain: Domain, width: int, reach: int, scale: float) -> np
     degree = np.asarray(counts.sum(axis=1)).ravel()
     information = np.log(counts.data * counts.data.sum() / (degree[counts.row] * degree[counts.col]))
     ppmi = csr_array((np.maximum(information, 0), (counts.row, counts.col)), shape=counts.shape)
+    ppmi.eliminate_zeros()
     vectors = np.zeros((domain.n_items + 1, width), np.float32)
     rank = min(width, domain.n_items)
     if rank == 0 or ppmi.nnz == 0:

@@ -83,6 +83,11 @@ class TransformerBackbone(nn.Module):
         Dropout of hidden states and of attention weights.
     max_length : int
         Longest sequence.
+
+    Raises
+    ------
+    ValueError
+        If ``width`` is not a multiple of ``heads``.
     """
 
     def __init__(
@@ -96,6 +101,8 @@ class TransformerBackbone(nn.Module):
         max_length: int,
     ) -> None:
         super().__init__()
+        if width % heads:
+            raise ValueError(f"width {width} is not a multiple of heads {heads}")
         self.position = nn.Parameter(torch.empty(max_length, width))
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)

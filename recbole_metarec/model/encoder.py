@@ -20,13 +20,13 @@ class Negatives(NamedTuple):
     Attributes
     ----------
     ids : LongTensor, shape (M,)
-        Item ids.
-    log_expected : Tensor, shape (I,)
-        Log of the expected number of draws of every item, row 0 unused.
+        Distinct item ids.
+    log_inclusion : Tensor, shape (I,)
+        Log of the probability that an item is among them, row 0 unused.
     """
 
     ids: Tensor
-    log_expected: Tensor
+    log_inclusion: Tensor
 
 
 class SharedEncoder(nn.Module):
@@ -65,19 +65,21 @@ class SharedEncoder(nn.Module):
         Parameters
         ----------
         rows_ID : Tensor, shape (I, D)
+            Row 0 is padding: it takes no part in the quantizer's loss.
 
         Returns
         -------
         inputs_ID, outputs_ID : Tensor, shape (I, D)
-            Vectors to read sequences with, and to score states against.
+            Vectors to read sequences with, and to score states against; those of padding are 0.
         loss : Tensor, scalar
             The quantizer's weighted loss.
         """
         if self.quantizer is None:
             return rows_ID, rows_ID, rows_ID.new_zeros(())
-        quantized = self.quantizer(rows_ID)
-        outputs_ID = quantized.vectors if self.score_with == "quantized" else rows_ID
-        return quantized.vectors, outputs_ID, self.quantizer_weight * quantized.loss
+        quantized = self.quantizer(rows_ID[1:])
+        inputs_ID = nn.functional.pad(quantized.vectors, (0, 0, 1, 0))
+        outputs_ID = inputs_ID if self.score_with == "quantized" else rows_ID
+        return inputs_ID, outputs_ID, self.quantizer_weight * quantized.loss
 
     def forward(
         self,
@@ -113,10 +115,11 @@ class SharedEncoder(nn.Module):
             inputs_ID, outputs_ID, loss = self.item_vectors(table_ID)
             states_ND = self.backbone(inputs_ID[inputs_BL], twice_differentiable=twice_differentiable)[real_BL]
             return loss + full_softmax(states_ND, outputs_ID, targets_N)
-        # Only the items of the batch pass the quantizer.
-        ids, where = torch.cat([inputs_BL.flatten(), targets_N, negatives.ids]).unique(return_inverse=True)
+        # Only the items of the batch pass the quantizer; padding comes first among them, as in a table.
+        parts = [inputs_BL.new_zeros(1), inputs_BL.flatten(), targets_N, negatives.ids]
+        ids, where = torch.cat(parts).unique(return_inverse=True)
         inputs_ID, outputs_ID, loss = self.item_vectors(table_ID[ids])
-        at_input, at_target, at_negative = where.split([inputs_BL.numel(), len(targets_N), len(negatives.ids)])
+        _, at_input, at_target, at_negative = where.split([len(part) for part in parts])
         x_BLD = inputs_ID[at_input.view_as(inputs_BL)]
         states_ND = self.backbone(x_BLD, twice_differentiable=twice_differentiable)[real_BL]
         return loss + sampled_softmax(
@@ -125,6 +128,6 @@ class SharedEncoder(nn.Module):
             outputs_ID[at_negative],
             targets_N,
             negatives.ids,
-            negatives.log_expected[targets_N],
-            negatives.log_expected[negatives.ids],
+            negatives.log_inclusion[targets_N],
+            negatives.log_inclusion[negatives.ids],
         )

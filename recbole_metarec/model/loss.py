@@ -35,13 +35,14 @@ def sampled_softmax(
     negatives_MD: Tensor,
     targets_N: Tensor,
     negative_ids_M: Tensor,
-    log_q_positives_N: Tensor,
-    log_q_negatives_M: Tensor,
+    log_inclusion_positives_N: Tensor,
+    log_inclusion_negatives_M: Tensor,
 ) -> Tensor:
-    """Cross entropy over the target and M negatives that all positions share, with the logQ correction.
+    """Cross entropy over the target and M distinct negatives that all positions share, with the logQ correction.
 
     A negative that is a position's own target is no candidate there. Source: Bengio and Senécal 2008;
-    Yi et al. 2019, https://research.google/pubs/pub48840.
+    Yi et al. 2019, https://research.google/pubs/pub48840. The correction is by inclusion probabilities: expected
+    counts, which exceed 1 for popular items, would push those down.
 
     Parameters
     ----------
@@ -55,16 +56,16 @@ def sampled_softmax(
         Target ids.
     negative_ids_M : LongTensor, shape (M,)
         Ids of the negatives.
-    log_q_positives_N, log_q_negatives_M : Tensor
-        Log of the expected number of draws of each candidate.
+    log_inclusion_positives_N, log_inclusion_negatives_M : Tensor
+        Log of the probability that each candidate is among the negatives.
 
     Returns
     -------
     Tensor, scalar
         Mean over positions.
     """
-    positive_N1 = ((states_ND * positives_ND).sum(-1) - log_q_positives_N)[:, None]
-    negative_NM = states_ND @ negatives_MD.T - log_q_negatives_M
+    positive_N1 = ((states_ND * positives_ND).sum(-1) - log_inclusion_positives_N)[:, None]
+    negative_NM = states_ND @ negatives_MD.T - log_inclusion_negatives_M
     negative_NM = negative_NM.masked_fill(targets_N[:, None] == negative_ids_M, -torch.inf)
     logits = torch.cat([positive_N1, negative_NM], 1)
     return cross_entropy(logits, torch.zeros_like(targets_N))
@@ -87,10 +88,12 @@ class NegativeSampler:
         self._cumulative = self.probabilities.cumsum(0)
 
     def draw(self, number: int, generator: torch.Generator) -> Tensor:
-        """Draw ``number`` ids with replacement, shape (number,)."""
+        """Draw ``number`` ids with replacement, and return each once: at most ``number``, in rising order."""
         points = torch.rand(number, generator=generator, dtype=torch.float64)
-        return torch.searchsorted(self._cumulative, points, right=True).clamp(1, len(self.probabilities) - 1)
+        drawn = torch.searchsorted(self._cumulative, points, right=True).clamp(1, len(self.probabilities) - 1)
+        distinct: Tensor = drawn.unique()
+        return distinct
 
-    def log_expected(self, ids: Tensor, number: int) -> Tensor:
-        """Log of the expected number of draws of each id when ``number`` are drawn, same shape as ``ids``."""
-        return (self.probabilities.to(ids.device)[ids] * number).log().float()
+    def log_inclusion(self, number: int) -> Tensor:
+        """Log of the probability that an item is among ``number`` draws, shape (I,); of padding, minus infinity."""
+        return torch.log(-torch.expm1(number * torch.log1p(-self.probabilities))).float()

@@ -85,7 +85,7 @@ class DomainTask(nn.Module):
         Seed of batches and negatives.
     """
 
-    log_expected: Tensor
+    log_inclusion: Tensor
 
     def __init__(self, domain: Domain, table: nn.Parameter, config: Any, seed: int) -> None:
         super().__init__()
@@ -100,9 +100,8 @@ class DomainTask(nn.Module):
         self.negative_sampler = None
         if sampled:
             self.negative_sampler = NegativeSampler(torch.from_numpy(domain.item_counts()), config["negative_power"])
-            every_item = torch.arange(domain.n_items + 1)
-            log_expected = self.negative_sampler.log_expected(every_item, self.n_negatives)
-            self.register_buffer("log_expected", log_expected, persistent=False)
+            log_inclusion = self.negative_sampler.log_inclusion(self.n_negatives)
+            self.register_buffer("log_inclusion", log_inclusion, persistent=False)
 
     def draw(self, epoch: int, step: int) -> tuple[WindowBatch, Negatives | None]:
         """Return batch and negatives of a step; (seed, epoch, step) fixes both."""
@@ -112,7 +111,7 @@ class DomainTask(nn.Module):
             return batch, None
         seed = int(np.random.SeedSequence((self.seed, epoch, step)).generate_state(1)[0])
         ids = self.negative_sampler.draw(self.n_negatives, torch.Generator().manual_seed(seed))
-        return batch, Negatives(ids.to(device), self.log_expected)
+        return batch, Negatives(ids.to(device), self.log_inclusion)
 
 
 class MetaRecTrainer(Trainer):  # type: ignore[misc]
@@ -401,7 +400,7 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
             self.logger.info(f"Saving current: {path}")
 
     def resume_checkpoint(self, resume_file: str | os.PathLike[str]) -> None:
-        """Go on from a checkpoint at the next `fit`, with the same numbers as if training had not stopped.
+        """Go on from a checkpoint at the next `fit`; on the CPU, with the numbers of a run that had not stopped.
 
         Parameters
         ----------

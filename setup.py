@@ -9,7 +9,7 @@ here = Path(__file__).parent
 # RecBole 1.2.1 caps ray at 2.6.3, which has no wheels from Python 3.12 on: README says how to install it there.
 recbole = [
     "recbole==1.2.1; python_version < '3.12'",
-    # ray 2.6 imports pkg_resources, which setuptools 82 dropped
+    # ray 2.6 imports pkg_resources, which setuptools 82 dropped; thop takes distutils from setuptools
     "setuptools<82",
 ]
 # What recbole 1.2.1 itself needs, for `pip install --no-deps recbole`.

@@ -4,6 +4,11 @@ Importing the package mends RecBole for today's libraries and registers the mode
 find them.
 """
 
+import os
+
+# Read when torch is first imported: threads that wait by spinning slow a busy machine down several times.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from recbole_metarec import compat
 
 compat.apply()

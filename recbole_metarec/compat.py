@@ -6,8 +6,11 @@ Each entry names RecBole's own thread (https://github.com/RUCAIBox/RecBole/issue
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import pickle
 import sys
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +28,7 @@ def apply() -> None:
     _numpy_aliases()
     _scipy_dok_update()
     _torch_load()
+    _missing_ray()
     _quiet_known_warnings()
 
 
@@ -70,12 +74,31 @@ def _torch_load() -> None:
     torch.load = load  # type: ignore[assignment]
 
 
+def _missing_ray() -> None:
+    """Without ray, which RecBole cannot have from Python 3.12 on, ``recbole.quick_start`` still imports it (#1518)."""
+    if importlib.util.find_spec("ray") is not None:
+        return
+    ray, tune = types.ModuleType("ray"), types.ModuleType("ray.tune")
+    ray.tune, tune.report = tune, lambda **metrics: None  # type: ignore[attr-defined]
+    stand_ins = {"ray": ray, "ray.tune": tune}
+    sys.modules.update(stand_ins)
+    try:
+        importlib.import_module("recbole.quick_start")
+    finally:
+        for name in stand_ins:
+            sys.modules.pop(name)
+
+
 def _quiet_known_warnings() -> None:
     """Silence what users can do nothing about: deprecations inside RecBole's own calls."""
     for message in (
         r".*torch\.cuda\.amp\.GradScaler.*",
         r".*A value is trying to be set on a copy of a DataFrame.*",
         r".*pkg_resources is deprecated.*",
+        r".*in Series\.agg cannot aggregate.*",
+        r"torch\.sparse\.SparseTensor\(.*",
+        r"Using a non-tuple sequence for multidimensional indexing.*",
+        r"Detected pickle protocol 4 in the checkpoint.*",
     ):
         warnings.filterwarnings("ignore", message=message, category=FutureWarning)
         warnings.filterwarnings("ignore", message=message, category=UserWarning)

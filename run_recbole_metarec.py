@@ -2,7 +2,7 @@
 
 import sys
 
-from recbole_metarec.quick_start import main
+from recbole_metarec.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

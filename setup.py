@@ -69,5 +69,5 @@ setup(
             "types-tqdm",
         ],
     },
-    entry_points={"console_scripts": ["recbole-metarec=recbole_metarec.quick_start:main"]},
+    entry_points={"console_scripts": ["recbole-metarec=recbole_metarec.command:main"]},
 )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import recbole
-from recbole.evaluator.register import metrics_dict
 from recbole.utils.argument_list import (
     dataset_arguments,
     evaluation_arguments,
@@ -21,144 +20,9 @@ from recbole_metarec.config import MODELS, property_layers, read_properties
 from recbole_metarec.data import movielens
 from recbole_metarec.data.atomic import read_header, read_interactions
 from recbole_metarec.errors import UserError
-from recbole_metarec.model.backbone import BACKBONES
-
-Rule = Callable[[Any], str | None]
-"""Says what a value must be if it is not."""
+from recbole_metarec.rules import MODEL_RULES, RULES, Rule
 
 COMMAND_KEYS = ("model", "dataset", "config_files")
-
-
-def _number(kind: str, low: float, high: float, open_low: bool, optional: bool) -> Rule:
-    types = (int,) if kind == "whole number" else (int, float)
-    above = f"above {low}" if open_low else f"{low} or more"
-    span = above if high == float("inf") else f"{above} and {high} at most"
-
-    def rule(value: Any) -> str | None:
-        if value is None and optional:
-            return None
-        good = isinstance(value, types) and not isinstance(value, bool)
-        if good and low <= value <= high and not (open_low and value == low):
-            return None
-        return f"must be a {kind}, {span}{', or ~' if optional else ''}"
-
-    return rule
-
-
-def whole(low: int, optional: bool = False) -> Rule:
-    """Return the rule of a whole number of ``low`` or more."""
-    return _number("whole number", low, float("inf"), False, optional)
-
-
-def number(low: float, high: float = float("inf"), above: bool = False, optional: bool = False) -> Rule:
-    """Return the rule of a number in ``[low, high]``, or in ``(low, high]`` if ``above``."""
-    return _number("number", low, high, above, optional)
-
-
-def choice(*names: str) -> Rule:
-    """Return the rule of one of several names."""
-    return lambda value: None if value in names else f"must be one of {', '.join(names)}"
-
-
-def switch(value: Any) -> str | None:
-    """Check for a truth value."""
-    return None if isinstance(value, bool) else "must be True or False"
-
-
-def text(value: Any) -> str | None:
-    """Check for a string or nothing."""
-    return None if value is None or isinstance(value, str) else "must be text"
-
-
-def names(value: Any) -> str | None:
-    """Check for a list of names."""
-    good = isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
-    return None if good or value is None else "must be a list of names, as in [baby,beauty]"
-
-
-def _topk(value: Any) -> str | None:
-    values = value if isinstance(value, (list, tuple)) else [value]
-    good = values and all(whole(1)(k) is None for k in values)
-    return None if good else "must be a whole number of 1 or more, or a list of them, as in [5,10]"
-
-
-def _metrics(value: Any) -> str | None:
-    values = value if isinstance(value, (list, tuple)) else [value]
-    good = values and all(isinstance(name, str) and name.lower() in metrics_dict for name in values)
-    return None if good else f"must list some of {', '.join(sorted(metrics_dict))}"
-
-
-def _eval_args(value: Any) -> str | None:
-    good = isinstance(value, Mapping) and value.get("order") == "TO"
-    return None if good else "order must be TO, as in {split: {LS: valid_and_test}, order: TO, mode: full}"
-
-
-RULES: dict[str, Rule] = {
-    # RecBole's, where its own failure would be a traceback
-    "epochs": whole(1),
-    "train_batch_size": whole(1),
-    "eval_batch_size": whole(1),
-    "eval_step": whole(1),
-    "stopping_step": whole(0),
-    "learning_rate": number(0, above=True),
-    "weight_decay": number(0),
-    "learner": choice("adam", "adamw", "sgd", "adagrad", "rmsprop"),
-    "seed": whole(0),
-    "MAX_ITEM_LIST_LENGTH": whole(1),
-    "metric_decimal_place": whole(1),
-    "topk": _topk,
-    "metrics": _metrics,
-    "eval_args": _eval_args,
-    # properties/overall.yaml
-    "source_datasets": names,
-    "mask_history": switch,
-    "scratch_control": switch,
-    "result_file": text,
-    "bootstrap_samples": whole(100),
-}
-
-MODEL_RULES: dict[str, dict[str, Rule]] = {
-    "MetaRec": {
-        "backbone": choice(*BACKBONES),
-        "hidden_size": whole(1),
-        "n_layers": whole(1),
-        "n_heads": whole(1),
-        "inner_size": whole(1),
-        "hidden_dropout_prob": number(0, 1),
-        "attn_dropout_prob": number(0, 1),
-        "initializer_range": number(0, above=True),
-        "item_init": choice("normal", "cooccurrence"),
-        "item_init_reach": whole(1),
-        "quantizer": switch,
-        "quantizer_heads": whole(1),
-        "codebook_size": whole(2),
-        "code_size": whole(1),
-        "quantizer_weight": number(0),
-        "commitment_weight": number(0),
-        "codebook_update": choice("gradient", "moving_average"),
-        "codebook_decay": number(0, 1),
-        "quantizer_residual": switch,
-        "score_with": choice("quantized", "embedding"),
-        "dead_code_threshold": number(0),
-        "softmax": choice("full", "sampled", "auto"),
-        "full_softmax_max_items": whole(0),
-        "n_negatives": whole(1),
-        "negative_power": number(0),
-        "warmup_epochs": whole(0),
-        "meta_epochs": whole(0),
-        "max_grad_norm": number(0, above=True, optional=True),
-        "inner_steps": whole(1),
-        "inner_learning_rate": number(0, above=True),
-        "learn_inner_rates": switch,
-        "inner_rate_learning_rate": number(0, above=True),
-        "second_order": switch,
-        "sources_per_step": whole(1, optional=True),
-        "similarity_scope": choice("global", "tensor"),
-        "similarity_smoothing": number(0, 1),
-        "temperature": number(0, above=True),
-        "source_share": number(0),
-    }
-}
 
 
 def find_problems(settings: Mapping[str, Any]) -> list[str]:

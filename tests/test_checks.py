@@ -12,9 +12,10 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
-from recbole_metarec.checks import MODEL_RULES, RULES, default_settings, find_problems, known_models
+from recbole_metarec.checks import default_settings, find_problems, known_models
+from recbole_metarec.command import main, parse_arguments
 from recbole_metarec.config import PluginConfig, properties_folder
-from recbole_metarec.quick_start import main, parse_arguments
+from recbole_metarec.rules import MODEL_RULES, RULES
 
 
 def problems(suite: Path, **changes: Any) -> list[str]:

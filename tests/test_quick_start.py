@@ -11,9 +11,10 @@ import numpy as np
 import planted
 import pytest
 
+from recbole_metarec.command import main
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
-from recbole_metarec.quick_start import main, run, run_one
+from recbole_metarec.quick_start import run, run_one
 
 QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 2}
 

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from recbole_metarec.model.backbone import GRUBackbone, LRUBackbone, TransformerBackbone
 from recbole_metarec.model.loss import full_softmax, sampled_softmax
@@ -109,23 +110,26 @@ class SharedEncoder(nn.Module):
         Tensor, scalar
             Mean over real positions.
         """
+        # Rows are read by `embedding`: the gradient of an index is summed in no fixed order by several threads.
         real_BL = targets_BL > 0
         targets_N = targets_BL[real_BL]
         if negatives is None:
             inputs_ID, outputs_ID, loss = self.item_vectors(table_ID)
-            states_ND = self.backbone(inputs_ID[inputs_BL], twice_differentiable=twice_differentiable)[real_BL]
+            states_ND = self.backbone(embedding(inputs_BL, inputs_ID), twice_differentiable=twice_differentiable)[
+                real_BL
+            ]
             return loss + full_softmax(states_ND, outputs_ID, targets_N)
         # Only the items of the batch pass the quantizer; padding comes first among them, as in a table.
         parts = [inputs_BL.new_zeros(1), inputs_BL.flatten(), targets_N, negatives.ids]
         ids, where = torch.cat(parts).unique(return_inverse=True)
-        inputs_ID, outputs_ID, loss = self.item_vectors(table_ID[ids])
+        inputs_ID, outputs_ID, loss = self.item_vectors(embedding(ids, table_ID))
         _, at_input, at_target, at_negative = where.split([len(part) for part in parts])
-        x_BLD = inputs_ID[at_input.view_as(inputs_BL)]
+        x_BLD = embedding(at_input.view_as(inputs_BL), inputs_ID)
         states_ND = self.backbone(x_BLD, twice_differentiable=twice_differentiable)[real_BL]
         return loss + sampled_softmax(
             states_ND,
-            outputs_ID[at_target],
-            outputs_ID[at_negative],
+            embedding(at_target, outputs_ID),
+            embedding(at_negative, outputs_ID),
             targets_N,
             negatives.ids,
             negatives.log_inclusion[targets_N],

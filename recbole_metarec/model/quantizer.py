@@ -154,7 +154,7 @@ class MultiHeadQuantizer(nn.Module):
     def lookup(self, codes_NH: Tensor) -> Tensor:
         """Return the code vectors, shape (N, H, C)."""
         flat_NH = codes_NH + torch.arange(self.heads, device=codes_NH.device) * self.codes
-        return self.codebook.flatten(0, 1)[flat_NH]
+        return torch.nn.functional.embedding(flat_NH, self.codebook.flatten(0, 1))
 
     @torch.no_grad()
     def update(self, z_ND: Tensor) -> None:

@@ -15,103 +15,18 @@ from torch.func import functional_call
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
-from recbole_metarec.config import for_domain, to_plain
-from recbole_metarec.data.dataset import load_domain
-from recbole_metarec.data.domain import Domain, DomainSuite
-from recbole_metarec.data.spectrum import spectral_vectors
-from recbole_metarec.data.windows import WindowBatch, WindowSampler
-from recbole_metarec.errors import UserError
-from recbole_metarec.model.encoder import Negatives
-from recbole_metarec.model.loss import NegativeSampler
+from recbole_metarec.config import to_plain
+from recbole_metarec.data.domain import DomainSuite
+from recbole_metarec.data.windows import WindowBatch
 from recbole_metarec.model.metarec import MetaRec
 from recbole_metarec.trainer import checkpoint
+from recbole_metarec.trainer.tasks import DomainTask, load_suite, make_tasks
 from recbole_metarec.transfer.meta import combine, source_gradient
 
 Phase = Literal["meta transfer", "fine-tuning"]
 
 # Steps between two searches for dead codes.
 REVIVE_EVERY = 50
-
-
-def load_suite(config: Any, target: Domain) -> DomainSuite:
-    """Load the source domains of a configuration.
-
-    Parameters
-    ----------
-    config : recbole.config.Config
-        The target's configuration; ``source_datasets`` names the sources.
-    target : Domain
-        Training part of the target domain.
-
-    Returns
-    -------
-    DomainSuite
-
-    Raises
-    ------
-    UserError
-        If a domain is refused or has no sequence of two items: all of them.
-    """
-    domains = [target]
-    problems: list[str] = []
-    for name in config["source_datasets"] or ():
-        try:
-            domains.append(load_domain(for_domain(config, name)))
-        except UserError as error:
-            problems += error.problems
-    problems += [
-        f"{domain.name}: no sequence is long enough: a user needs two items{' before those held out' * (not number)}; "
-        "loosen the filters or choose another dataset"
-        for number, domain in enumerate(domains)
-        if domain.n_sequences == 0 or domain.lengths.max() < 2
-    ]
-    if problems:
-        raise UserError(problems)
-    return DomainSuite(target, tuple(domains[1:]))
-
-
-class DomainTask(nn.Module):
-    """A domain to learn from: its item table, its batches, its negatives.
-
-    Parameters
-    ----------
-    domain : Domain
-        Where the windows come from.
-    table : nn.Parameter, shape (n_items + 1, D)
-        Item embeddings.
-    config : recbole.config.Config
-        Keys of ``properties/model/MetaRec.yaml``.
-    seed : int
-        Seed of batches and negatives.
-    """
-
-    log_inclusion: Tensor
-
-    def __init__(self, domain: Domain, table: nn.Parameter, config: Any, seed: int) -> None:
-        super().__init__()
-        self.name = domain.name
-        self.table = table
-        self.windows = WindowSampler(domain, config["MAX_ITEM_LIST_LENGTH"], config["train_batch_size"], seed)
-        self.seed = seed
-        self.n_negatives = config["n_negatives"]
-        sampled = config["softmax"] == "sampled"
-        if config["softmax"] == "auto":
-            sampled = domain.n_items > config["full_softmax_max_items"]
-        self.negative_sampler = None
-        if sampled:
-            self.negative_sampler = NegativeSampler(torch.from_numpy(domain.item_counts()), config["negative_power"])
-            log_inclusion = self.negative_sampler.log_inclusion(self.n_negatives)
-            self.register_buffer("log_inclusion", log_inclusion, persistent=False)
-
-    def draw(self, epoch: int, step: int) -> tuple[WindowBatch, Negatives | None]:
-        """Return batch and negatives of a step; (seed, epoch, step) fixes both."""
-        device = self.table.device
-        batch = self.windows.batch(epoch, step).to(device)
-        if self.negative_sampler is None:
-            return batch, None
-        seed = int(np.random.SeedSequence((self.seed, epoch, step)).generate_state(1)[0])
-        ids = self.negative_sampler.draw(self.n_negatives, torch.Generator().manual_seed(seed))
-        return batch, Negatives(ids.to(device), self.log_inclusion)
 
 
 class MetaRecTrainer(Trainer):  # type: ignore[misc]
@@ -188,25 +103,12 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         return result
 
     def _make_tasks(self) -> None:
-        config, width = self.config, self.config["hidden_size"]
-        generator = torch.Generator().manual_seed(config["seed"])
-        self.tasks = []
-        for number, domain in enumerate(self.suite.domains):
-            if number == 0:
-                table = cast(nn.Parameter, self.model.item_embedding.weight)
-            else:
-                start = torch.randn(domain.n_items + 1, width, generator=generator) * config["initializer_range"]
-                table = nn.Parameter(start.to(self.device))
-            with torch.no_grad():
-                if config["item_init"] == "cooccurrence":
-                    vectors = spectral_vectors(domain, width, config["item_init_reach"], config["initializer_range"])
-                    found = torch.from_numpy(vectors).to(table)
-                    table.copy_(torch.where(found.any(1, keepdim=True), found, table))
-                table[0] = 0
-            self.tasks.append(DomainTask(domain, table, config, config["seed"] + number).to(self.device))
+        config = self.config
+        self.tasks = make_tasks(self.suite, cast(nn.Parameter, self.model.item_embedding.weight), config)
         if self.model.encoder.quantizer is not None:
             with torch.no_grad():
                 every_item = torch.cat([task.table[1:] for task in self.tasks])
+            generator = torch.Generator().manual_seed(config["seed"])
             self.model.encoder.quantizer.revive(every_item, torch.inf, generator)
         rate = torch.tensor(config["inner_learning_rate"], device=self.device)
         self.inner_rates = [

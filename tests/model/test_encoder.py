@@ -63,6 +63,22 @@ def test_scoring_with_embeddings_reads_quantized_vectors_and_scores_raw_ones():
 
 
 @pytest.mark.parametrize("negatives", [None, everything()])
+def test_gradients_of_several_threads_are_the_same_every_time(negatives):
+    model, rows = encoder().float(), table().detach().float().requires_grad_()
+    inputs = torch.randint(1, ITEMS + 1, (1024, 40), generator=torch.Generator().manual_seed(0))
+    negatives = negatives and Negatives(negatives.ids, negatives.log_inclusion.float())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        wanted = [rows, *model.quantizer.parameters()]
+        found = [torch.autograd.grad(model(rows, inputs, inputs, negatives), wanted) for _ in range(5)]
+    finally:
+        torch.set_num_threads(threads)
+    for again in found[1:]:
+        assert all(torch.equal(x, y) for x, y in zip(found[0], again, strict=True))
+
+
+@pytest.mark.parametrize("negatives", [None, everything()])
 def test_padding_takes_no_part(negatives):
     model, rows = encoder(), table()
     (gradient,) = torch.autograd.grad(model(rows, INPUTS, TARGETS, negatives), rows)

@@ -15,7 +15,8 @@ from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.data.domain import from_sequences
 from recbole_metarec.errors import UserError
 from recbole_metarec.model.metarec import MetaRec
-from recbole_metarec.trainer.metarec import MetaRecTrainer, load_suite
+from recbole_metarec.trainer.metarec import MetaRecTrainer
+from recbole_metarec.trainer.tasks import load_suite
 
 TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
 

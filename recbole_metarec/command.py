@@ -1,0 +1,131 @@
+"""The command line: arguments to settings, results to text, mistakes to one line each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from recbole_metarec.checks import default_settings
+from recbole_metarec.config import yaml_loader
+from recbole_metarec.errors import UserError
+from recbole_metarec.evaluation.report import render
+from recbole_metarec.quick_start import run
+
+USAGE = """\
+usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_datasets=A,B,C] [--key=value ...]
+
+  --model=MetaRec           a model of this package, or any sequential or general model of RecBole
+  --dataset=NAME            the target domain (default: a genre of ml-100k, made on first use)
+  --source_datasets=A,B     the source domains; [] trains from scratch
+  --data_path=dataset/      folder that holds each domain as NAME/NAME.inter
+  --config_files=a.yaml,b.yaml
+  --result_file=x.json      also write the results as JSON
+  --mask_history=True       earlier items of a user are no candidates
+  --scratch_control=False   leave out the control that trains from scratch
+
+All other keys: properties/overall.yaml, properties/model/MetaRec.yaml, and RecBole's own.
+"""
+
+
+def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
+    """Turn ``--key=value`` arguments and the property files that they name into settings.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Values are read as YAML; ``None`` is nothing, as in RecBole.
+
+    Returns
+    -------
+    dict
+        Command line above ``--config_files``.
+
+    Raises
+    ------
+    UserError
+        If an argument is not ``--key=value``, a key stands there twice, or a file cannot be read.
+    """
+    given: dict[str, Any] = {}
+    problems = []
+    for argument in arguments:
+        key, equals, value = argument.removeprefix("--").partition("=")
+        if not argument.startswith("--") or not equals or not key:
+            problems.append(f"{argument}: write --key=value")
+        elif key in given:
+            problems.append(f"--{key}: stands there twice; write it once")
+        else:
+            try:
+                given[key] = _parse_value(key, value)
+            except yaml.YAMLError:
+                problems.append(f"--{key}={value}: is no YAML value; put quotes around it")
+    settings: dict[str, Any] = {}
+    for file in given.pop("config_files", None) or []:
+        try:
+            settings.update(_read_settings(Path(file)))
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(problems)
+    return {**settings, **given}
+
+
+# Keys whose lists may be written without brackets.
+_LISTS = ("source_datasets", "config_files", "metrics")
+
+
+def _parse_value(key: str, value: str) -> Any:
+    if value in ("", "None"):
+        return None if value else ""
+    parsed = yaml.load(value, Loader=yaml_loader())
+    if key in _LISTS and isinstance(parsed, str):
+        return [name for name in parsed.replace(",", " ").split() if name]
+    return parsed
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml_loader())
+    except OSError as error:
+        raise UserError([f"--config_files: {path}: {error.strerror}"]) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError([f"--config_files: {path}: is no YAML: {' '.join(str(error).split())}"]) from None
+    if not isinstance(content, dict):
+        raise UserError([f"--config_files: {path}: must hold lines of key: value"])
+    return content
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; ``sys.argv`` by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 2 for a user's mistake, 130 after an interrupt.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or {"-h", "--help"} & set(arguments):
+        print(USAGE)
+        return 0 if arguments else 2
+    try:
+        settings = parse_arguments(arguments)
+        runs = run(settings)
+    except UserError as error:
+        print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    samples = default_settings(runs[0].model, settings)["bootstrap_samples"]
+    print(render(runs, settings.get("bootstrap_samples", samples)))
+    if settings.get("result_file"):
+        print(f"\nresults: {settings['result_file']}")
+    return 0

@@ -115,7 +115,7 @@ def _check(
 def _prepare(places: list[str], flags: Flags) -> None:
     own = ("meta", "name", "output", "vintage", "category", "raw_path", "kind", "preset", "overwrite")
     _check(places, flags, 1, (*own, *OPTION_NAMES, "k_core"))
-    problems = []
+    problems: list[str] = []
     preset = flags.get("preset", "raw")
     try:
         options = make_options(preset, **{key: value for key, value in flags.items() if key not in own})

@@ -55,7 +55,8 @@ def download(
     UserError
         If some cannot be fetched: one line for each, with its address and where to put it by hand.
     """
-    paths, problems = [], []
+    paths: list[Path] = []
+    problems: list[str] = []
     for kind in kinds:
         url = address(vintage, kind, category)
         paths.append(Path(raw_path) / str(vintage) / file_name(vintage, kind, url))

@@ -52,10 +52,7 @@ def import_split(source: Path | str, name: str, *, output: Path | str = "dataset
     """
     source, output = Path(source), Path(output)
     check_place(output, name, overwrite)
-    if source.is_dir():
-        folder = read_folder(source)
-    else:
-        folder = Folder(read_sequences(source), {}, {}, [source])
+    folder = read_folder(source) if source.is_dir() else Folder(read_sequences(source), {}, {}, [source])
     card: Card = {
         "name": name,
         "imported": "UniSRec folder" if source.is_dir() else "text of users and items",
@@ -147,7 +144,9 @@ def _readme(card: Card) -> Sequence[str]:
         f"# {card['name']}",
         "",
         f"A published split ({card['imported']}), made by `python -m recbole_metarec.data.amazon import`: "
-        f"{counts['users']:,} users, {counts['items']:,} items, {counts['interactions']:,} interactions. {card['order']}",
+        f"{counts['users']:,} users, {counts['items']:,} items, {counts['interactions']:,} interactions.",
+        "",
+        card["order"],
         "",
         "| source | bytes | sha256 |",
         "|---|--:|---|",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import csv
+import gc
 import json
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import orjson
@@ -18,8 +21,8 @@ LATEST = 2**53
 
 
 MISSING = frozenset(
-    ("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>")
-    + ("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "")
+    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
+    | {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
 )
 """Words that pandas, and so RecBole, reads as a missing value."""
 
@@ -35,6 +38,22 @@ class Row(NamedTuple):
     item: str
     rating: float
     time: int
+
+
+@contextmanager
+def without_cycles() -> Iterator[None]:
+    """Keep the garbage collector off while records are read.
+
+    They hold no reference cycles, but there are so many that it would walk through all objects of torch and RecBole
+    again and again, which takes as long as the reading itself.
+    """
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def read_record(line: bytes) -> dict[str, Any]:

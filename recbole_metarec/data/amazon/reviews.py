@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import polars as pl
 
 from recbole_metarec.data.amazon.layouts import Layout
 from recbole_metarec.data.amazon.rawfile import RawFile
-from recbole_metarec.data.amazon.records import LATEST, MISSING, BadLine, Row, read_row
+from recbole_metarec.data.amazon.records import LATEST, MISSING, BadLine, Row, read_row, without_cycles
 from recbole_metarec.errors import UserError
 
 N_EXAMPLES = 3
@@ -35,7 +36,7 @@ class Interactions:
     times : int64 array, shape (n,)
         In the unit of the source.
     user_names, item_names : polars.Series of str
-        Identities in the order of their characters; those of filtered rows stay.
+        Identities in the order of their first rows; those of filtered rows stay.
     """
 
     users: npt.NDArray[np.uint32]
@@ -124,40 +125,41 @@ def _round_up(share: float) -> float:
     return next(step for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if step >= share)
 
 
+Block = tuple[tuple[str, ...], tuple[str, ...], npt.NDArray[np.float64], npt.NDArray[np.int64]]
+
+
 class _Columns:
     """Columns that grow block by block; texts go to Arrow memory, a third of Python's."""
 
     def __init__(self) -> None:
         self.users, self.items = pl.Series(dtype=pl.String), pl.Series(dtype=pl.String)
-        self.ratings: list[npt.NDArray[np.float64]] = []
-        self.times: list[npt.NDArray[np.int64]] = []
+        self.ratings = [np.empty(0)]
+        self.times = [np.empty(0, np.int64)]
 
-    def add(self, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
-        users, items, ratings, times = zip(*rows, strict=True)
+    def add(self, block: Block) -> None:
+        users, items, ratings, times = block
         self.users.append(pl.Series(users, dtype=pl.String))
         self.items.append(pl.Series(items, dtype=pl.String))
-        self.ratings.append(np.array(ratings, np.float64))
-        self.times.append(np.array(times, np.int64))
+        self.ratings.append(ratings)
+        self.times.append(times)
 
     def finish(self) -> Interactions:
         users, user_names = _encode(self.users)
         del self.users
         items, item_names = _encode(self.items)
         del self.items
-        ratings = np.concatenate([np.empty(0), *self.ratings])
-        times = np.concatenate([np.empty(0, np.int64), *self.times])
+        ratings, times = np.concatenate(self.ratings), np.concatenate(self.times)
         return Interactions(users, items, ratings, times, user_names, item_names)
 
 
 def _encode(names: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
-    if names.is_empty():
-        return np.empty(0, np.uint32), names
-    codes = names.rank("dense").to_numpy().astype(np.uint32) - np.uint32(1)
-    row = np.empty(int(codes.max()) + 1, np.int64)
-    row[codes] = np.arange(len(codes))
-    return codes, names.gather(row)
+    """Number names in the order of their first rows."""
+    names = names.rechunk(in_place=True).alias("name")
+    row = pl.int_range(pl.len(), dtype=pl.UInt32)
+    first = names.to_frame().select(row.first().over("name")).to_series().to_numpy()
+    new = first == np.arange(len(first), dtype=np.uint32)
+    codes = np.cumsum(new, dtype=np.uint32) - np.uint32(1)
+    return codes[first], names.filter(pl.Series(new))
 
 
 def read_reviews(raw: RawFile, layout: Layout) -> tuple[Interactions, LineReport]:
@@ -184,49 +186,43 @@ def read_reviews(raw: RawFile, layout: Layout) -> tuple[Interactions, LineReport
     """
     columns, report = _Columns(), LineReport()
     number = 0
-    for lines in raw.blocks():
-        if layout.header and number == 0:
-            lines[0] = b""
-        columns.add(_read_block(lines, layout, report, number))
-        number += len(lines)
+    with without_cycles():
+        for lines in raw.blocks():
+            if layout.header and number == 0:
+                lines[0] = b""
+            columns.add(_read_block(lines, layout, report, number))
+            number += len(lines)
     return columns.finish(), report
 
 
-def _read_block(lines: Sequence[bytes], layout: Layout, report: LineReport, before: int) -> list[Row]:
+def _read_block(lines: Sequence[bytes], layout: Layout, report: LineReport, before: int) -> Block:
+    """Read a block of lines at once, or line by line if it holds anything unusual."""
+    if not layout.csv:
+        with suppress(orjson.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError):
+            block = _usual(zip(*map(itemgetter(*layout.keys), map(orjson.loads, lines)), strict=True))
+            report.lines += len(lines)
+            return block
     rows: list[Row] = []
-    read = _csv_reader(layout) if layout.csv else _json_reader(layout)
-    for index, line in enumerate(lines):
-        try:
-            rows.append(read(line))
-        except BadLine as error:
-            if line.strip():
-                report.add_bad(before + index + 1, str(error), line)
-            else:
-                report.lines -= 1
-    report.lines += len(lines)
-    return rows
+    for number, line in enumerate(lines, before + 1):
+        if line.strip():
+            report.lines += 1
+            try:
+                rows.append(read_row(line, layout))
+            except BadLine as error:
+                report.add_bad(number, str(error), line)
+    users, items, ratings, times = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return users, items, np.array(ratings, np.float64), np.array(times, np.int64)
 
 
-def _csv_reader(layout: Layout) -> Callable[[bytes], Row]:
-    return lambda line: read_row(line, layout)
-
-
-def _json_reader(layout: Layout) -> Callable[[bytes], Row]:
-    """`read_row`, with what nearly every line looks like tried first."""
-    pick = itemgetter(*layout.keys)
-
-    def read(line: bytes) -> Row:
-        try:
-            user, item, rating, time = pick(orjson.loads(line))
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            return read_row(line, layout)
-        usual = type(rating) is float and type(time) is int and 0 <= rating <= 5 and 0 <= time < LATEST
-        if usual and _is_plain(user) and _is_plain(item):
-            return cast(Row, (user, item, rating, time))
-        return read_row(line, layout)
-
-    return read
-
-
-def _is_plain(name: object) -> bool:
-    return type(name) is str and name.isalnum() and name not in MISSING
+def _usual(columns: Iterable[tuple[Any, ...]]) -> Block:
+    """Check columns as `read_row` would check each row, but refuse what it might still read."""
+    users, items, ratings, times = columns
+    if {*map(type, ratings)} != {float} or {*map(type, times)} != {int}:
+        raise TypeError
+    for names in (users, items):
+        if not "".join(names).isalnum() or not MISSING.isdisjoint(names):
+            raise ValueError
+    rating, time = np.array(ratings), np.array(times, np.int64)
+    if not (rating.min() >= 0 and rating.max() <= 5 and time.min() >= 0 and time.max() < LATEST):
+        raise ValueError
+    return users, items, rating, time

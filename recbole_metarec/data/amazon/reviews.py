@@ -153,10 +153,9 @@ class _Columns:
 
 
 def _encode(names: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
-    """Number names in the order of their first rows."""
-    names = names.rechunk(in_place=True).alias("name")
-    row = pl.int_range(pl.len(), dtype=pl.UInt32)
-    first = names.to_frame().select(row.first().over("name")).to_series().to_numpy()
+    """Give names numbers, in the order of their first rows."""
+    frame = names.rechunk(in_place=True).to_frame("name").with_row_index("row")
+    first = frame.select(pl.col("row").first().over("name")).to_series().to_numpy()
     new = first == np.arange(len(first), dtype=np.uint32)
     codes = np.cumsum(new, dtype=np.uint32) - np.uint32(1)
     return codes[first], names.filter(pl.Series(new))

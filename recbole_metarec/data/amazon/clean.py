@@ -43,13 +43,12 @@ def clean_text(value: Any, limit: int = 0, long_text: LongText = "cut") -> str:
     str
         Empty if there is nothing, or program code in place of a text.
     """
-    text = " ".join(texts(value))
+    text = " ".join(texts(value)).encode("utf-8", "ignore").decode()  # half surrogates cannot be written
     if "&" in text:
         text = html.unescape(html.unescape(text))  # 2018 has &amp;amp;
     if "<" in text:
         text = _TAG.sub(" ", _HIDDEN.sub(" ", text))
     text = _BLANKS.sub(" ", text).strip().replace('"', "''")
-    text = text.encode("utf-8", "ignore").decode()  # half surrogates cannot be written
     if _CODE.search(text):
         return ""
     if limit and len(text) > limit:

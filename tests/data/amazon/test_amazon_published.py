@@ -1,0 +1,131 @@
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import rows_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recbole_metarec.data.amazon import import_split
+from recbole_metarec.data.amazon.__main__ import main
+from recbole_metarec.errors import UserError
+
+Sequences = dict[str, list[str]]
+WINDOW = 50
+
+
+def sequences_of(n_users: int, seed: int, longest: int = 130) -> Sequences:
+    draw = random.Random(seed)
+    lengths = [3, 4, WINDOW, WINDOW + 1, WINDOW + 2, longest, *(draw.randint(3, 12) for _ in range(n_users))]
+    return {str(user): [str(draw.randrange(9)) for _ in range(length)] for user, length in enumerate(lengths)}
+
+
+def publish(folder: Path, sequences: Sequences, newest_first: bool = True) -> Path:
+    """Write a folder by UniSRec's rules, window and all."""
+    folder.mkdir()
+    rows: dict[str, list[tuple[str, list[str], str]]] = {"train": [], "valid": [], "test": []}
+    for user, items in sequences.items():
+        train = [(user, items[:k][-WINDOW:], items[k]) for k in range(1, len(items) - 2)]
+        rows["train"] += train[::-1] if newest_first else train
+        rows["valid"].append((user, items[:-2][-WINDOW:], items[-2]))
+        rows["test"].append((user, items[:-1][-WINDOW:], items[-1]))
+    for part, of_part in rows.items():
+        lines = ["user_id:token\titem_id_list:token_seq\titem_id:token"]
+        lines += [f"{user}\t{' '.join(prefix)}\t{target}" for user, prefix, target in of_part]
+        (folder / f"Pets.{part}.inter").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def read_back(path: Path) -> Sequences:
+    sequences: Sequences = {}
+    for user, item, time in rows_of(path):
+        assert int(time) == len(sequences.setdefault(user, []))
+        sequences[user].append(item)
+    return sequences
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10**6), st.booleans())
+def test_folders_give_the_whole_sequences(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, newest_first: bool
+) -> None:
+    place = tmp_path_factory.mktemp("x")
+    sequences = sequences_of(8, seed)
+    import_split(publish(place / "Pets", sequences, newest_first), "pets", output=place)
+    assert read_back(place / "pets/pets.inter") == sequences
+
+
+def test_identities_texts_and_features(tmp_path: Path) -> None:
+    sequences = sequences_of(3, 0)
+    folder = publish(tmp_path / "Pets", sequences)
+    vectors = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    vectors.tofile(folder / "Pets.feat1CLS")
+    order = [3, 1, 2, 0, 8, 7, 6, 5, 4]  # lines of an index file may stand in any order
+    (folder / "Pets.item2index").write_text("".join(f"B{i}\t{i}\n" for i in order))
+    (folder / "Pets.user2index").write_text("".join(f"A{user}\t{user}\n" for user in sequences))
+    (folder / "Pets.text").write_text('item_id:token\ttext:token_seq\nB0\tA "toy"\n1\tfood\n')
+    card = import_split(folder, "pets", output=tmp_path)
+    assert read_back(tmp_path / "pets/pets.inter") == {
+        f"A{user}": [f"B{item}" for item in items] for user, items in sequences.items()
+    }
+    assert rows_of(tmp_path / "pets/pets.item") == [["B0", "A ''toy''"], ["B1", "food"]]
+    with np.load(tmp_path / "pets/pets.feat1CLS.npz") as features:
+        assert features["item_id"].tolist() == [f"B{i}" for i in range(9)]
+        assert (features["vector"] == vectors).all()
+    assert [source["file"] for source in card["sources"]] == [
+        *(f"Pets.{part}.inter" for part in ("train", "valid", "test")),
+        *(f"Pets.{part}" for part in ("item2index", "user2index", "text", "feat1CLS")),
+    ]
+    first = {path.name: path.read_bytes() for path in (tmp_path / "pets").iterdir()}
+    import_split(folder, "pets", output=tmp_path)
+    assert first == {path.name: path.read_bytes() for path in (tmp_path / "pets").iterdir()}
+    assert card == json.loads(first["pets.card.json"])
+
+
+def test_folders_that_do_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has 0 files \*\.train\.inter"):
+        import_split(tmp_path, "pets", output=tmp_path)
+    folder = publish(tmp_path / "Pets", {"0": list("abcd"), "1": list("abcde")})
+    np.zeros(5, np.float32).tofile(folder / "Pets.feat1CLS")
+    (folder / "Pets.item2index").write_text("".join(f"B{i}\t{i}\n" for i in range(3)))
+    with pytest.raises(UserError, match="20 bytes are not float32 vectors of the 3 indexed items"):
+        import_split(folder, "pets", output=tmp_path)
+    test = folder / "Pets.test.inter"
+    test.write_text(test.read_text().replace("a b c d\te", "a b x d\te"))
+    with pytest.raises(UserError, match="user '1': the row of line 3 does not go on from those before it"):
+        import_split(folder, "pets", output=tmp_path)
+    test.write_text("\n".join(test.read_text().splitlines()[:2]))
+    with pytest.raises(UserError, match="user '1' of the other parts has no row"):
+        import_split(folder, "pets", output=tmp_path)
+    test.write_text("user_id:token\titem_id:token\n")
+    with pytest.raises(UserError, match="line 1 must be user_id:token item_id_list:token_seq item_id:token"):
+        import_split(folder, "pets", output=tmp_path)
+    test.unlink()
+    with pytest.raises(UserError, match=r"Pets\.test\.inter: cannot be read"):
+        import_split(folder, "pets", output=tmp_path)
+    assert not (tmp_path / "pets").exists()
+
+
+@pytest.mark.parametrize("text", ["1 7\n1 8\n2 7\n1 9\n", "1 7 8 9\n2 7\n", "1 7 8\n\n2 7\r\n1 9"])
+def test_texts_of_pairs_or_sequences(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "Beauty.txt").write_text(text)
+    assert main(["import", str(tmp_path / "Beauty.txt"), "--name=beauty", f"--output={tmp_path}"]) == 0
+    assert read_back(tmp_path / "beauty/beauty.inter") == {"1": ["7", "8", "9"], "2": ["7"]}
+    assert "2 users" in capsys.readouterr().out
+
+
+def test_texts_that_do_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "Beauty.txt"
+    path.write_text("1 2\n" + "3\n" * 7)
+    with pytest.raises(UserError) as error:
+        import_split(path, "beauty", output=tmp_path)
+    assert error.value.problems[0] == f"{path}: line 2: '3' alone; write `user item item ...`"
+    assert error.value.problems[-1] == f"{path}: 2 more such lines"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="cannot be read"):
+        import_split(path, "beauty", output=tmp_path)
+    path.write_text("\n")
+    with pytest.raises(UserError, match="no lines of"):
+        import_split(path, "beauty", output=tmp_path)

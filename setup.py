@@ -55,6 +55,9 @@ setup(
         "pyyaml>=6",
         "tabulate>=0.9",
         "tqdm>=4.60",
+        # the Amazon loader
+        "orjson>=3.8",
+        "polars>=1,<3",
     ],
     extras_require={
         "test": [

@@ -43,7 +43,7 @@ class ItemReport:
     lines : LineReport
         How the file's lines were read.
     items : int
-        Items written.
+        Items written with metadata.
     repeated : int
         Further records of an item, left out: the first counts.
     filled : Counter of str
@@ -92,7 +92,7 @@ def write_items(
     layout : Layout
         Its layout.
     wanted : set of str
-        Items to write; those without metadata get no line.
+        Items to write; those without metadata come last, blank but for their identity.
     options : Options
         How texts, categories and images are written.
     write : callable
@@ -115,6 +115,9 @@ def write_items(
                 lines.append("\t".join([name, *_describe(record, options, report)]) + "\n")
         write("".join(lines).encode())
     report.items = len(seen)
+    # RecBole drops the interactions of items that have no line
+    blank = "\t" * (len(FIELDS) - 1)
+    write("".join(f"{name}{blank}\n" for name in sorted(wanted - seen)).encode())
     return report
 
 

@@ -64,7 +64,7 @@ def import_split(source: Path | str, name: str, *, output: Path | str = "dataset
     with dataset_files(output, name, suffixes, overwrite) as files:
         _write_sequences(folder.sequences, files["inter"])
         if folder.texts:
-            _write_texts(folder.texts, files["item"])
+            _write_texts(folder.sequences, folder.texts, files["item"])
         for kind, features in folder.features.items():
             _write_features(features, files[f"{kind}.npz"])
         return finish(files, name, card, _readme(card))
@@ -119,10 +119,11 @@ def _write_sequences(sequences: Sequences, file: OutputFile) -> None:
         file.write("".join(f"{user}\t{item}\t{time}\n" for time, item in enumerate(items)).encode())
 
 
-def _write_texts(texts: dict[str, str], file: OutputFile) -> None:
+def _write_texts(sequences: Sequences, texts: dict[str, str], file: OutputFile) -> None:
     file.write(b"item_id:token\ttitle:token_seq\n")
-    for item, text in texts.items():
-        file.write(f"{item}\t{clean_text(text)}\n".encode())
+    # RecBole drops the interactions of items that have no line
+    for item in dict.fromkeys([*texts, *(item for sequence in sequences.values() for item in sequence)]):
+        file.write(f"{item}\t{clean_text(texts.get(item))}\n".encode())
 
 
 def _write_features(features: Features, file: OutputFile) -> None:

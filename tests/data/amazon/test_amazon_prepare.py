@@ -74,6 +74,7 @@ def test_order_items_and_card(dump: Dump, tmp_path: Path) -> None:
     assert rows_of(folder / "amazon-gift-cards-18.item") == [
         ["B1", "A ''quoted'' one", "Gift Cards Email", "Me", "1299.0", "https://a.b/1.jpg", "x y"],
         ["B2", "", "Gifts", "Ann", "", "", ""],
+        ["B3", "", "", "", "", "", ""],
     ]
     metadata = card["metadata"]
     assert (metadata["items"], metadata["with_record"], metadata["repeated_records"]) == (3, 2, 1)

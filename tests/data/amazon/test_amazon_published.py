@@ -70,7 +70,9 @@ def test_identities_texts_and_features(tmp_path: Path) -> None:
     assert read_back(tmp_path / "pets/pets.inter") == {
         f"A{user}": [f"B{item}" for item in items] for user, items in sequences.items()
     }
-    assert rows_of(tmp_path / "pets/pets.item") == [["B0", "A ''toy''"], ["B1", "food"]]
+    rows = rows_of(tmp_path / "pets/pets.item")
+    assert rows[:2] == [["B0", "A ''toy''"], ["B1", "food"]]
+    assert {(item, text) for item, text in rows[2:]} == {(f"B{i}", "") for i in range(2, 9)}
     with np.load(tmp_path / "pets/pets.feat1CLS.npz") as features:
         assert features["item_id"].tolist() == [f"B{i}" for i in range(9)]
         assert (features["vector"] == vectors).all()

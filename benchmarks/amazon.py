@@ -77,7 +77,7 @@ def run(code: str, source: Path, target: Path) -> tuple[float, float, float, flo
         text=True,
         check=True,
     ).stdout.split()[-4:]
-    seconds, peak, base, rows = float(out[0]), float(out[1]) / 1e3, float(out[2]) / 1e3, int(out[3])
+    seconds, peak, base, rows = float(out[0]), float(out[1]) * 1024 / 1e6, float(out[2]) * 1024 / 1e6, int(out[3])
     return seconds, time.perf_counter() - start, peak, base, rows
 
 
@@ -97,7 +97,9 @@ def main() -> None:
             for side, code in sides.items():
                 runs[side].append(run(code, dump, target))
         print(
-            f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {arguments.source.name}, {arguments.rounds} rounds"
+            f"{os.cpu_count()} cores, Python {sys.version.split()[0]}",
+            f"{arguments.source.name}, {arguments.rounds} rounds",
+            sep=", ",
         )
         print("| side | MB | rows | conversion, s | process with imports, s | peak memory, MB | imports alone, MB |")
         print("|---|--:|--:|--:|--:|--:|--:|")

@@ -17,12 +17,10 @@ from recbole_metarec.data.amazon.options import PRESETS, Options, changed, make_
 from recbole_metarec.data.amazon.output import Card, OutputFile, check_place, dataset_files, finish
 from recbole_metarec.data.amazon.rawfile import RawFile
 from recbole_metarec.data.amazon.recognise import recognise
-from recbole_metarec.data.amazon.reviews import Interactions, LineReport, read_reviews
+from recbole_metarec.data.amazon.reviews import ROWS_AT_ONCE, Interactions, LineReport, read_reviews
 from recbole_metarec.data.amazon.steps import apply_filters
 from recbole_metarec.data.amazon.vintages import Vintage, dataset_name
 from recbole_metarec.errors import UserError
-
-ROWS_AT_ONCE = 1 << 18
 
 
 def prepare(

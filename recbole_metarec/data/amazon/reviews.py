@@ -21,6 +21,7 @@ from recbole_metarec.data.amazon.records import LATEST, MISSING, BadLine, Row, r
 from recbole_metarec.errors import UserError
 
 N_EXAMPLES = 3
+ROWS_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Interactions:
     times : int64 array, shape (n,)
         In the unit of the source.
     user_names, item_names : polars.Series of str
-        Identities in the order of their first rows; those of filtered rows stay.
+        Identities in any order; those of filtered rows stay.
     """
 
     users: npt.NDArray[np.uint32]
@@ -144,21 +145,27 @@ class _Columns:
         self.times.append(times)
 
     def finish(self) -> Interactions:
-        users, user_names = _encode(self.users)
+        users, user_names = _encode(self.users.rechunk(in_place=True))
         del self.users
-        items, item_names = _encode(self.items)
+        items, item_names = _encode(self.items.rechunk(in_place=True))
         del self.items
         ratings, times = np.concatenate(self.ratings), np.concatenate(self.times)
         return Interactions(users, items, ratings, times, user_names, item_names)
 
 
 def _encode(names: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
-    """Give names numbers, in the order of their first rows."""
-    frame = names.rechunk(in_place=True).to_frame("name").with_row_index("row")
-    first = frame.select(pl.col("row").first().over("name")).to_series().to_numpy()
-    new = first == np.arange(len(first), dtype=np.uint32)
-    codes = np.cumsum(new, dtype=np.uint32) - np.uint32(1)
-    return codes[first], names.filter(pl.Series(new))
+    """Give names numbers; by their hashes, which need a third of the memory that a table of names does."""
+    codes, distinct = _encode_by(names.hash().to_numpy(), names)
+    for start in range(0, len(names), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        if not (distinct.gather(codes[part]) == names[part]).all():  # two names with one hash
+            return _encode_by(names.rank("dense").to_numpy(), names)
+    return codes, distinct
+
+
+def _encode_by(keys: npt.NDArray[Any], names: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
+    _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
+    return codes.astype(np.uint32), names.gather(first)
 
 
 def read_reviews(raw: RawFile, layout: Layout) -> tuple[Interactions, LineReport]:

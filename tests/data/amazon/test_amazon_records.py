@@ -2,6 +2,7 @@ import json
 import string
 
 import orjson
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from pandas._libs.parsers import STR_NA_VALUES
 
 from recbole_metarec.data.amazon.layouts import Layout
 from recbole_metarec.data.amazon.records import MISSING, BadLine, check_row, read_record, read_row
-from recbole_metarec.data.amazon.reviews import LineReport, _read_block
+from recbole_metarec.data.amazon.reviews import LineReport, _encode, _read_block
 
 OLD = Layout(2018, "reviews", ("reviewerID", "asin", "overall", "unixReviewTime"))
 CSV = Layout(2014, "ratings", OLD.keys, OLD.keys)
@@ -146,3 +147,19 @@ def test_strict_and_lenient_json_agree() -> None:
     with pytest.raises(orjson.JSONDecodeError):
         orjson.loads(line)
     assert read_record(line)["asin"] == "\ud800"
+
+
+@pytest.mark.parametrize("hashes", [None, [1, 1, 1, 1]])
+def test_names_get_numbers_even_if_their_hashes_are_one(
+    hashes: list[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = pl.Series(["b", "a", "c", "a"])
+    if hashes:
+        monkeypatch.setattr(pl.Series, "hash", lambda self: pl.Series(hashes))
+    codes, distinct = _encode(names)
+    assert distinct.gather(codes).to_list() == names.to_list()
+    assert len(distinct) == 3
+
+
+def test_no_names() -> None:
+    assert _encode(pl.Series(dtype=pl.String))[0].tolist() == []

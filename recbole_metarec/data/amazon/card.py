@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 from recbole_metarec.data.amazon.output import Card
 
 CITATIONS = {
@@ -57,12 +59,17 @@ def _counts(card: Card) -> list[str]:
         lines.append(f"| {step['step']} | {step['users']:,} | {step['items']:,} | {step['interactions']:,} |")
     times = card["timestamps"]
     repeated = f"{card['repeated_pairs']:,} interactions repeat an earlier one of the same user and item."
-    return [
-        *lines,
-        "",
-        f"{card['order']} Timestamps are in {times['unit']}, from {times['first']} to {times['last']}. {repeated}",
-        "",
-    ]
+    span = f"from {times['first']} ({_day(times['first'], times['unit'])})"
+    span += f" to {times['last']} ({_day(times['last'], times['unit'])})"
+    return [*lines, "", f"{card['order']} Timestamps are in {times['unit']}, {span}. {repeated}", ""]
+
+
+def _day(time: int, unit: str) -> str:
+    try:
+        moment = datetime.fromtimestamp(time / (1000 if unit == "ms" else 1), timezone.utc)
+    except (ValueError, OverflowError, OSError):  # beyond the calendar
+        return "no date"
+    return f"{moment:%Y-%m-%d}"
 
 
 def _choices(card: Card) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 LongText = Literal["cut", "drop"]
 
 _HIDDEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|$)|<!--.*?(?:-->|$)", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+# a text that was cut off may end inside a tag
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[a-zA-Z]+\s[^<>]*=[^<>]*$")
 # separators beyond \s: zero-width and byte-order marks, and all control characters
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff]+")
 # a page's scripts or styles in place of a text: in 2018 they stand where titles and prices should

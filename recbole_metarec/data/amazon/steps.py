@@ -74,7 +74,8 @@ def _steps(
 
 
 def _is_described(rows: Interactions, described: pl.Series) -> Mask:
-    known: Mask = rows.item_names.is_in(described.unique().implode()).to_numpy()
+    both = pl.concat([rows.item_names, described.unique()])
+    known: Mask = both.is_duplicated()[: len(rows.item_names)].to_numpy()
     return known[rows.items]
 
 

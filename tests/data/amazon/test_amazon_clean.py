@@ -77,6 +77,7 @@ def test_prices_are_a_number_or_none_or_refused(value: object) -> None:
         ("Lowe&#39;s &amp;amp; Co", "Lowe's & Co"),
         ("<b>Bold</b><br />move <!-- no --> 3 < 4 > 2", "Bold move 3 < 4 > 2"),
         ("<script>var x = '<b>';</script>Soap<style>.a{b:c}</style>", "Soap"),
+        ('Soap <div class="a-section a-spa', "Soap"),
         (["a", ["b\r\n", None, 3], "c"], "a b c"),
         ("a\x00b\u2028c\u200bd\ufeff", "a b c d"),
         ("caf\u00e9 \ud800", "caf\u00e9"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import review, review_of_2023, rows_of
+from dumps import review, review_of_2023, rows_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import rows_of
+from dumps import rows_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

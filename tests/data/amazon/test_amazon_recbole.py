@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import review, review_of_2023, rows_of
+from dumps import review, review_of_2023, rows_of
 from recbole.data.dataset import SequentialDataset
 
 from recbole_metarec.config import PluginConfig

@@ -112,13 +112,18 @@ def _check(
         raise UserError(sorted(problems))
 
 
+_OF_PREPARE = ("meta", "name", "output", "vintage", "category", "raw_path", "kind", "preset", "overwrite")
+
+
 def _prepare(places: list[str], flags: Flags) -> None:
-    own = ("meta", "name", "output", "vintage", "category", "raw_path", "kind", "preset", "overwrite")
-    _check(places, flags, 1, (*own, *OPTION_NAMES, "k_core"))
-    problems: list[str] = []
+    _check(places, flags, 1, (*_OF_PREPARE, *OPTION_NAMES, "k_core"))
     preset = flags.get("preset", "raw")
+    problems: list[str] = []
     try:
-        options = make_options(preset, **{key: value for key, value in flags.items() if key not in own})
+        options = make_options(preset, **{key: value for key, value in flags.items() if key not in _OF_PREPARE})
+    except UserError as error:
+        problems += error.problems
+    try:
         overwrite = _truth(flags, "overwrite")
     except UserError as error:
         problems += error.problems
@@ -129,16 +134,11 @@ def _prepare(places: list[str], flags: Flags) -> None:
         problems += error.problems
     if problems:
         raise UserError(problems)
-    meta = flags.get("meta")
     if category and vintage:
-        kind = flags.get("kind") or PRESETS[preset].kind
-        reviews, *metas = _download(vintage, category, [kind] if meta else [kind, "meta"], flags)
-        meta = meta or str(metas[0])
-        places = [str(reviews)]
-        flags.setdefault("name", dataset_name(category, vintage))
+        places = _fetch_inputs(vintage, category, PRESETS[preset].kind, flags)
     card = prepare(
         places[0],
-        meta,
+        flags.get("meta"),
         name=flags.get("name"),
         output=flags.get("output", "dataset"),
         vintage=vintage,
@@ -148,6 +148,15 @@ def _prepare(places: list[str], flags: Flags) -> None:
         progress=sys.stderr.isatty(),
     )
     _show(card, Path(flags.get("output", "dataset")))
+
+
+def _fetch_inputs(vintage: Vintage, category: str, kind: Kind, flags: Flags) -> list[str]:
+    kinds = [flags.get("kind") or kind, *([] if "meta" in flags else ["meta"])]
+    reviews, *meta = _download(vintage, category, kinds, flags)
+    flags.setdefault("name", dataset_name(category, vintage))
+    if meta:
+        flags["meta"] = str(meta[0])
+    return [str(reviews)]
 
 
 def _category(places: Sequence[str], flags: Flags, vintage: Vintage | None) -> str | None:

@@ -82,7 +82,6 @@ def prepare(
     report.check(reviews, options.max_bad)
     described = item_names(RawFile(meta, progress), meta_layout) if meta and options.require_meta else None
     rows, counts = apply_filters(rows, options, layout.time_unit, described)
-
     card: Card = {
         "name": name,
         "vintage": layout.vintage,
@@ -92,9 +91,7 @@ def prepare(
         "options": asdict(options),
         "sources": [_source(raw, layout, report)],
         "counts": counts,
-        "order": TIES,
-        "timestamps": {"unit": layout.time_unit, "first": int(rows.times[0]), "last": int(rows.times[-1])},
-        "repeated_pairs": len(rows) - int(np.count_nonzero(filters.distinct(rows, "first"))),
+        **_describe(rows, layout),
     }
     with dataset_files(Path(output), name, ["inter", *(["item"] if meta else [])], overwrite) as files:
         write_interactions(rows, files["inter"])
@@ -171,6 +168,14 @@ def _layouts(reviews: Path, meta: Path | None, vintage: Vintage | None, options:
     if problems:
         raise UserError(problems)
     return layouts[0], layouts[-1]
+
+
+def _describe(rows: Interactions, layout: Layout) -> Card:
+    return {
+        "order": TIES,
+        "timestamps": {"unit": layout.time_unit, "first": int(rows.times[0]), "last": int(rows.times[-1])},
+        "repeated_pairs": len(rows) - int(np.count_nonzero(filters.distinct(rows, "first"))),
+    }
 
 
 def _source(raw: RawFile, layout: Layout, report: LineReport) -> dict[str, object]:

@@ -201,21 +201,21 @@ def make_options(preset: str = "raw", **changes: Any) -> Options:
     problems = []
     if preset not in PRESETS:
         problems.append(f"preset: {preset!r} is none; write one of {', '.join(PRESETS)}")
-    if "k_core" in changes:
-        core = changes.pop("k_core")
-        changes = {"user_core": core, "item_core": core, **changes}
     values = dict(PRESETS[preset].options) if preset in PRESETS else {}
-    for key, value in changes.items():
+    for key, value in sorted(changes.items(), key=lambda change: change[0] != "k_core"):
         try:
-            values[key] = _read(key, value)
+            if key == "k_core":
+                values["user_core"] = values["item_core"] = _read(key, value, 0)
+            else:
+                values[key] = _read(key, value, _DEFAULTS.get(key))
         except ValueError as error:
             problems.append(str(error))
     try:
-        options = replace(Options(), **{key: value for key, value in values.items() if key in OPTION_NAMES})
+        options = replace(Options(), **values)
     except UserError as error:
         problems += error.problems
     if problems:
-        raise UserError(dict.fromkeys(problems))
+        raise UserError(problems)
     return options
 
 
@@ -228,18 +228,19 @@ def changed(options: Options, preset: str) -> dict[str, Any]:
     return {key: value for key, value in asdict(options).items() if value != of_preset[key]}
 
 
-def _read(key: str, value: Any) -> Any:
-    if key not in OPTION_NAMES:
+def _read(key: str, value: Any, default: Any) -> Any:
+    if default is None:
         close = get_close_matches(key, [*OPTION_NAMES, "k_core", "preset"], n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(OPTION_NAMES)}"
         raise ValueError(f"{key}: no such option; {hint}")
-    kind = type(getattr(Options(), key))
+    kind = type(default)
     try:
         return value if type(value) is kind else _READERS[kind](str(value))
     except (ValueError, KeyError):
         raise ValueError(f"{key}: {value!r} must be {_KINDS[kind]}") from None
 
 
+_DEFAULTS = asdict(Options())
 _KINDS = {int: "a whole number", float: "a number", bool: "True or False"}
 _READERS: dict[type, Callable[[str], Any]] = {
     int: int,

@@ -112,3 +112,6 @@ def test_presets_can_be_changed() -> None:
     options = make_options("unisrec", item_core=3)
     assert (options.user_core, options.item_core, options.dedup, options.require_meta) == (5, 3, "exact", True)
     assert make_options("sasrec").k_core_passes == 1
+    assert make_options(k_core=5, item_core=3) == make_options(item_core=3, k_core=5) == make_options("p5", item_core=3)
+    with pytest.raises(UserError, match="__init__: no such option"):
+        make_options(__init__="5")

@@ -355,7 +355,7 @@ def test_command_line(dump: Dump, tmp_path: Path, capsys: pytest.CaptureFixture[
         ),
         (
             ["prepare", "a", "--k_core=x", "--preset=y", "--vintage=1999", "--overwrite=1"],
-            ["preset: 'y' is none", "user_core: 'x' must be", "item_core: 'x' must be", "vintage: '1999' is none"],
+            ["preset: 'y' is none", "k_core: 'x' must be", "overwrite: '1' must be", "vintage: '1999' is none"],
         ),
         (["prepare", "--category=Books"], ["--vintage: is missing"]),
         (["prepare", "a", "--category=Books", "--vintage=2018"], ["--category: leave it out"]),

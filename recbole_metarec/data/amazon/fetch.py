@@ -115,8 +115,9 @@ def fetch(url: str, path: Path, *, progress: bool = False, retries: int = 3, tim
             raise _failure(url, path, f"the server answers {error.code} {error.reason}") from None
         except _PASSING as error:
             if attempt == retries or _is_offline(error):
-                reason = getattr(error, "reason", None) or error or type(error).__name__
-                raise _failure(url, path, str(reason)) from None
+                reason = getattr(error, "reason", error)
+                text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+                raise _failure(url, path, text) from None
             time.sleep(min(2**attempt / 4, 5))
         except OSError as error:
             raise UserError([f"{path}: cannot write: {(error.strerror or str(error)).lower()}"]) from None

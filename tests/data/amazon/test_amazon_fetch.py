@@ -168,7 +168,7 @@ def test_offline_is_one_line_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def offline(*_: object, **__: object) -> None:
-        raise module.urllib.error.URLError("Name or service not known")
+        raise module.urllib.error.URLError(OSError(-2, "Name or service not known"))
 
     monkeypatch.setattr(module.urllib.request, "urlopen", offline)
     assert main(["prepare", "--vintage=2018", "--category=gift_cards", f"--raw_path={tmp_path}"]) == 2
@@ -177,6 +177,7 @@ def test_offline_is_one_line_a_file(
     assert lines[1].startswith(
         "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_v2/metaFiles2/meta_Gift_Cards.json.gz: "
     )
+    assert ".gz: Name or service not known; or download" in lines[1]
     assert lines[1].endswith(f"download it elsewhere and put it at {tmp_path}/2018/meta_Gift_Cards.json.gz")
 
 

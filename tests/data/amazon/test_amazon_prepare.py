@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dumps import review, review_of_2023, rows_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recbole_metarec.data.amazon import make_options, prepare
 from recbole_metarec.data.amazon.__main__ import main
 from recbole_metarec.errors import UserError
+
+from .dumps import review, review_of_2023, rows_of
 
 Dump = Callable[..., Path]
 

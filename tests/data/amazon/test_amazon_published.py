@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dumps import rows_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recbole_metarec.data.amazon import import_split
 from recbole_metarec.data.amazon.__main__ import main
 from recbole_metarec.errors import UserError
+
+from .dumps import rows_of
 
 Sequences = dict[str, list[str]]
 WINDOW = 50

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dumps import review, review_of_2023, rows_of
 from recbole.data.dataset import SequentialDataset
 
 from recbole_metarec.config import PluginConfig
 from recbole_metarec.data.amazon import import_split, prepare
 from recbole_metarec.data.dataset import DomainDataset
+
+from .dumps import review, review_of_2023, rows_of
 
 Sequences = dict[str, list[str]]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
@@ -116,22 +117,20 @@ _OF_PREPARE = ("meta", "name", "output", "vintage", "category", "raw_path", "kin
 
 
 def _prepare(places: list[str], flags: Flags) -> None:
-    _check(places, flags, 1, (*_OF_PREPARE, *OPTION_NAMES, "k_core"))
     preset = flags.get("preset", "raw")
+    wanted = {key: value for key, value in flags.items() if key in (*OPTION_NAMES, "k_core")}
     problems: list[str] = []
-    try:
-        options = make_options(preset, **{key: value for key, value in flags.items() if key not in _OF_PREPARE})
-    except UserError as error:
-        problems += error.problems
-    try:
+    with _noting(problems):
+        _check(places, flags, 1, (*_OF_PREPARE, *OPTION_NAMES, "k_core"))
+    with _noting(problems):
+        options = make_options(preset, **wanted)
+    with _noting(problems):
         overwrite = _truth(flags, "overwrite")
-    except UserError as error:
-        problems += error.problems
-    try:
+    with _noting(problems):
         vintage = find_vintage(flags["vintage"]) if "vintage" in flags else None
         category = _category(places, flags, vintage)
-    except UserError as error:
-        problems += error.problems
+    given = [*places[:1], *([flags["meta"]] if "meta" in flags else [])]
+    problems += [f"{path}: no such file" for path in given if not Path(path).is_file()]
     if problems:
         raise UserError(problems)
     if category and vintage:
@@ -148,6 +147,15 @@ def _prepare(places: list[str], flags: Flags) -> None:
         progress=sys.stderr.isatty(),
     )
     _show(card, Path(flags.get("output", "dataset")))
+
+
+@contextmanager
+def _noting(problems: list[str]) -> Iterator[None]:
+    """Go on after a mistake, so that all of them are named at once."""
+    try:
+        yield
+    except UserError as error:
+        problems += error.problems
 
 
 def _fetch_inputs(vintage: Vintage, category: str, kind: Kind, flags: Flags) -> list[str]:

@@ -167,5 +167,8 @@ def _read_card(folder: Path, name: str) -> Card:
 
 
 def _checksum(path: Path) -> str:
+    checksum = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(1 << 20):
+            checksum.update(chunk)
+    return checksum.hexdigest()

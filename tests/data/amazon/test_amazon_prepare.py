@@ -392,3 +392,11 @@ def test_interruption_on_the_command_line(
     monkeypatch.setattr("recbole_metarec.data.amazon.convert.read_reviews", interrupt)
     assert main(["prepare", str(dump("R_5.json", REVIEWS))]) == 130
     assert "what was there is unchanged" in capsys.readouterr().err
+
+
+def test_all_mistakes_of_a_command_are_named_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = str(tmp_path / "nowhere.gz")
+    assert main(["prepare", nowhere, "--k_core=x", "--dedupp=none", "--overwrite=maybe", "--meta=none.gz"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["--dedupp", "k_core", "overwrite", nowhere, "none.gz"]
+    assert list(tmp_path.iterdir()) == []

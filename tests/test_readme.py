@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import shlex
 import subprocess
@@ -32,8 +34,57 @@ def commands() -> list[str]:
     return [line for line in lines if line.startswith("python run_recbole_metarec.py")]
 
 
+def loader_commands() -> list[str]:
+    """Return the Amazon loader's commands, without the one that downloads."""
+    lines = [line.split("  ")[0] for block in blocks("bash") for line in block.splitlines()]
+    return [line for line in lines if "recbole_metarec.data.amazon" in line and "--category" not in line]
+
+
+def write_dumps(folder: Path) -> None:
+    """Write small files under the names that the README gives."""
+    reviews, items, texts = [], [], []
+    for user in range(6):
+        for item in range(6):
+            time = 1_400_000_000 + 60 * user + item
+            reviews.append({"reviewerID": f"U{user}", "asin": f"I{item}", "overall": 5.0, "unixReviewTime": time})
+        texts.append(" ".join(str(i) for i in [user, *range(6)]))
+    items = [
+        {
+            "asin": f"I{item}",
+            "title": f"Card {item}",
+            "price": "$9.99",
+            "category": ["Gift Cards"],
+            "main_cat": "Gift Cards",
+        }
+        for item in range(6)
+    ]
+    for name, rows in (("Gift_Cards_5", reviews), ("meta_Gift_Cards", items)):
+        with gzip.open(folder / f"{name}.json.gz", "wt") as file:
+            file.writelines(f"{json.dumps(row)}\n" for row in rows)
+    (folder / "Beauty.txt").write_text("\n".join(texts) + "\n")
+    (folder / "Scientific").mkdir()
+    for part, last in (("train", 3), ("valid", 4), ("test", 5)):
+        rows = [
+            f"{u}\t{' '.join(map(str, range(k)))}\t{k}"
+            for u in range(6)
+            for k in range(last if last > 3 else 1, last + 1)
+        ]
+        text = "\n".join(["user_id:token\titem_id_list:token_seq\titem_id:token", *rows]) + "\n"
+        (folder / "Scientific" / f"Scientific.{part}.inter").write_text(text)
+
+
+@pytest.mark.parametrize("command", loader_commands())
+def test_a_command_of_the_amazon_loader_runs(command: str, tmp_path: Path) -> None:
+    write_dumps(tmp_path)
+    run = [sys.executable, *shlex.split(command)[1:]]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "amazon" in done.stdout
+
+
 def test_there_are_commands_and_snippets() -> None:
     assert len(commands()) >= 3
+    assert len(loader_commands()) >= 5
     assert len(blocks("python")) >= 2
 
 
@@ -53,6 +104,7 @@ def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
 
 def test_the_snippets_run_one_after_the_other(tmp_path: Path) -> None:
     quick = "{'epochs': 1, 'warmup_epochs': 0, 'meta_epochs': 1, 'show_progress': False, 'gpu_id': '', "
+    write_dumps(tmp_path)
     code = "\n".join(blocks("python")).replace('{"', quick + '"')
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -64,6 +116,7 @@ def test_files_that_the_readme_names_exist() -> None:
         assert (REPOSITORY / link).exists(), link
     (layout,) = [block for block in blocks("text") if "quick_start.py" in block]
     for line in layout.splitlines():
-        folder = REPOSITORY / "recbole_metarec" if line.startswith("  ") else REPOSITORY
+        depth = (len(line) - len(line.lstrip())) // 2
+        folder = REPOSITORY.joinpath(*["recbole_metarec", "data"][:depth])
         for name in line.strip().split("   ")[0].split(","):
             assert (folder / name.strip()).exists(), name

@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 for a user's mistake, 130 after an interrupt.
+        Exit status: 0, 1 if training broke off, 2 for a user's mistake, 130 after an interrupt.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if not arguments or {"-h", "--help"} & set(arguments):
@@ -121,6 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return 2
+    except FloatingPointError as error:
+        print(f"error: training broke off: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -72,6 +72,15 @@ def _metrics(value: Any) -> str | None:
     return None if good else f"must list some of {', '.join(sorted(metrics_dict))}"
 
 
+def _clip_grad_norm(value: Any) -> str | None:
+    good = value is None or (
+        isinstance(value, Mapping)
+        and value.keys() <= {"max_norm", "norm_type"}
+        and number(0, above=True)(value.get("max_norm")) is None
+    )
+    return None if good else "must be ~ or a mapping as in {max_norm: 5.0}"
+
+
 def _eval_args(value: Any) -> str | None:
     good = isinstance(value, Mapping) and value.get("order") == "TO"
     return None if good else "order must be TO, as in {split: {LS: valid_and_test}, order: TO, mode: full}"
@@ -130,7 +139,7 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "negative_power": number(0),
         "warmup_epochs": whole(0),
         "meta_epochs": whole(0),
-        "max_grad_norm": number(0, above=True, optional=True),
+        "clip_grad_norm": _clip_grad_norm,
         "inner_steps": whole(1),
         "inner_learning_rate": number(0, above=True),
         "learn_inner_rates": switch,

@@ -54,6 +54,7 @@ def test_good_settings_have_no_problems(suite: Path) -> None:
         ({"reproducibility": "maybe"}, ["--reproducibility=maybe: must be True or False"]),
         ({"result_file": "out.csv"}, ["--result_file=out.csv: must be the name of a .json file"]),
         ({"benchmark_filename": ["train"]}, ["--benchmark_filename: MetaRec needs whole sequences"]),
+        ({"clip_grad_norm": {"max_norm": 0}}, ["must be ~ or a mapping as in {max_norm: 5.0}"]),
         ({"sources_per_step": 0}, ["--sources_per_step=0: must be a whole number, 1 or more, or ~"]),
         ({"eval_args": {"split": {"LS": "valid_and_test"}, "order": "RO"}}, [": order must be TO, as in"]),
         ({"seed": -1, "backbone": "x", "nonsense": 1}, ["--nonsense: no such key", "--backbone=x", "--seed=-1"]),
@@ -199,3 +200,11 @@ def test_the_command_exits_with_2_without_a_traceback_and_writes_nothing(tmp_pat
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 2, done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_training_that_breaks_off_says_so_in_a_line(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = planted.settings(suite, learning_rate=1e30, learner="sgd", clip_grad_norm=None)
+    arguments = [f"--{key}={value}" for key, value in settings.items() if value is not None]
+    assert main([*arguments, "--clip_grad_norm=None"]) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert "training broke off: loss" in line

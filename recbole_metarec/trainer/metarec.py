@@ -47,8 +47,6 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         Target and sources, once `fit` has begun.
     weight_history : list of dict
         Source weights (by name) of each epoch of meta transfer, averaged over its steps.
-    epochs_run : int
-        Epochs on the target so far.
     """
 
     model: MetaRec
@@ -66,7 +64,6 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         self.similarities: Tensor | None = None
         self.inner_rates: list[dict[str, Tensor]] = []
         self.weight_history: list[dict[str, float]] = []
-        self.epochs_run = 0
         self._phase: Phase | None = None
         self._steps = 0
         self._resumed: dict[str, Any] | None = None
@@ -157,7 +154,6 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         if weights:
             mean = torch.stack(weights).mean(0).tolist()
             self.weight_history.append({task.name: w for task, w in zip(self.tasks[1:], mean, strict=True)})
-        self.epochs_run = epoch_idx + 1
         return float(total) / len(target.windows)
 
     def _enter(self, epoch: int) -> None:
@@ -179,7 +175,8 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
 
         def loss(theta: Mapping[str, Tensor], table: Tensor) -> Tensor:
             arguments = (table, batch.inputs, batch.targets, negatives, second_order)
-            value: Tensor = functional_call(self.model.encoder, dict(theta), arguments)
+            with torch.autocast(self.device.type, enabled=self.enable_amp):
+                value: Tensor = functional_call(self.model.encoder, dict(theta), arguments)
             return value
 
         self._note_items(task, batch)
@@ -256,11 +253,11 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
 
     def _update(self, loss: Tensor, name: str) -> None:
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        norm = clip_grad_norm_(parameters, self.config["max_grad_norm"] or torch.inf)
+        norm = clip_grad_norm_(parameters, **(self.clip_grad_norm or {"max_norm": torch.inf}))
         if not torch.isfinite(norm + loss):
             raise FloatingPointError(
                 f"loss {float(loss)} or gradient norm {float(norm)} is not finite at step {self._steps} on {name}; "
-                "lower learning_rate or inner_learning_rate, or set max_grad_norm"
+                "lower learning_rate or inner_learning_rate, or set clip_grad_norm"
             )
         self.optimizer.step()
         self._steps += 1

@@ -37,14 +37,14 @@ def fit(root: Path, **changes: Any) -> MetaRecTrainer:
 def test_meta_transfer_lasts_its_epochs_then_fine_tuning_follows(suite: Path) -> None:
     trainer = fit(suite)
     assert len(trainer.weight_history) == 2
-    assert trainer.epochs_run == 4
+    assert len(trainer.train_loss_dict) == 4
     tuned = {id(p) for group in trainer.optimizer.param_groups for p in group["params"]}
     assert tuned == {id(p) for p in trainer.model.parameters()}
 
 
 def test_patience_counts_in_fine_tuning_only(suite: Path) -> None:
     trainer = fit(suite, learning_rate=0.03, meta_epochs=12, epochs=60, stopping_step=0)
-    assert 12 < trainer.epochs_run < 60
+    assert 12 < len(trainer.train_loss_dict) < 60
 
 
 def test_warm_up_trains_sources_and_leaves_the_target_alone(suite: Path) -> None:
@@ -114,3 +114,14 @@ def test_all_domains_that_filters_empty_are_named(suite: Path) -> None:
         planted.HOSTILE,
         "short",
     ]
+
+
+def test_mixed_precision_trains(suite: Path) -> None:
+    trainer = fit(suite, enable_amp=True)
+    assert all(torch.isfinite(p).all() for p in trainer.model.parameters())
+
+
+def test_gradients_are_clipped_as_recbole_says(suite: Path) -> None:
+    plain = fit(suite, clip_grad_norm=None)
+    clipped = fit(suite, clip_grad_norm={"max_norm": 1e-3})
+    assert not torch.equal(plain.model.item_embedding.weight, clipped.model.item_embedding.weight)

@@ -18,6 +18,7 @@ from recbole.utils.argument_list import (
 
 from recbole_metarec.config import MODELS, property_layers, read_properties
 from recbole_metarec.data import movielens
+from recbole_metarec.data.amazon.vintages import made_by
 from recbole_metarec.data.atomic import read_header, read_interactions
 from recbole_metarec.errors import UserError
 from recbole_metarec.rules import MODEL_RULES, RULES, Rule
@@ -187,7 +188,8 @@ def _longest_sequence(root: Path, name: str, effective: Mapping[str, Any]) -> in
     if not path.parent.is_dir():
         there = made or sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
         listed = f"; there are {', '.join(there)}" if there else "; there are none"
-        raise UserError([f"{path.parent}: no such dataset{_nearest(name, there) or listed}; data_path is {root}"])
+        hint = _nearest(name, there) or (f"; make it with {made_by(name)}" if made_by(name) else listed)
+        raise UserError([f"{path.parent}: no such dataset{hint}; data_path is {root}"])
     user, item, time = (effective[f"{field}_FIELD"] for field in ("USER_ID", "ITEM_ID", "TIME"))
     separator, encoding = effective["field_separator"], effective.get("encoding") or "utf-8"
     if effective.get("benchmark_filename"):

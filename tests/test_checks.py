@@ -33,6 +33,7 @@ def test_good_settings_have_no_problems(suite: Path) -> None:
         ({"learning_rat": 1}, ["--learning_rat: no such key; did you mean learning_rate"]),
         ({"dataset": "planted-targt"}, ["no such dataset; did you mean planted-target"]),
         ({"source_datasets": ["planted-a", "nowhere"]}, ["nowhere: no such dataset; there are planted-a, "]),
+        ({"dataset": "amazon-gift-cards-18"}, ["prepare --vintage=2018 --category=Gift_Cards --k_core=5"]),
         ({"source_datasets": ["planted-a", planted.TARGET]}, ["planted-target is the target"]),
         ({"source_datasets": ["planted-a", "planted-a"]}, ["planted-a stands there twice"]),
         ({"source_datasets": 3}, ["--source_datasets=3: must be a list of names"]),

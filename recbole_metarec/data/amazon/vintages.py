@@ -89,6 +89,27 @@ def dataset_name(category: str, vintage: Vintage) -> str:
     return "-".join(["amazon", *(word for word in words if word != "and"), *suffix])
 
 
+def made_by(name: str) -> str | None:
+    """Name the command that makes a dataset.
+
+    Parameters
+    ----------
+    name : str
+        A dataset name.
+
+    Returns
+    -------
+    str or None
+        None if it is not the name of an Amazon domain.
+    """
+    for vintage, categories in CATEGORIES.items():
+        for category in categories:
+            if dataset_name(category, vintage) == name:
+                command = "python -m recbole_metarec.data.amazon prepare"
+                return f"{command} --vintage={vintage} --category={category} --k_core=5"
+    return None
+
+
 def find_vintage(text: str | int) -> Vintage:
     """Read a vintage.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     problems += _type_problems(settings, defaults, rules)
     cross_checks = _CROSS_CHECKS + _MODEL_CROSS_CHECKS.get(model, [])
     problems += [line for keys, check in cross_checks if not broken.keys() & set(keys) for line in check(effective)]
-    if "source_datasets" not in broken:
+    if not broken.keys() & {"dataset", "data_path", "source_datasets"}:
         problems += list(_data_problems(effective))
     return problems
 
@@ -126,18 +127,21 @@ def _heads_divide(effective: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _valid_metric_is_measured(effective: Mapping[str, Any]) -> Iterator[str]:
-    measured, ks = effective["metrics"], effective["topk"]
-    measured = [measured] if isinstance(measured, str) else measured
-    ks = ks if isinstance(ks, (list, tuple)) else [ks]
+    measured, ks = _listed(effective["metrics"]), _listed(effective["topk"])
     candidates = [f"{metric}@{k}" for metric in measured for k in ks]
     if str(effective["valid_metric"]).lower() not in [candidate.lower() for candidate in candidates]:
         yield f"--valid_metric={effective['valid_metric']}: must be one of {', '.join(candidates)}"
 
 
 def _result_file_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
-    path = effective["result_file"]
-    if path and (Path(path).is_dir() or not path.endswith(".json")):
-        yield f"--result_file={path}: must be the name of a .json file"
+    if not effective["result_file"]:
+        return
+    option, path = f"--result_file={effective['result_file']}", Path(effective["result_file"]).absolute()
+    if path.is_dir() or path.suffix != ".json":
+        yield f"{option}: must be the name of a .json file"
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        yield f"{option}: cannot be written, {folder} is no folder that you may write to"
 
 
 CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]
@@ -162,38 +166,24 @@ def _data_problems(effective: Mapping[str, Any]) -> Iterator[str]:
         yield f"--source_datasets: {target} is the target; name other domains as sources"
     for name in sorted({name for name in sources if sources.count(name) > 1}):
         yield f"--source_datasets: {name} stands there twice; name it once"
-    if ours and effective.get("benchmark_filename"):
-        yield "--benchmark_filename: MetaRec needs whole sequences; give one .inter file and leave this out"
+    if effective.get("benchmark_filename"):
+        if ours:
+            yield "--benchmark_filename: MetaRec needs whole sequences; give one .inter file and leave this out"
         return
-    root = Path(effective["data_path"])
     for name in dict.fromkeys([target, *sources]):
+        # leave-one-out takes two items of the target, and one to start from is no training for MetaRec
+        needed = 2 if name != target else 4 if ours else 3
         try:
-            longest = _longest_sequence(root, name, effective)
+            yield from _domain_problems(Path(effective["data_path"]), name, needed, effective)
         except UserError as error:
             yield from error.problems
-            continue
-        needed = 4 if ours and name == target else 3 if name == target else 2
-        if longest < needed:
-            yield (
-                f"{root / name}: no sequence is long enough: the longest has {longest} interactions, "
-                f"{'a target' if name == target else 'a source'} needs users with {needed}; choose another dataset"
-            )
 
 
-def _longest_sequence(root: Path, name: str, effective: Mapping[str, Any]) -> int:
-    """Read a domain's file, and count its longest sequence."""
-    embedded = name.startswith(movielens.PREFIX) and not (root / name).exists()
-    made = movielens.make_domains(root) if embedded else []
-    path = root / name / f"{name}.inter"
-    if not path.parent.is_dir():
-        there = made or sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
-        listed = f"; there are {', '.join(there)}" if there else "; there are none"
-        hint = _nearest(name, there) or (f"; make it with {made_by(name)}" if made_by(name) else listed)
-        raise UserError([f"{path.parent}: no such dataset{hint}; data_path is {root}"])
+def _domain_problems(root: Path, name: str, needed: int, effective: Mapping[str, Any]) -> Iterator[str]:
+    is_target = name == effective["dataset"]
     user, item, time = (effective[f"{field}_FIELD"] for field in ("USER_ID", "ITEM_ID", "TIME"))
     separator, encoding = effective["field_separator"], effective.get("encoding") or "utf-8"
-    if effective.get("benchmark_filename"):
-        return 3
+    path = _inter_file(root, name)
     header = read_header(path, separator, encoding)
     kinds = {user: "token", item: "token", time: "float"}
     wrong = [
@@ -204,4 +194,28 @@ def _longest_sequence(root: Path, name: str, effective: Mapping[str, Any]) -> in
     if wrong:
         raise UserError(wrong)
     frame = read_interactions(path, [user, item, time], separator, encoding)
-    return int(frame[user].value_counts().max())
+    longest, n_items = int(frame[user].value_counts().max()), int(frame[item].nunique())
+    if longest < needed:
+        yield (
+            f"{path}: no sequence is long enough: the longest has {longest} interactions, "
+            f"{'a target' if is_target else 'a source'} needs users with {needed}; choose another dataset"
+        )
+    elif is_target and RULES["topk"](effective["topk"]) is None and max(_listed(effective["topk"])) > n_items:
+        yield f"--topk={effective['topk']}: {name} has {n_items} items only; write a smaller number"
+
+
+def _inter_file(root: Path, name: str) -> Path:
+    """Find a domain's file, and make it if it is one of the embedded ones."""
+    embedded = name.startswith(movielens.PREFIX) and not (root / name).exists()
+    made = movielens.make_domains(root) if embedded else []
+    path = root / name / f"{name}.inter"
+    if not path.parent.is_dir():
+        there = made or sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
+        listed = f"; there are {', '.join(there)}" if there else "; there are none"
+        hint = _nearest(name, there) or (f"; make it with {made_by(name)}" if made_by(name) else listed)
+        raise UserError([f"{path.parent}: no such dataset{hint}; data_path is {root}"])
+    return path
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -73,13 +73,16 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
     return {**settings, **given}
 
 
-# Keys whose lists may be written without brackets.
+# Keys whose values are taken to the letter, and keys whose lists may be written without brackets.
+_TEXTS = ("model", "dataset", "data_path", "result_file", "checkpoint_dir", "gpu_id")
 _LISTS = ("source_datasets", "config_files", "metrics")
 
 
 def _parse_value(key: str, value: str) -> Any:
     if value in ("", "None"):
         return None if value else ""
+    if key in _TEXTS:
+        return value
     parsed = yaml.load(value, Loader=yaml_loader())
     if key in _LISTS and isinstance(parsed, str):
         return [name for name in parsed.replace(",", " ").split() if name]

@@ -109,7 +109,7 @@ def _load(config: PluginConfig) -> Any:
         dataset = DomainDataset(config) if ours else create_dataset(config)
         getLogger().info(dataset)
         return data_preparation(config, dataset)
-    except (ValueError, NotImplementedError) as error:
+    except (ValueError, NotImplementedError, AssertionError) as error:
         raise UserError([f"RecBole refuses the data of {config['dataset']}: {error}"]) from error
 
 

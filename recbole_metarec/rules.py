@@ -54,6 +54,11 @@ def text(value: Any) -> str | None:
     return None if value is None or isinstance(value, str) else "must be text"
 
 
+def name_of_folder(value: Any) -> str | None:
+    """Check for a string that is not empty."""
+    return None if isinstance(value, str) and value else "must be the name of a folder"
+
+
 def names(value: Any) -> str | None:
     """Check for a list of names."""
     good = isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
@@ -103,6 +108,8 @@ RULES: dict[str, Rule] = {
     "metrics": _metrics,
     "eval_args": _eval_args,
     # properties/overall.yaml
+    "dataset": name_of_folder,
+    "data_path": name_of_folder,
     "source_datasets": names,
     "mask_history": switch,
     "scratch_control": switch,

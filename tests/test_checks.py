@@ -36,6 +36,10 @@ def test_good_settings_have_no_problems(suite: Path) -> None:
         ({"dataset": "amazon-gift-cards-18"}, ["prepare --vintage=2018 --category=Gift_Cards --k_core=5"]),
         ({"source_datasets": ["planted-a", planted.TARGET]}, ["planted-target is the target"]),
         ({"source_datasets": ["planted-a", "planted-a"]}, ["planted-a stands there twice"]),
+        ({"dataset": 3}, ["--dataset=3: must be the name of a folder"]),
+        ({"data_path": None}, ["--data_path=None: must be the name of a folder"]),
+        ({"topk": [5, 99], "valid_metric": "NDCG@5"}, ["--topk=[5, 99]: planted-target has 24 items only"]),
+        ({"result_file": f"{__file__}/x.json"}, ["test_checks.py is no folder that you may write to"]),
         ({"source_datasets": 3}, ["--source_datasets=3: must be a list of names"]),
         ({"dataset": "ml-100k-nonsense"}, ["ml-100k-nonsense: no such dataset"]),
         ({"epochs": 0}, ["--epochs=0: must be a whole number, 1 or more"]),
@@ -75,7 +79,7 @@ def write(root: Path, name: str, content: str) -> None:
 
 
 HEADER = "user_id:token\titem_id:token\ttimestamp:float\n"
-GOOD = HEADER + "".join(f"u\ti{i}\t{i}\n" for i in range(6))
+GOOD = HEADER + "".join(f"u\ti{i}\t{i}\n" for i in range(12))
 
 
 @pytest.mark.parametrize(
@@ -160,6 +164,7 @@ def test_arguments_are_read_as_yaml() -> None:
         "--source_datasets=a,b",
         "--gpu_id=",
         "--x=None",
+        "--dataset=18",
     ]
     assert parse_arguments(given) == {
         "model": "MetaRec",
@@ -168,6 +173,7 @@ def test_arguments_are_read_as_yaml() -> None:
         "source_datasets": ["a", "b"],
         "gpu_id": "",
         "x": None,
+        "dataset": "18",
     }
 
 

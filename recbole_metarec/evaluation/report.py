@@ -205,7 +205,9 @@ def _weights(run: RunResult) -> str:
 def _codebook(run: RunResult) -> str:
     if not run.codebook:
         return ""
+    few = run.codebook["attainable"] < 1
+    bound = f" ({run.codebook['attainable']:.0%} is the most that so few items can use)" if few else ""
     return (
-        f"{run.label} codebooks: {run.codebook['share']:.0%} of the codes in use, "
+        f"{run.label} codebooks: {run.codebook['share']:.0%} of the codes in use{bound}, "
         f"perplexity {run.codebook['perplexity']:.0f}, {run.codebook['collisions']:.1%} of the items share all codes"
     )

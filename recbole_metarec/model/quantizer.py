@@ -218,6 +218,8 @@ class Usage(NamedTuple):
     ----------
     share : float
         Share of the codes that some item uses, over all heads.
+    attainable : float
+        Largest share that so many items can use.
     perplexity : float
         Exponential of the entropy of code use, averaged over heads; K when all codes are used alike.
     collisions : float
@@ -225,6 +227,7 @@ class Usage(NamedTuple):
     """
 
     share: float
+    attainable: float
     perplexity: float
     collisions: float
 
@@ -251,6 +254,7 @@ def codebook_usage(codes_NH: Tensor, codes: int) -> Usage:
     _, twins_N, sizes = codes_NH.unique(dim=0, return_inverse=True, return_counts=True)
     return Usage(
         share=float((counts_HK > 0).float().mean()),
+        attainable=min(1.0, len(codes_NH) / codes),
         perplexity=float(entropy_H.exp().mean()),
         collisions=float((sizes[twins_N] > 1).float().mean()),
     )

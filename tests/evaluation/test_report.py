@@ -26,7 +26,7 @@ def result(ranks: list[int], **changes: object) -> RunResult:
         source_weights={"baby": 0.25, "tools": 0.75},
         seconds=1.5,
         epochs=7,
-        codebook={"share": 0.5, "perplexity": 12.0, "collisions": 0.25},
+        codebook={"share": 0.5, "attainable": 0.75, "perplexity": 12.0, "collisions": 0.25},
         n_users=len(ranks),
         checkpoint="saved/x.pth",
         ranks=array,
@@ -46,6 +46,13 @@ def test_the_table_shows_both_runs_the_change_and_the_protocol() -> None:
             assert f"{value:.4f}" in text
     assert "+50.0%" in text  # recall .75 against .5
     assert "Transfer helps: NDCG@10" in text
+
+
+def test_codebook_usage_is_told_with_its_bound() -> None:
+    text = render([TRANSFER], samples=300)
+    assert "50% of the codes in use (75% is the most that so few items can use), perplexity 12" in text
+    whole = replace(TRANSFER, codebook={**(TRANSFER.codebook or {}), "attainable": 1.0})
+    assert "50% of the codes in use, perplexity 12" in render([whole], samples=300)
 
 
 def test_sources_are_ordered_by_weight() -> None:

@@ -132,13 +132,16 @@ def _open_log(config: PluginConfig) -> str | None:
 
 @contextmanager
 def _progress(config: PluginConfig) -> Iterator[tuple[bool, Any]]:
-    """Show one bar over the epochs; RecBole's bars within an epoch vanish when they are full."""
+    """Show one bar over the epochs; RecBole's bars within an epoch vanish when they are full.
+
+    Bars are for terminals: ``disable=None`` is tqdm's word for that.
+    """
     show = bool(config["show_progress"])
     stock, best = recbole.trainer.trainer.tqdm, float("-inf")
     variant = _variant(config)
     label = f"{config['model']} {variant or ''}".strip()
-    recbole.trainer.trainer.tqdm = partial(stock, leave=False, delay=2)
-    with tqdm(total=config["epochs"], desc=label, unit="epoch", disable=not show) as bar:
+    recbole.trainer.trainer.tqdm = partial(stock, leave=False, delay=2, disable=None)
+    with tqdm(total=config["epochs"], desc=label, unit="epoch", disable=None if show else True) as bar:
 
         def after_epoch(epoch: int, score: float) -> None:
             nonlocal best

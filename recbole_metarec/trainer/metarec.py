@@ -125,7 +125,8 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         self._build_phase_optimizer(task.table for task in sources)
         plan = np.concatenate([np.full(len(task.windows), i) for i, task in enumerate(sources)])
         self.model.train()
-        with tqdm(total=epochs * len(plan), desc="warm-up on the sources", disable=not show_progress) as bar:
+        hidden = None if show_progress else True  # None: unless it is a terminal
+        with tqdm(total=epochs * len(plan), desc="warm-up on the sources", disable=hidden) as bar:
             for epoch in range(epochs):
                 taken = [0] * len(sources)
                 for i in np.random.default_rng((self.config["seed"], epoch)).permutation(plan):
@@ -145,7 +146,7 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         steps = tqdm(
             range(len(target.windows)),
             desc=f"{self._phase}, epoch {epoch_idx + 1}",
-            disable=not show_progress,
+            disable=None if show_progress else True,
             leave=False,
             delay=2,
         )

@@ -46,7 +46,7 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     if model not in known:
         problems.append(f"--model={model}: no such model{_nearest(model, known)}")
     defaults = default_settings(model, settings)
-    problems += _key_problems(settings, defaults)
+    problems += _key_problems(settings, defaults, model in known)
     effective = {**defaults, **settings}
     rules = {**RULES, **MODEL_RULES.get(model, {})}
     broken = {key: wrong for key, rule in rules.items() if key in effective and (wrong := rule(effective[key]))}
@@ -95,10 +95,10 @@ def _nearest(name: str, known: Collection[str]) -> str:
     return f"; did you mean {' or '.join(lower[match] for match in close)}?" if close else ""
 
 
-def _key_problems(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
+def _key_problems(settings: Mapping[str, Any], defaults: Mapping[str, Any], model_is_known: bool) -> Iterator[str]:
     own = (*general_arguments, *training_arguments, *evaluation_arguments, *dataset_arguments)
     known = {*defaults, *own, *COMMAND_KEYS, "encoding", "numerical_features", "discretization", "loss_type"}
-    if settings["model"] not in known_models():
+    if not model_is_known:
         known |= {key for rules in MODEL_RULES.values() for key in rules}
     for key in settings:
         if key not in known:
@@ -212,7 +212,8 @@ def _inter_file(root: Path, name: str) -> Path:
     if not path.parent.is_dir():
         there = made or sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
         listed = f"; there are {', '.join(there)}" if there else "; there are none"
-        hint = _nearest(name, there) or (f"; make it with {made_by(name)}" if made_by(name) else listed)
+        command = made_by(name)
+        hint = _nearest(name, there) or (f"; make it with {command}" if command else listed)
         raise UserError([f"{path.parent}: no such dataset{hint}; data_path is {root}"])
     return path
 

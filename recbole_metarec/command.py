@@ -130,8 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    samples = default_settings(runs[0].model, settings)["bootstrap_samples"]
-    print(render(runs, settings.get("bootstrap_samples", samples)))
-    if settings.get("result_file"):
-        print(f"\nresults: {settings['result_file']}")
+    effective = {**default_settings(runs[0].model, settings), **settings}
+    print(render(runs, effective["bootstrap_samples"]))
+    if effective["result_file"]:
+        print(f"\nresults: {effective['result_file']}")
     return 0

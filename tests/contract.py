@@ -12,7 +12,7 @@ import pytest
 import torch
 from recbole.data import data_preparation
 from recbole.quick_start import load_data_and_model, run_recbole
-from recbole.utils import init_seed
+from recbole.utils import ModelType, get_model, get_trainer, init_seed
 from recbole.utils.case_study import full_sort_topk
 
 from recbole_metarec.config import PluginConfig
@@ -58,7 +58,7 @@ class RecommenderContract:
 
     def test_stock_loading_gives_the_tested_model_back(self, trained: Any) -> None:
         result, (config, model, _, _, _, test_data) = trained
-        trainer_class = getattr(__import__("recbole.trainer", fromlist=["x"]), f"{self.model}Trainer")
+        trainer_class = get_trainer(ModelType.SEQUENTIAL, self.model)
         again = trainer_class(config, model).evaluate(test_data, load_best_model=False)
         assert again == result["test_result"]
 
@@ -135,9 +135,8 @@ class RecommenderContract:
         config = PluginConfig(self.model, planted.TARGET, settings)
         init_seed(config["seed"], True)
         train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
-        trainer_class = getattr(__import__("recbole.trainer", fromlist=["x"]), f"{self.model}Trainer")
-        model_class = __import__("recbole.utils", fromlist=["x"]).get_model(self.model)
-        trainer = trainer_class(config, model_class(config, train_data._dataset))
+        trainer_class = get_trainer(ModelType.SEQUENTIAL, self.model)
+        trainer = trainer_class(config, get_model(self.model)(config, train_data._dataset))
         if resume:
             trainer.resume_checkpoint(resume)
         trainer.fit(train_data, valid_data, verbose=False, saved=False)

@@ -153,8 +153,11 @@ class MultiHeadQuantizer(nn.Module):
 
     def lookup(self, codes_NH: Tensor) -> Tensor:
         """Return the code vectors, shape (N, H, C)."""
-        flat_NH = codes_NH + torch.arange(self.heads, device=codes_NH.device) * self.codes
-        return torch.nn.functional.embedding(flat_NH, self.codebook.flatten(0, 1))
+        return torch.nn.functional.embedding(self._rows(codes_NH), self.codebook.flatten(0, 1))
+
+    def _rows(self, codes_NH: Tensor) -> Tensor:
+        """Return the rows of codes when the codebooks are laid one below the other."""
+        return codes_NH + torch.arange(self.heads, device=codes_NH.device) * self.codes
 
     @torch.no_grad()
     def update(self, z_ND: Tensor) -> None:
@@ -166,7 +169,7 @@ class MultiHeadQuantizer(nn.Module):
             Vectors of the items seen since the last call; called once an outer step, never in an inner one.
         """
         p_NHC = self.project(z_ND)
-        flat = (self.nearest(p_NHC) + torch.arange(self.heads, device=z_ND.device) * self.codes).flatten()
+        flat = self._rows(self.nearest(p_NHC)).flatten()
         counts = torch.bincount(flat, minlength=self.heads * self.codes).to(p_NHC.dtype)
         self.usage.lerp_(counts.view_as(self.usage), 1 - self.decay)
         if self.moving_average is not None:

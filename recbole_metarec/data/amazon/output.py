@@ -145,7 +145,7 @@ def check_place(output: Path, name: str, overwrite: bool) -> None:
     written = _read_card(folder, name).get("files", {})
     problems = []
     for path in (folder / f"{name}.inter", folder / f"{name}.item", folder / README):
-        if path.exists() and written.get(path.name, {}).get("sha256") != _checksum(path):
+        if path.exists() and written.get(path.name, {}).get("sha256") != checksum(path):
             why = "was changed since it was written" if path.name in written else "was not written by this command"
             problems.append(f"{path}: {why}; --overwrite=True replaces it, --name gives the dataset another name")
     if problems:
@@ -166,9 +166,10 @@ def _read_card(folder: Path, name: str) -> Card:
     return card if isinstance(card, dict) and isinstance(card.get("files"), dict) else {}
 
 
-def _checksum(path: Path) -> str:
-    checksum = hashlib.sha256()
+def checksum(path: Path) -> str:
+    """Compute the SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
-            checksum.update(chunk)
-    return checksum.hexdigest()
+            digest.update(chunk)
+    return digest.hexdigest()

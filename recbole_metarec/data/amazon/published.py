@@ -6,7 +6,6 @@ the same items for validation and test as the publishers.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from recbole_metarec.data.amazon.clean import clean_text
-from recbole_metarec.data.amazon.output import Card, OutputFile, check_place, dataset_files, finish
+from recbole_metarec.data.amazon.output import Card, OutputFile, check_place, checksum, dataset_files, finish
 from recbole_metarec.data.amazon.unisrec import Features, Folder, read_folder
 from recbole_metarec.errors import UserError
 
@@ -134,9 +133,7 @@ def _write_features(features: Features, file: OutputFile) -> None:
 
 
 def _source(path: Path) -> dict[str, object]:
-    with path.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"file": path.name, "bytes": path.stat().st_size, "sha256": checksum}
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": checksum(path)}
 
 
 def _readme(card: Card) -> Sequence[str]:

@@ -1,0 +1,61 @@
+"""Losses of whole short trainings, epoch by epoch: what is to be faster must learn the same.
+
+A change that means to change results changes these numbers, and says so in CHANGELOG.md. Print new ones with
+``python tests/trainer/test_golden.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import planted
+import torch
+from recbole.data import data_preparation
+
+from recbole_metarec.config import PluginConfig
+from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.model.metarec import MetaRec
+from recbole_metarec.trainer.metarec import MetaRecTrainer
+
+CASES: dict[str, dict[str, Any]] = {
+    "full softmax": {},
+    "sampled softmax": {"softmax": "sampled", "n_negatives": 8},
+    "second order": {"second_order": True, "inner_steps": 2, "sources_per_step": 2},
+    "moving averages": {"codebook_update": "moving_average", "quantizer_residual": False},
+}
+GOLDEN: dict[str, list[float]] = {
+    "full softmax": [3.1382, 3.0009, 2.91, 2.8721, 2.7888, 2.7104],
+    "sampled softmax": [1.9276, 2.0923, 1.9821, 2.1385, 1.8773, 1.9338],
+    "second order": [3.141, 3.0054, 2.9094, 2.8731, 2.8169, 2.7297],
+    "moving averages": [3.1766, 3.1485, 3.0798, 3.0191, 2.9681, 2.9248],
+}
+
+
+def losses(root: Path, **changes: Any) -> list[float]:
+    """Train for a few epochs of each phase, without dropout."""
+    short = {"warmup_epochs": 1, "meta_epochs": 3, "epochs": 6, "train_batch_size": 16, "hidden_dropout_prob": 0.0}
+    config = PluginConfig("MetaRec", planted.TARGET, planted.settings(root, **{**short, **changes}))
+    torch.manual_seed(0)
+    train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
+    trainer = MetaRecTrainer(config, MetaRec(config, train_data._dataset))
+    trainer.fit(train_data, valid_data, verbose=False, saved=False)
+    return [trainer.train_loss_dict[epoch] for epoch in sorted(trainer.train_loss_dict)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_losses_are_what_they_were(suite: Path, case: str) -> None:
+    assert losses(suite, **CASES[case]) == pytest.approx(GOLDEN[case], rel=1e-3)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    folder = Path(tempfile.mkdtemp())
+    planted.write_suite(folder)
+    for name, settings in CASES.items():
+        print(f"    {name!r}: {[round(loss, 4) for loss in losses(folder, **settings)]},")

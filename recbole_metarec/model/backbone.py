@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from recbole_metarec.model.dropout import Dropout
+
 
 class Backbone(Protocol):
     """Contract of every backbone: position ``l`` of the result depends on inputs 0 to ``l`` alone."""
@@ -36,9 +38,9 @@ class _FeedForward(nn.Module):
     def __init__(self, width: int, inner_width: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(width, inner_width), nn.GELU(), nn.Dropout(dropout), nn.Linear(inner_width, width)
+            nn.Linear(width, inner_width), nn.GELU(), Dropout(dropout), nn.Linear(inner_width, width)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x_BLD: Tensor) -> Tensor:
@@ -52,7 +54,7 @@ class _Attention(nn.Module):
         self.heads, self.attention_dropout = heads, attention_dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x_BLD: Tensor) -> Tensor:
@@ -105,7 +107,7 @@ class TransformerBackbone(nn.Module):
             raise ValueError(f"width {width} is not a multiple of heads {heads}")
         self.position = nn.Parameter(torch.empty(max_length, width))
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.Sequential(
             *(
                 nn.Sequential(
@@ -150,7 +152,7 @@ class GRUBackbone(nn.Module):
 
     def __init__(self, width: int, layers: int, inner_width: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gru = nn.GRU(width, inner_width, layers, bias=False, batch_first=True, dropout=dropout * (layers > 1))
         self.out = nn.Linear(inner_width, width)
         for name, parameter in self.gru.named_parameters():
@@ -207,7 +209,7 @@ class _RecurrentBlock(nn.Module):
     def __init__(self, width: int, inner_width: int, dropout: float) -> None:
         super().__init__()
         self.recurrence = _LinearRecurrence(width, 2 * width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(width)
         self.feed_forward = _FeedForward(width, inner_width, dropout)
 
@@ -237,7 +239,7 @@ class LRUBackbone(nn.Module):
     def __init__(self, width: int, layers: int, inner_width: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.Sequential(*(_RecurrentBlock(width, inner_width, dropout) for _ in range(layers)))
         self.apply(_init_linear)
 

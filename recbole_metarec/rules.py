@@ -153,6 +153,7 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "inner_rate_learning_rate": number(0, above=True),
         "second_order": switch,
         "sources_per_step": whole(1, optional=True),
+        "split_target": switch,
         "similarity_scope": choice("global", "tensor"),
         "similarity_smoothing": number(0, 1),
         "temperature": number(0, above=True),

@@ -1,6 +1,6 @@
 """The part of a model that all domains share: quantizer and backbone."""
 
-# Shapes: B windows, L positions, I rows of a table (row 0 is padding), N real positions, D width.
+# Shapes: B windows, L positions, I rows of a table (row 0 is padding), N real positions, M negatives, H heads, D width.
 
 from __future__ import annotations
 
@@ -20,14 +20,93 @@ class Negatives(NamedTuple):
 
     Attributes
     ----------
-    ids : LongTensor, shape (M,)
-        Distinct item ids.
+    rows : LongTensor, shape (M,)
+        Rows of distinct items.
     log_inclusion : Tensor, shape (I,)
-        Log of the probability that an item is among them, row 0 unused.
+        Log of the probability that the item of a row is among them; that of padding is not used.
     """
 
-    ids: Tensor
+    rows: Tensor
     log_inclusion: Tensor
+
+
+class Batch(NamedTuple):
+    """Windows whose items are rows of a table: of a domain's, or of one with the items of the batch alone.
+
+    Attributes
+    ----------
+    inputs_BL : LongTensor, shape (B, L)
+        Rows of the items to read, right-padded with 0.
+    places_N : LongTensor, shape (N,)
+        Where in the flattened inputs the real positions stand.
+    targets_N : LongTensor, shape (N,)
+        Row of the item that follows each of them.
+    negatives : Negatives, optional
+        For sampled softmax; without it, the softmax runs over the whole table.
+    """
+
+    inputs_BL: Tensor
+    places_N: Tensor
+    targets_N: Tensor
+    negatives: Negatives | None = None
+
+    def to(self, device: torch.device, negatives: Negatives | None = None) -> Batch:
+        """Copy the windows to a device and give them negatives that are there."""
+        inputs_BL, places_N, targets_N, _ = self
+        return Batch(inputs_BL.to(device), places_N.to(device), targets_N.to(device), negatives)
+
+
+def make_batch(inputs_BL: Tensor, targets_BL: Tensor, negatives: Negatives | None = None) -> Batch:
+    """Make a batch of padded inputs and targets.
+
+    Parameters
+    ----------
+    inputs_BL, targets_BL : LongTensor, shape (B, L)
+        Rows; positions whose target is 0 do not count.
+    negatives : Negatives, optional
+        See `Batch`.
+
+    Returns
+    -------
+    Batch
+    """
+    flat = targets_BL.flatten()
+    places_N = flat.nonzero().squeeze(1)
+    return Batch(inputs_BL, places_N, flat[places_N], negatives)
+
+
+class Learnt(NamedTuple):
+    """What a batch teaches.
+
+    Attributes
+    ----------
+    loss : Tensor, scalar
+        Mean next-item cross entropy of the real positions plus the quantizer's weighted loss.
+    codes : LongTensor, shape (I - 1, H), or None
+        Codes of the table's items; ``None`` without a quantizer.
+    """
+
+    loss: Tensor
+    codes: Tensor | None
+
+
+class ItemVectors(NamedTuple):
+    """Items in the shared space.
+
+    Attributes
+    ----------
+    inputs, outputs : Tensor, shape (I, D)
+        Vectors to read sequences with, and to score states against; those of padding are 0.
+    loss : Tensor, scalar
+        The quantizer's weighted loss.
+    codes : LongTensor, shape (I - 1, H), or None
+        ``None`` without a quantizer.
+    """
+
+    inputs: Tensor
+    outputs: Tensor
+    loss: Tensor
+    codes: Tensor | None
 
 
 class SharedEncoder(nn.Module):
@@ -60,7 +139,7 @@ class SharedEncoder(nn.Module):
         self.quantizer_weight = quantizer_weight
         self.score_with = score_with
 
-    def item_vectors(self, rows_ID: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def item_vectors(self, rows_ID: Tensor) -> ItemVectors:
         """Map rows of a domain's table into the shared space.
 
         Parameters
@@ -70,68 +149,47 @@ class SharedEncoder(nn.Module):
 
         Returns
         -------
-        inputs_ID, outputs_ID : Tensor, shape (I, D)
-            Vectors to read sequences with, and to score states against; those of padding are 0.
-        loss : Tensor, scalar
-            The quantizer's weighted loss.
+        ItemVectors
         """
         if self.quantizer is None:
-            return rows_ID, rows_ID, rows_ID.new_zeros(())
+            return ItemVectors(rows_ID, rows_ID, rows_ID.new_zeros(()), None)
         quantized = self.quantizer(rows_ID[1:])
         inputs_ID = nn.functional.pad(quantized.vectors, (0, 0, 1, 0))
         outputs_ID = inputs_ID if self.score_with == "quantized" else rows_ID
-        return inputs_ID, outputs_ID, self.quantizer_weight * quantized.loss
+        return ItemVectors(inputs_ID, outputs_ID, self.quantizer_weight * quantized.loss, quantized.codes)
 
-    def forward(
-        self,
-        table_ID: Tensor,
-        inputs_BL: Tensor,
-        targets_BL: Tensor,
-        negatives: Negatives | None = None,
-        twice_differentiable: bool = False,
-    ) -> Tensor:
-        """Loss of a batch of windows: next-item cross entropy plus the quantizer's loss.
+    def forward(self, rows_ID: Tensor, batch: Batch, twice_differentiable: bool = False) -> Learnt:
+        """Learn from a batch of windows.
 
         Parameters
         ----------
-        table_ID : Tensor, shape (I, D)
-            The domain's item embeddings.
-        inputs_BL : LongTensor, shape (B, L)
-            Item ids, right-padded with 0.
-        targets_BL : LongTensor, shape (B, L)
-            Next item of each position; positions with 0 do not count.
-        negatives : Negatives, optional
-            For sampled softmax; without it, the softmax runs over the whole catalogue.
+        rows_ID : Tensor, shape (I, D)
+            Embeddings of the items that the batch speaks of, padding first.
+        batch : Batch
+            The windows.
         twice_differentiable : bool
             See `Backbone`.
 
         Returns
         -------
-        Tensor, scalar
-            Mean over real positions.
+        Learnt
         """
         # Rows are read by `embedding`: the gradient of an index is summed in no fixed order by several threads.
-        real_BL = targets_BL > 0
-        targets_N = targets_BL[real_BL]
-        if negatives is None:
-            inputs_ID, outputs_ID, loss = self.item_vectors(table_ID)
-            states_ND = self.backbone(embedding(inputs_BL, inputs_ID), twice_differentiable=twice_differentiable)[
-                real_BL
-            ]
-            return loss + full_softmax(states_ND, outputs_ID, targets_N)
-        # Only the items of the batch pass the quantizer; padding comes first among them, as in a table.
-        parts = [inputs_BL.new_zeros(1), inputs_BL.flatten(), targets_N, negatives.ids]
-        ids, where = torch.cat(parts).unique(return_inverse=True)
-        inputs_ID, outputs_ID, loss = self.item_vectors(embedding(ids, table_ID))
-        _, at_input, at_target, at_negative = where.split([len(part) for part in parts])
-        x_BLD = embedding(at_input.view_as(inputs_BL), inputs_ID)
-        states_ND = self.backbone(x_BLD, twice_differentiable=twice_differentiable)[real_BL]
-        return loss + sampled_softmax(
-            states_ND,
-            embedding(at_target, outputs_ID),
-            embedding(at_negative, outputs_ID),
-            targets_N,
-            negatives.ids,
-            negatives.log_inclusion[targets_N],
-            negatives.log_inclusion[negatives.ids],
-        )
+        items = self.item_vectors(rows_ID)
+        x_BLD = embedding(batch.inputs_BL, items.inputs)
+        states_BLD = self.backbone(x_BLD, twice_differentiable=twice_differentiable)
+        states_ND = states_BLD.flatten(0, 1).index_select(0, batch.places_N)
+        if batch.negatives is None:
+            loss = full_softmax(states_ND, items.outputs, batch.targets_N, twice_differentiable)
+        else:
+            rows_M, log_inclusion = batch.negatives
+            loss = sampled_softmax(
+                states_ND,
+                embedding(batch.targets_N, items.outputs),
+                embedding(rows_M, items.outputs),
+                batch.targets_N,
+                rows_M,
+                log_inclusion[batch.targets_N],
+                log_inclusion[rows_M],
+            )
+        return Learnt(loss + items.loss, items.codes)

@@ -1,16 +1,28 @@
-"""Next-item cross entropy: over the whole catalogue, or over sampled negatives with correction."""
+"""Next-item cross entropy: over the whole catalogue, or over sampled negatives with correction.
+
+Neither holds a matrix of positions by items.
+"""
 
 # Shapes: N positions, I items (row 0 is padding), M negatives, D width.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import cross_entropy, softplus
+
+# Logits in a block of the full softmax: on a CPU they fit its caches, elsewhere they bound the memory.
+_BLOCK = {True: 2**19, False: 2**26}
 
 
-def full_softmax(states_ND: Tensor, items_ID: Tensor, targets_N: Tensor) -> Tensor:
+def full_softmax(states_ND: Tensor, items_ID: Tensor, targets_N: Tensor, twice_differentiable: bool = False) -> Tensor:
     """Cross entropy over all items but padding.
+
+    Block by block of positions, a gradient as soon as its logits are there, as in Liger's fused linear cross entropy
+    (https://github.com/linkedin/Liger-Kernel).
 
     Parameters
     ----------
@@ -20,13 +32,48 @@ def full_softmax(states_ND: Tensor, items_ID: Tensor, targets_N: Tensor) -> Tens
         Vectors of all items; row 0 is padding and no candidate.
     targets_N : LongTensor, shape (N,)
         Item ids, 1 or more.
+    twice_differentiable : bool
+        Leave the gradient to autograd, which holds all logits but knows second derivatives.
 
     Returns
     -------
     Tensor, scalar
         Mean over positions.
     """
-    return cross_entropy(states_ND @ items_ID[1:].T, targets_N - 1)
+    if twice_differentiable:
+        return cross_entropy(states_ND @ items_ID[1:].T, targets_N - 1)
+    loss: Tensor = _BlockedSoftmax.apply(states_ND, items_ID[1:], targets_N - 1)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _BlockedSoftmax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states_ND: Tensor, items_ID: Tensor, targets_N: Tensor) -> Tensor:
+        wanted = any(ctx.needs_input_grad)
+        by_states_ND, by_items_ID = torch.empty_like(states_ND), torch.zeros_like(items_ID)
+        total = states_ND.new_zeros((), dtype=torch.promote_types(states_ND.dtype, torch.float32))
+        block = max(1, _BLOCK[states_ND.device.type == "cpu"] // len(items_ID))
+        for part, targets_n1, by_part in zip(
+            states_ND.split(block), targets_N[:, None].split(block), by_states_ND.split(block), strict=True
+        ):
+            logits_nI = (part @ items_ID.T).to(total.dtype)
+            logits_nI -= logits_nI.amax(1, keepdim=True)
+            total -= logits_nI.gather(1, targets_n1).sum()
+            sums_n1 = logits_nI.exp_().sum(1, keepdim=True)
+            total += sums_n1.log().sum()
+            if wanted:
+                p_nI = logits_nI.div_(sums_n1 * len(states_ND))
+                p_nI.scatter_add_(1, targets_n1, p_nI.new_full(targets_n1.shape, -1 / len(states_ND)))
+                by_part.copy_(p_nI @ items_ID)
+                by_items_ID += p_nI.T @ part
+        ctx.save_for_backward(by_states_ND, by_items_ID)
+        return total / len(states_ND)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        by_states_ND, by_items_ID = ctx.saved_tensors
+        return gradient * by_states_ND, gradient * by_items_ID, None
 
 
 def sampled_softmax(
@@ -64,11 +111,11 @@ def sampled_softmax(
     Tensor, scalar
         Mean over positions.
     """
-    positive_N1 = ((states_ND * positives_ND).sum(-1) - log_inclusion_positives_N)[:, None]
+    positive_N = (states_ND * positives_ND).sum(-1) - log_inclusion_positives_N
     negative_NM = states_ND @ negatives_MD.T - log_inclusion_negatives_M
-    negative_NM = negative_NM.masked_fill(targets_N[:, None] == negative_ids_M, -torch.inf)
-    logits = torch.cat([positive_N1, negative_NM], 1)
-    return cross_entropy(logits, torch.zeros_like(targets_N))
+    own_NM = targets_N[:, None] == negative_ids_M
+    # -log(e^p / (e^p + sum_m e^n_m))
+    return softplus(negative_NM.masked_fill(own_NM, -torch.inf).logsumexp(1) - positive_N).mean()
 
 
 class NegativeSampler:

@@ -14,8 +14,11 @@ from recbole.utils import InputType
 from torch import Tensor, nn
 
 from recbole_metarec.model.backbone import build_backbone
-from recbole_metarec.model.encoder import SharedEncoder
+from recbole_metarec.model.encoder import Batch, SharedEncoder
 from recbole_metarec.model.quantizer import MultiHeadQuantizer, Usage, codebook_usage
+
+# Items that are quantized at a time when the whole catalogue is.
+_BLOCK = 65536
 
 
 def build_encoder(config: Any) -> SharedEncoder:
@@ -91,10 +94,19 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
             tensors += [*self.encoder.quantizer.parameters(), *self.encoder.quantizer.buffers()]
         version = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
         if self._catalogue is None or self._catalogue[0] != version:
-            with torch.no_grad():
-                inputs_ID, outputs_ID, _ = self.encoder.item_vectors(self.item_embedding.weight)
-            self._catalogue = (version, (inputs_ID.detach(), outputs_ID.detach()))
+            self._catalogue = (version, self._encode_catalogue())
         return self._catalogue[1]
+
+    @torch.no_grad()
+    def _encode_catalogue(self) -> tuple[Tensor, Tensor]:
+        if self.encoder.quantizer is None:
+            return self.item_embedding.weight.detach(), self.item_embedding.weight.detach()
+        inputs_ID = torch.zeros_like(self.item_embedding.weight)
+        for rows_ID, block_ID in zip(
+            self.item_embedding.weight[1:].split(_BLOCK), inputs_ID[1:].split(_BLOCK), strict=True
+        ):
+            block_ID.copy_(self.encoder.quantizer(rows_ID).vectors)
+        return inputs_ID, inputs_ID if self.encoder.score_with == "quantized" else self.item_embedding.weight.detach()
 
     def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Encode sequences for scoring.
@@ -131,9 +143,11 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
         Tensor, scalar
         """
         inputs_BL = interaction[self.ITEM_SEQ]
-        targets_BL = torch.zeros_like(inputs_BL)
-        targets_BL.scatter_(1, interaction[self.ITEM_SEQ_LEN][:, None] - 1, interaction[self.POS_ITEM_ID][:, None])
-        loss: Tensor = self.encoder(self.item_embedding.weight, inputs_BL, targets_BL)
+        last_B = interaction[self.ITEM_SEQ_LEN] - 1
+        places_B = last_B + inputs_BL.shape[1] * torch.arange(len(last_B), device=last_B.device)
+        loss: Tensor = self.encoder(
+            self.item_embedding.weight, Batch(inputs_BL, places_B, interaction[self.POS_ITEM_ID])
+        ).loss
         return loss
 
     def predict(self, interaction: Interaction) -> Tensor:
@@ -152,5 +166,6 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
         if quantizer is None:
             return None
         with torch.no_grad():
-            codes_NH = quantizer(self.item_embedding.weight[1:]).codes
+            blocks = self.item_embedding.weight[1:].split(_BLOCK)
+            codes_NH = torch.cat([quantizer(rows_ID).codes for rows_ID in blocks])
         return codebook_usage(codes_NH, quantizer.codes)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from recbole_metarec.config import for_domain
 from recbole_metarec.data.dataset import load_domain
 from recbole_metarec.data.domain import Domain, DomainSuite
 from recbole_metarec.data.spectrum import spectral_vectors
-from recbole_metarec.data.windows import WindowBatch, WindowSampler
+from recbole_metarec.data.windows import WindowSampler
 from recbole_metarec.errors import UserError
-from recbole_metarec.model.encoder import Negatives
+from recbole_metarec.model.encoder import Batch, Negatives, make_batch
 from recbole_metarec.model.loss import NegativeSampler
+from recbole_metarec.trainer.optimizer import is_lazy, row_gradient
 
 
 def load_suite(config: Any, target: Domain) -> DomainSuite:
@@ -55,6 +57,22 @@ def load_suite(config: Any, target: Domain) -> DomainSuite:
     return DomainSuite(target, tuple(domains[1:]))
 
 
+class Lesson(NamedTuple):
+    """What a step takes from a domain.
+
+    Attributes
+    ----------
+    ids : LongTensor, shape (I,), or None
+        The items that the batches speak of, padding first, in rising order: row ``r`` of a batch is item ``ids[r]``.
+        ``None`` if rows are items.
+    batches : tuple of Batch
+        The step's windows in one or several parts, none of them empty.
+    """
+
+    ids: Tensor | None
+    batches: tuple[Batch, ...]
+
+
 class DomainTask(nn.Module):
     """A domain to learn from: its item table, its batches, its negatives.
 
@@ -87,16 +105,58 @@ class DomainTask(nn.Module):
             self.negative_sampler = NegativeSampler(torch.from_numpy(domain.item_counts()), config["negative_power"])
             log_inclusion = self.negative_sampler.log_inclusion(self.n_negatives)
             self.register_buffer("log_inclusion", log_inclusion, persistent=False)
+        self.by_rows = sampled and is_lazy(config["learner"])
 
-    def draw(self, epoch: int, step: int) -> tuple[WindowBatch, Negatives | None]:
-        """Return batch and negatives of a step; (seed, epoch, step) fixes both."""
-        device = self.table.device
-        batch = self.windows.batch(epoch, step).to(device)
-        if self.negative_sampler is None:
-            return batch, None
-        seed = int(np.random.SeedSequence((self.seed, epoch, step)).generate_state(1)[0])
-        ids = self.negative_sampler.draw(self.n_negatives, torch.Generator().manual_seed(seed))
-        return batch, Negatives(ids.to(device), self.log_inclusion)
+    def draw(self, epoch: int, step: int, parts: int = 1) -> Lesson:
+        """Draw the windows and negatives of a step; (seed, epoch, step) fixes both.
+
+        Parameters
+        ----------
+        epoch, step : int
+            See `WindowSampler.batch`.
+        parts : int
+            Deal the windows out to so many batches, which share the negatives; fewer if there are fewer windows.
+
+        Returns
+        -------
+        Lesson
+        """
+        device, (inputs_BL, targets_BL) = self.table.device, self.windows.batch(epoch, step)
+        parts = min(parts, len(inputs_BL))
+        ids = negatives = None
+        if self.negative_sampler is not None:
+            seed = int(np.random.SeedSequence((self.seed, epoch, step)).generate_state(1)[0])
+            drawn = self.negative_sampler.draw(self.n_negatives, torch.Generator().manual_seed(seed))
+            every = torch.cat([drawn.new_zeros(1), inputs_BL.flatten(), targets_BL.flatten(), drawn])
+            ids, rows = every.unique(return_inverse=True)
+            inputs_BL, targets_BL = (x.view_as(inputs_BL) for x in rows[1 : -len(drawn)].chunk(2))
+            ids, drawn = ids.to(device), rows[-len(drawn) :].to(device)
+            negatives = Negatives(drawn, self.log_inclusion[ids])
+        batches = (make_batch(inputs_BL[i::parts], targets_BL[i::parts]) for i in range(parts))
+        return Lesson(ids, tuple(batch.to(device, negatives) for batch in batches))
+
+    def rows(self, lesson: Lesson) -> Tensor:
+        """Return the embeddings that a lesson's batches speak of, requiring gradients, shape (I, D)."""
+        if lesson.ids is None:
+            return self.table
+        return embedding(lesson.ids, self.table.detach()).requires_grad_()
+
+    def set_gradient(self, lesson: Lesson, gradient: Tensor) -> None:
+        """Make the gradient of a lesson's rows that of the table.
+
+        Parameters
+        ----------
+        lesson : Lesson
+            As drawn.
+        gradient : Tensor, shape (I, D)
+            Gradient of `rows`.
+        """
+        if lesson.ids is None:
+            self.table.grad = gradient
+        elif self.by_rows:
+            self.table.grad = row_gradient(self.table, lesson.ids, gradient)
+        else:
+            self.table.grad = torch.zeros_like(self.table).index_copy_(0, lesson.ids, gradient)
 
 
 def make_tasks(suite: DomainSuite, target_table: nn.Parameter, config: Any) -> list[DomainTask]:

@@ -182,7 +182,7 @@ def test_usage_is_the_decayed_count_of_uses():
     for seed in range(4):
         z = vectors(seed, rows=5 + seed)
         usage = 0.7 * usage + 0.3 * counts_by_hand(module, codes_by_hand(module, z))
-        module.update(z)
+        module.update(z, module(z).codes)
     torch.testing.assert_close(module.usage, usage)
     assert torch.equal(module.codebook, before)
 
@@ -194,7 +194,7 @@ def test_moving_averages_follow_a_naive_loop():
     for seed in range(6):
         z = vectors(seed, rows=9)
         p, codes = projected_by_hand(module, z).detach(), codes_by_hand(module, z)
-        module.update(z)
+        module.update(z, module(z).codes)
         for h in range(HEADS):
             for k in range(CODES):
                 mine = p[codes[:, h] == k, h]
@@ -208,7 +208,7 @@ def test_moving_averages_follow_a_naive_loop():
 def test_moving_averages_settle_on_the_mean_of_the_vectors_of_each_code():
     module, z = quantizer(moving_average=0.5), vectors(rows=40)
     for _ in range(200):
-        module.update(z)
+        module.update(z, module(z).codes)
     p, codes = projected_by_hand(module, z).detach(), codes_by_hand(module, z)
     for h in range(HEADS):
         for k in codes[:, h].unique():
@@ -218,11 +218,11 @@ def test_moving_averages_settle_on_the_mean_of_the_vectors_of_each_code():
 def test_a_code_that_is_never_used_again_stays_where_it_is():
     module, z = quantizer(moving_average=0.5), vectors(rows=1)
     for _ in range(20):
-        module.update(z)
+        module.update(z, module(z).codes)
     assert (module.usage < MIN_USAGE).any()
     unused = module.usage < MIN_USAGE
     before = module.codebook[unused].clone()
-    module.update(z)
+    module.update(z, module(z).codes)
     assert torch.equal(module.codebook[unused], before)
     assert module.codebook.isfinite().all()
 
@@ -266,7 +266,7 @@ def test_a_revived_moving_average_starts_from_its_new_place():
     far = torch.full((1, WIDTH), 1e3, dtype=torch.float64)
     unused = ~torch.nn.functional.one_hot(module.nearest(module.project(far))[0], CODES).bool()
     book = module.codebook.clone()
-    module.update(far)
+    module.update(far, module(far).codes)
     torch.testing.assert_close(module.codebook[dead & unused], book[dead & unused])
 
 

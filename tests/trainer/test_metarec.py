@@ -15,8 +15,9 @@ from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.data.domain import from_sequences
 from recbole_metarec.errors import UserError
 from recbole_metarec.model.metarec import MetaRec
+from recbole_metarec.trainer.learner import Learner
 from recbole_metarec.trainer.metarec import MetaRecTrainer
-from recbole_metarec.trainer.tasks import load_suite
+from recbole_metarec.trainer.tasks import load_suite, make_tasks
 
 TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
 
@@ -26,6 +27,12 @@ def build(root: Path, **changes: Any) -> tuple[MetaRecTrainer, Any, Any]:
     torch.manual_seed(0)
     train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
     return MetaRecTrainer(config, MetaRec(config, train_data._dataset)), train_data, valid_data
+
+
+def learn_from(trainer: MetaRecTrainer, train_data: Any) -> None:
+    trainer.suite = load_suite(trainer.config, train_data._dataset.domain())
+    tasks = make_tasks(trainer.suite, trainer.model.item_embedding.weight, trainer.config)
+    trainer.learner = Learner(trainer.model.encoder, tasks, trainer.config, autocast=False)
 
 
 def fit(root: Path, **changes: Any) -> MetaRecTrainer:
@@ -49,17 +56,16 @@ def test_patience_counts_in_fine_tuning_only(suite: Path) -> None:
 
 def test_warm_up_trains_sources_and_leaves_the_target_alone(suite: Path) -> None:
     trainer, train_data, _ = build(suite)
-    trainer.suite = load_suite(trainer.config, train_data._dataset.domain())
-    trainer._make_tasks()
-    before = [task.table.detach().clone() for task in trainer.tasks]
+    learn_from(trainer, train_data)
+    before = [task.table.detach().clone() for task in trainer.learner.tasks]
     trainer._warm_up(show_progress=False)
-    moved = [not torch.equal(task.table, table) for task, table in zip(trainer.tasks, before, strict=True)]
+    moved = [not torch.equal(task.table, table) for task, table in zip(trainer.learner.tasks, before, strict=True)]
     assert moved == [False, True, True, True]
 
 
 def test_padding_stays_zero_in_every_table(suite: Path) -> None:
     for start in ("normal", "cooccurrence"):
-        for task in fit(suite, item_init=start, weight_decay=0.0).tasks:
+        for task in fit(suite, item_init=start, weight_decay=0.0).learner.tasks:
             assert not task.table[0].any()
 
 
@@ -77,7 +83,8 @@ def test_infinite_temperature_weighs_all_sources_alike(suite: Path) -> None:
 
 def test_learnt_inner_rates_move_and_fixed_ones_do_not(suite: Path) -> None:
     def rates(**changes: Any) -> set[float]:
-        return {round(float(r.detach()), 7) for step in fit(suite, **changes).inner_rates for r in step.values()}
+        found = fit(suite, **changes).learner.inner_rates
+        return {round(float(rate.detach()), 7) for step in found for rate in step.values()}
 
     assert rates() == {0.05}
     assert len(rates(learn_inner_rates=True, inner_rate_learning_rate=1.0)) > 1
@@ -85,10 +92,9 @@ def test_learnt_inner_rates_move_and_fixed_ones_do_not(suite: Path) -> None:
 
 def test_smoothing_keeps_its_share_of_the_former_similarity(suite: Path) -> None:
     trainer, train_data, _ = build(suite, similarity_smoothing=0.75)
-    trainer.suite = load_suite(trainer.config, train_data._dataset.domain())
-    trainer._make_tasks()
-    assert trainer._smooth([0, 2], torch.tensor([0.4, -0.2])).tolist() == pytest.approx([0.4, -0.2])
-    assert trainer._smooth([1, 2], torch.tensor([0.1, 0.6])).tolist() == pytest.approx([0.1, 0.0])
+    learn_from(trainer, train_data)
+    assert trainer.learner._smooth([0, 2], torch.tensor([0.4, -0.2])).tolist() == pytest.approx([0.4, -0.2])
+    assert trainer.learner._smooth([1, 2], torch.tensor([0.1, 0.6])).tolist() == pytest.approx([0.1, 0.0])
 
 
 def test_a_loss_that_is_not_finite_stops_training_and_says_where(suite: Path) -> None:

@@ -1,0 +1,256 @@
+"""The steps of MetaRec's training: plain ones on a domain, and meta steps on the target and several sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from recbole_metarec.model.encoder import SharedEncoder
+from recbole_metarec.trainer.optimizer import TableOptimizer
+from recbole_metarec.trainer.tasks import DomainTask, Lesson
+from recbole_metarec.transfer.meta import combine, source_gradient
+
+# Steps between two looks at what is on the device: losses that are not finite, dead codes.
+LOOK_EVERY = 50
+# Items that dead codes are drawn from.
+REVIVAL_SAMPLE = 16384
+
+
+class Learner:
+    """Everything that learns, and how it takes a step.
+
+    Parameters
+    ----------
+    encoder : SharedEncoder
+        The shared parameters.
+    tasks : sequence of DomainTask
+        The target first, then the sources.
+    config : recbole.config.Config
+        Keys of ``properties/model/MetaRec.yaml``.
+    autocast : bool
+        Whether to compute in bfloat16 where torch deems it safe.
+
+    Attributes
+    ----------
+    optimizer : TableOptimizer
+        Of the parameters that learn at present.
+    inner_rates : list of dict of str to Tensor
+        Inner learning rate of each shared parameter, one mapping for each inner step.
+    similarities : Tensor, shape (S,)
+        Source-target similarities, smoothed over steps; NaN where a source had no turn yet.
+    steps : int
+        Steps so far.
+    """
+
+    optimizer: TableOptimizer
+
+    def __init__(self, encoder: SharedEncoder, tasks: Sequence[DomainTask], config: Any, autocast: bool) -> None:
+        self.encoder, self.tasks, self.config, self.autocast = encoder, tasks, config, autocast
+        self.device = tasks[0].table.device
+        rate = torch.tensor(config["inner_learning_rate"], device=self.device)
+        self.inner_rates = [
+            {name: rate.clone().requires_grad_(config["learn_inner_rates"]) for name in self._theta()}
+            for _ in range(config["inner_steps"])
+        ]
+        self.similarities = torch.full((len(tasks) - 1,), torch.nan, device=self.device)
+        self.steps = 0
+        # step, loss and gradient norm of the first step that was not finite
+        self._broken = torch.full((3,), -1.0, device=self.device)
+        self._names: list[str] = []
+        self.learn(tasks)
+        if encoder.quantizer is not None:
+            self._revive(torch.inf)
+
+    def _theta(self) -> dict[str, Tensor]:
+        return dict(self.encoder.named_parameters())
+
+    def learn(self, tasks: Sequence[DomainTask]) -> None:
+        """Begin a phase in which the shared parameters and the tables of some domains learn.
+
+        Parameters
+        ----------
+        tasks : sequence of DomainTask
+            Whose tables.
+        """
+        config = self.config
+        self.learning = list(tasks)
+        self.optimizer = TableOptimizer(
+            config["learner"],
+            [*self.encoder.parameters(), *(task.table for task in tasks if not task.by_rows)],
+            [task.table for task in tasks if task.by_rows],
+            config["learning_rate"],
+            config["weight_decay"],
+        )
+
+    def plain_step(self, task: DomainTask, epoch: int, step: int) -> Tensor:
+        """Descend on one domain's loss.
+
+        Parameters
+        ----------
+        task : DomainTask
+            Of the domains that learn.
+        epoch, step : int
+            See `DomainTask.draw`.
+
+        Returns
+        -------
+        Tensor, scalar
+            The loss.
+        """
+        lesson, theta = task.draw(epoch, step), self._theta()
+        rows, loss = task.rows(lesson), _LessonLoss(self, lesson)
+        value = loss(theta, rows)
+        *by_theta, by_rows = torch.autograd.grad(value, [*theta.values(), rows])
+        for parameter, gradient in zip(theta.values(), by_theta, strict=True):
+            parameter.grad = gradient
+        task.set_gradient(lesson, by_rows)
+        self._note(rows, loss)
+        self._descend(value.detach(), task.name)
+        return value.detach()
+
+    def meta_step(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        """Descend on the target's loss behind the inner steps of several sources.
+
+        Parameters
+        ----------
+        epoch, step : int
+            Of the target, see `DomainTask.draw`; they fix which sources have a turn, too.
+
+        Returns
+        -------
+        loss : Tensor, scalar
+            Weighted target loss.
+        weights : Tensor, shape (S,)
+            Source weights, 0 for those without a turn.
+        """
+        config, theta = self.config, self._theta()
+        target, sources = self.tasks[0], self._sources_of_step(epoch, step)
+        target_lesson = target.draw(epoch, step, len(sources) if config["split_target"] else 1)
+        target_rows = target.rows(target_lesson)
+        gradients = []
+        for number, source in enumerate(sources.values()):
+            lesson = source.draw(config["warmup_epochs"], self.steps)
+            rows, source_loss = source.rows(lesson), _LessonLoss(self, lesson)
+            target_loss = _LessonLoss(self, target_lesson, number)
+            found = source_gradient(
+                source_loss,
+                target_loss,
+                theta,
+                rows,
+                target_rows,
+                self.inner_rates,
+                second_order=config["second_order"],
+                scope=config["similarity_scope"],
+            )
+            source.set_gradient(lesson, found.source_table)
+            self._note(rows, source_loss)
+            gradients.append(found)
+        self._note(target_rows, target_loss)
+        meta = combine(
+            gradients,
+            self._smooth(list(sources), torch.stack([found.similarity for found in gradients])),
+            temperature=config["temperature"],
+            source_share=config["source_share"],
+        )
+        for name, parameter in theta.items():
+            parameter.grad = meta.theta[name]
+        target.set_gradient(target_lesson, meta.table)
+        self._descend(meta.loss, target.name)
+        self._learn_rates(meta.rates)
+        weights = torch.zeros(len(self.tasks) - 1, device=self.device)
+        weights[list(sources)] = meta.weights
+        return meta.loss, weights
+
+    def _sources_of_step(self, epoch: int, step: int) -> dict[int, DomainTask]:
+        sources = self.tasks[1:]
+        number = self.config["sources_per_step"] or len(sources)
+        rng = np.random.default_rng((self.config["seed"], epoch, step))
+        chosen = sorted(rng.choice(len(sources), min(number, len(sources)), replace=False).tolist())
+        return {i: sources[i] for i in chosen}
+
+    def _smooth(self, chosen: list[int], found: Tensor) -> Tensor:
+        before = self.similarities[chosen]
+        smooth = torch.where(before.isnan(), found, torch.lerp(found, before, self.config["similarity_smoothing"]))
+        self.similarities[chosen] = smooth
+        return smooth
+
+    @torch.no_grad()
+    def _learn_rates(self, gradients: Mapping[str, Tensor]) -> None:
+        for name, gradient in gradients.items():
+            k, _, parameter = name.partition(".")
+            rate = self.inner_rates[int(k)][parameter]
+            rate.sub_(self.config["inner_rate_learning_rate"] * gradient).clamp_(min=0)
+
+    def _descend(self, loss: Tensor, name: str) -> None:
+        norm = self.optimizer.clip(**(self.config["clip_grad_norm"] or {"max_norm": torch.inf}))
+        found = torch.stack([torch.full_like(loss, self.steps), loss, norm])
+        self._broken = torch.where((self._broken[0] < 0) & ~torch.isfinite(norm + loss), found, self._broken)
+        self._names.append(name)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.steps += 1
+        if self.steps % LOOK_EVERY == 0:
+            self.check()
+            if self.encoder.quantizer is not None and self.config["dead_code_threshold"]:
+                self._revive(self.config["dead_code_threshold"])
+
+    def check(self) -> None:
+        """Look whether all steps since the last look were finite.
+
+        Raises
+        ------
+        FloatingPointError
+            If a loss or a gradient was not.
+        """
+        step, loss, norm = self._broken.tolist()
+        names, self._names = self._names, []
+        if step >= 0:
+            raise FloatingPointError(
+                f"loss {loss} or gradient norm {norm} is not finite at step {step:.0f} on "
+                f"{names[int(step) - self.steps]}; lower learning_rate or inner_learning_rate, or set clip_grad_norm"
+            )
+
+    # -- codebooks ----------------------------------------------------------------------------------------------
+
+    def _note(self, rows: Tensor, loss: _LessonLoss) -> None:
+        if self.encoder.quantizer is not None and loss.codes is not None:
+            self.encoder.quantizer.update(rows[1:].detach(), loss.codes)
+
+    @torch.no_grad()
+    def _revive(self, threshold: float) -> None:
+        assert self.encoder.quantizer is not None
+        generator = torch.Generator().manual_seed(self.config["seed"] + self.steps)
+        tables = [task.table[1:] for task in self.learning]
+        ends = np.cumsum([len(table) for table in tables])
+        drawn = torch.arange(ends[-1])
+        if len(drawn) > REVIVAL_SAMPLE:
+            drawn = torch.randint(int(ends[-1]), (REVIVAL_SAMPLE,), generator=generator).sort().values
+        parts = drawn.tensor_split(torch.searchsorted(drawn, torch.from_numpy(ends))[:-1])
+        begins = [0, *ends[:-1].tolist()]
+        items = [
+            table[(part - begin).to(table.device)] for table, part, begin in zip(tables, parts, begins, strict=True)
+        ]
+        self.encoder.quantizer.revive(torch.cat(items), threshold, generator)
+
+
+class _LessonLoss:
+    """Loss of a part of a lesson as a function of shared parameters and rows; keeps the codes of its first call."""
+
+    def __init__(self, learner: Learner, lesson: Lesson, part: int = 0) -> None:
+        self.learner, self.batch = learner, lesson.batches[part % len(lesson.batches)]
+        self.codes: Tensor | None = None
+
+    def __call__(self, theta: Mapping[str, Tensor], rows: Tensor) -> Tensor:
+        learner = self.learner
+        arguments = (rows, self.batch, learner.config["second_order"])
+        with torch.autocast(learner.device.type, torch.bfloat16, enabled=learner.autocast):
+            learnt = functional_call(learner.encoder, dict(theta), arguments)
+        if self.codes is None:
+            self.codes = learnt.codes
+        loss: Tensor = learnt.loss
+        return loss

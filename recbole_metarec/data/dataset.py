@@ -65,6 +65,11 @@ class PrefixRows(Interaction):  # type: ignore[misc]
         columns.update({field: self._prefixes(field) for field in self.sequences})
         return Interaction(columns)
 
+    def trimmed(self) -> PrefixRows:
+        """Return the same rows, prefixes padded to the longest among them."""
+        longest = (self.interaction[TARGET_ROW] - self.interaction[PREFIX_ROW]).max()
+        return PrefixRows(self.interaction, self.sequences, int(longest))
+
     def _prefixes(self, field: str) -> Tensor:
         first, target = self.interaction[PREFIX_ROW], self.interaction[TARGET_ROW]
         column = torch.arange(self.max_length)

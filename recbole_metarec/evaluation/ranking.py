@@ -1,4 +1,9 @@
-"""The rank of each user's target, for every RecBole model."""
+"""The rank of each user's target, without a second matrix of users by items.
+
+Ties are shared evenly: of the items with the target's own score, half stand before it (rounded down).
+"""
+
+# Shapes: B rows, I items (row 0 is padding), D width.
 
 from __future__ import annotations
 
@@ -6,14 +11,77 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from recbole.evaluator import Collector
+from torch import Tensor
 
 Floats = npt.NDArray[np.float64]
 Ranks = npt.NDArray[np.int64]
 
+# Scores in memory at a time: on a CPU they fit its last cache, elsewhere they bound the memory.
+_BLOCK = {True: 2**22, False: 2**27}
+
+
+def count_ranks(scores_BI: Tensor, targets_B: Tensor) -> Tensor:
+    """Rank targets among the items of their rows.
+
+    Parameters
+    ----------
+    scores_BI : Tensor, shape (B, I)
+        Scores; minus infinity for what is no candidate. Overwritten.
+    targets_B : LongTensor, shape (B,)
+        Column of each row's target.
+
+    Returns
+    -------
+    LongTensor, shape (B,)
+        From 1; 0 where the target is no candidate. Scores that are not a number rank before the target, a target's own
+        behind every item.
+    """
+    own_B1 = scores_BI.gather(1, targets_B[:, None])
+    # In the numbers of the scores' own type: torch adds up truth values one by one.
+    below_B = torch.lt(scores_BI, own_B1, out=torch.empty_like(scores_BI)).sum(1)
+    up_to_B = scores_BI.le_(own_B1).sum(1)
+    rank_B = (1 + scores_BI.shape[1] - up_to_B + (up_to_B - below_B - 1).div(2, rounding_mode="floor")).long()
+    return rank_B.where(~own_B1.squeeze(1).isneginf(), 0)
+
+
+def rank_targets(
+    states_BD: Tensor, items_ID: Tensor, targets_B: Tensor, history: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
+    """Rank targets among all items but padding, scored by inner products, a block of rows at a time.
+
+    Parameters
+    ----------
+    states_BD : Tensor, shape (B, D)
+        State of each row.
+    items_ID : Tensor, shape (I, D)
+        Vectors of all items.
+    targets_B : LongTensor, shape (B,)
+        Item ids.
+    history : tuple of LongTensor, shape (n,) each, optional
+        Row and item of what is no candidate, rows in rising order.
+
+    Returns
+    -------
+    LongTensor, shape (B,)
+        See `count_ranks`.
+    """
+    block = max(1, _BLOCK[states_BD.device.type == "cpu"] // len(items_ID))
+    ranks = []
+    for first in range(0, len(states_BD), block):
+        scores_BI = states_BD[first : first + block] @ items_ID.T
+        scores_BI[:, 0] = -torch.inf
+        if history is not None:
+            row, item = history
+            within = slice(*torch.searchsorted(row, torch.tensor([first, first + block], device=row.device)).tolist())
+            scores_BI[row[within] - first, item[within]] = -torch.inf
+        ranks.append(count_ranks(scores_BI, targets_B[first : first + block]))
+    return torch.cat(ranks)
+
 
 class RankCollector(Collector):  # type: ignore[misc]
-    """RecBole's collector, which also keeps the rank of each evaluated row's target.
+    """RecBole's collector, which counts ranks where metrics ask for nothing else, and keeps them.
 
     Attributes
     ----------
@@ -23,6 +91,33 @@ class RankCollector(Collector):  # type: ignore[misc]
     """
 
     ranks: Ranks | None = None
+
+    @property
+    def wants_ranks_alone(self) -> bool:
+        """Whether the metrics are functions of the targets' ranks."""
+        others = ("rec.items", "rec.meanrank", "rec.score", "data.label")
+        return self.register.need("rec.topk") and not any(self.register.need(name) for name in others)
+
+    def collect_ranks(self, ranks_B: Tensor) -> None:
+        """Take note of the ranks of a batch of rows with one target each.
+
+        Parameters
+        ----------
+        ranks_B : LongTensor, shape (B,)
+            From 1; 0 is no hit.
+        """
+        hits = ranks_B[:, None] == torch.arange(1, max(self.topk) + 1, device=ranks_B.device)
+        self.data_struct.update_tensor("rec.topk", torch.cat([hits, torch.ones_like(hits[:, :1])], 1).int())
+
+    def eval_batch_collect(
+        self, scores_tensor: Tensor, interaction: Any, positive_u: Tensor, positive_i: Tensor
+    ) -> None:
+        """Collect what the metrics need from a batch of scores; see RecBole's ``Collector``."""
+        rows = torch.arange(len(scores_tensor), device=positive_u.device)
+        if self.wants_ranks_alone and torch.equal(positive_u, rows):
+            self.collect_ranks(count_ranks(scores_tensor, positive_i.to(scores_tensor.device)))
+        else:
+            super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
 
     def get_data_struct(self) -> Any:
         """Return RecBole's evaluation resources, and keep the ranks in them."""

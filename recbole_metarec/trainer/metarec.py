@@ -9,18 +9,24 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import torch
+from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.trainer import Trainer
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from recbole_metarec.config import to_plain
+from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.data.domain import DomainSuite
+from recbole_metarec.evaluation.ranking import RankCollector, rank_targets
 from recbole_metarec.model.metarec import MetaRec
 from recbole_metarec.trainer import checkpoint
 from recbole_metarec.trainer.learner import Learner
 from recbole_metarec.trainer.tasks import load_suite, make_tasks
 
 Phase = Literal["meta transfer", "fine-tuning"]
+
+# Sequences encoded at a time in evaluation.
+EVAL_ROWS = 512
 
 
 class MetaRecTrainer(Trainer):  # type: ignore[misc]
@@ -57,6 +63,7 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         # RecBole names checkpoints by the second: two runs that start together would share one.
         name = f"{stem}-{config['dataset']}-{variant}-{config['seed']}-{os.getpid()}.pth"
         self.saved_model_file = str(Path(config["checkpoint_dir"]) / name)
+        self.eval_collector = RankCollector(config)
         self.weight_history: list[dict[str, float]] = []
         self._phase: Phase | None = None
         self._resumed: dict[str, Any] | None = None
@@ -148,6 +155,48 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
             self._phase = phase
             self.learner.learn(self.learner.tasks if phase == "meta transfer" else self.learner.tasks[:1])
             self.optimizer = self.learner.optimizer
+
+    # -- evaluation ---------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        eval_data: Any,
+        load_best_model: bool = True,
+        model_file: str | None = None,
+        show_progress: bool = False,
+    ) -> Any:
+        """Evaluate; see RecBole's ``Trainer.evaluate``.
+
+        Where the metrics are functions of ranks in a full ranking, the catalogue is encoded once, sequences of like
+        length together, and no matrix of users by items is held.
+        """
+        full = isinstance(eval_data, FullSortEvalDataLoader) and isinstance(eval_data._dataset, DomainDataset)
+        if not (full and self.eval_collector.wants_ranks_alone and self.config["single_spec"]):
+            return super().evaluate(eval_data, load_best_model, model_file, show_progress)
+        if load_best_model:
+            state = checkpoint.load(Path(model_file or self.saved_model_file), self.device)
+            self.model.load_state_dict(state["state_dict"])
+            self.model.load_other_parameter(state["other_parameter"])
+        self.model.eval()
+        self.eval_collector.collect_ranks(self._rank(eval_data._dataset))
+        result = self.evaluator.evaluate(self.eval_collector.get_data_struct())
+        self.wandblogger.log_eval_metrics(result, head="eval")
+        return result
+
+    def _rank(self, dataset: DomainDataset) -> Tensor:
+        model, rows = self.model, dataset.inter_feat
+        items_ID, lengths = model.catalogue()[1], rows[model.ITEM_SEQ_LEN]
+        ranks = torch.zeros(len(lengths), dtype=torch.long)
+        for index in lengths.argsort(stable=True).split(EVAL_ROWS):
+            part = rows[index].trimmed()
+            states_BD = model(part[model.ITEM_SEQ].to(self.device), part[model.ITEM_SEQ_LEN].to(self.device))
+            history = None
+            if self.config["mask_history"]:
+                row, item = dataset.history(part)
+                history = row.to(self.device), item.to(self.device)
+            ranks[index] = rank_targets(states_BD, items_ID, part[model.ITEM_ID].to(self.device), history).cpu()
+        return ranks
 
     # -- checkpoints --------------------------------------------------------------------------------------------
 

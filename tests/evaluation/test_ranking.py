@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from recbole_metarec.evaluation.ranking import metric_of_ranks
+from recbole_metarec.evaluation import ranking
+from recbole_metarec.evaluation.ranking import count_ranks, metric_of_ranks, rank_targets
 
 RANKS = np.array([1, 2, 5, 0, 11])
 
@@ -25,3 +29,49 @@ def test_metrics_of_ranks_by_hand(name: str, values: list[float]) -> None:
 def test_a_metric_that_is_no_function_of_one_rank_is_refused() -> None:
     with pytest.raises(ValueError, match="gauc"):
         metric_of_ranks("gauc@10", RANKS)
+
+
+def rank_by_hand(scores: list[float], target: int) -> int:
+    own = scores[target]
+    if own == -np.inf:
+        return 0
+    others = [score for column, score in enumerate(scores) if column != target]
+    return 1 + sum(score > own or np.isnan(score) for score in others) + sum(score == own for score in others) // 2
+
+
+SCORES = st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 2.0, np.nan])
+
+
+@settings(deadline=None)
+@given(st.lists(SCORES, min_size=1, max_size=12).flatmap(lambda x: st.tuples(st.just(x), st.integers(0, len(x) - 1))))
+def test_ranks_count_what_stands_before_the_target_and_half_of_what_ties(case: tuple[list[float], int]) -> None:
+    scores, target = case
+    if np.isnan(scores[target]):
+        return
+    found = count_ranks(torch.tensor([scores]), torch.tensor([target]))
+    assert found.tolist() == [rank_by_hand(scores, target)]
+
+
+def test_a_model_that_diverged_finds_nothing() -> None:
+    assert count_ranks(torch.full((2, 30), torch.nan), torch.tensor([3, 7])).tolist() == [30, 30]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("block", [1, 100, 10**6])
+def test_blocks_rank_as_one_matrix_does(monkeypatch: pytest.MonkeyPatch, block: int, masked: bool) -> None:
+    monkeypatch.setattr(ranking, "_BLOCK", {True: block, False: block})
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(23, 4, generator=generator)
+    items = torch.randn(11, 4, generator=generator)
+    items[7] = items[3]
+    targets = torch.randint(1, 11, (23,), generator=generator)
+    history = (torch.tensor([0, 0, 4, 4, 22]), torch.tensor([int(targets[0]), 2, 5, 5, 1]))
+    scores = (states @ items.T).tolist()
+    for row in scores:
+        row[0] = -np.inf
+    if masked:
+        for row, item in zip(*history, strict=True):
+            scores[row][item] = -np.inf
+    found = rank_targets(states, items, targets, history if masked else None)
+    assert found.tolist() == [rank_by_hand(row, int(t)) for row, t in zip(scores, targets, strict=True)]
+    assert (found[0] == 0) == masked

@@ -9,6 +9,8 @@ import planted
 import pytest
 import torch
 from recbole.data import data_preparation
+from recbole.evaluator import Collector
+from recbole.trainer import Trainer
 
 from recbole_metarec.config import PluginConfig
 from recbole_metarec.data.dataset import DomainDataset
@@ -131,3 +133,30 @@ def test_gradients_are_clipped_as_recbole_says(suite: Path) -> None:
     plain = fit(suite, clip_grad_norm=None)
     clipped = fit(suite, clip_grad_norm={"max_norm": 1e-3})
     assert not torch.equal(plain.model.item_embedding.weight, clipped.model.item_embedding.weight)
+
+
+@pytest.mark.parametrize("mask_history", [False, True])
+@pytest.mark.parametrize("loaded", [False, True])
+def test_streamed_evaluation_gives_recboles_metrics(suite: Path, mask_history: bool, loaded: bool) -> None:
+    trainer, train_data, valid_data = build(
+        suite, mask_history=mask_history, metrics=["NDCG", "Recall", "MRR"], topk=[3, 10]
+    )
+    trainer.fit(train_data, valid_data, verbose=False, saved=True)
+    with torch.no_grad():
+        for parameter in trainer.model.parameters():
+            parameter += 0.01 * torch.randn_like(parameter)
+    trainer.eval_collector.ranks = None
+    found = trainer.evaluate(valid_data, load_best_model=loaded)
+    ranks = trainer.eval_collector.ranks
+    trainer.eval_collector = Collector(trainer.config)
+    stock = Trainer.evaluate(trainer, valid_data, load_best_model=loaded)
+    assert found == pytest.approx(stock, abs=1e-6)
+    assert ranks is not None
+    assert len(ranks) == len(valid_data._dataset)
+
+
+def test_metrics_that_are_no_functions_of_ranks_are_recboles(suite: Path) -> None:
+    trainer, train_data, valid_data = build(suite, metrics=["NDCG", "GAUC"])
+    trainer.fit(train_data, valid_data, verbose=False, saved=False)
+    result = trainer.evaluate(valid_data, load_best_model=False)
+    assert set(result) == {"ndcg@10", "gauc"}

@@ -22,7 +22,7 @@ Ranks = npt.NDArray[np.int64]
 _BLOCK = {True: 2**22, False: 2**27}
 
 
-def count_ranks(scores_BI: Tensor, targets_B: Tensor) -> Tensor:
+def count_ranks(scores_BI: Tensor, targets_B: Tensor, spare_BI: Tensor | None = None) -> Tensor:
     """Rank targets among the items of their rows.
 
     Parameters
@@ -31,6 +31,8 @@ def count_ranks(scores_BI: Tensor, targets_B: Tensor) -> Tensor:
         Scores; minus infinity for what is no candidate. Overwritten.
     targets_B : LongTensor, shape (B,)
         Column of each row's target.
+    spare_BI : Tensor, shape (B, I), optional
+        Memory to work in.
 
     Returns
     -------
@@ -38,9 +40,10 @@ def count_ranks(scores_BI: Tensor, targets_B: Tensor) -> Tensor:
         From 1; 0 where the target is no candidate. Scores that are not a number rank before the target, a target's own
         behind every item.
     """
+    spare_BI = torch.empty_like(scores_BI) if spare_BI is None else spare_BI
     own_B1 = scores_BI.gather(1, targets_B[:, None])
     # In the numbers of the scores' own type: torch adds up truth values one by one.
-    below_B = torch.lt(scores_BI, own_B1, out=torch.empty_like(scores_BI)).sum(1)
+    below_B = spare_BI.copy_(scores_BI).lt_(own_B1).sum(1)
     up_to_B = scores_BI.le_(own_B1).sum(1)
     rank_B = (1 + scores_BI.shape[1] - up_to_B + (up_to_B - below_B - 1).div(2, rounding_mode="floor")).long()
     return rank_B.where(~own_B1.squeeze(1).isneginf(), 0)
@@ -67,21 +70,24 @@ def rank_targets(
     LongTensor, shape (B,)
         See `count_ranks`.
     """
-    block = max(1, _BLOCK[states_BD.device.type == "cpu"] // len(items_ID))
+    block = min(len(states_BD), max(1, _BLOCK[states_BD.device.type == "cpu"] // len(items_ID)))
+    # Fresh memory for each block would take longer than the products that fill it.
+    scores, spare = (states_BD.new_empty(block, len(items_ID)) for _ in range(2))
     ranks = []
     for first in range(0, len(states_BD), block):
-        scores_BI = states_BD[first : first + block] @ items_ID.T
+        rows_BD = states_BD[first : first + block]
+        scores_BI = torch.mm(rows_BD, items_ID.T, out=scores[: len(rows_BD)])
         scores_BI[:, 0] = -torch.inf
         if history is not None:
             row, item = history
             within = slice(*torch.searchsorted(row, torch.tensor([first, first + block], device=row.device)).tolist())
             scores_BI[row[within] - first, item[within]] = -torch.inf
-        ranks.append(count_ranks(scores_BI, targets_B[first : first + block]))
+        ranks.append(count_ranks(scores_BI, targets_B[first : first + block], spare[: len(rows_BD)]))
     return torch.cat(ranks)
 
 
 class RankCollector(Collector):  # type: ignore[misc]
-    """RecBole's collector, which counts ranks where metrics ask for nothing else, and keeps them.
+    """RecBole's collector, which keeps the ranks of targets, and holds no matrix of users by items to find them.
 
     Attributes
     ----------
@@ -115,7 +121,10 @@ class RankCollector(Collector):  # type: ignore[misc]
         """Collect what the metrics need from a batch of scores; see RecBole's ``Collector``."""
         rows = torch.arange(len(scores_tensor), device=positive_u.device)
         if self.wants_ranks_alone and torch.equal(positive_u, rows):
-            self.collect_ranks(count_ranks(scores_tensor, positive_i.to(scores_tensor.device)))
+            # ties as torch.topk and with it RecBole breaks them
+            top = scores_tensor.topk(max(self.topk), dim=1).indices
+            hit, rank = (top == positive_i[:, None].to(top.device)).max(1)
+            self.collect_ranks((rank + 1).where(hit, 0))
         else:
             super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
 

@@ -35,10 +35,10 @@ class Backbone(Protocol):
 
 
 class _FeedForward(nn.Module):
-    def __init__(self, width: int, inner_width: int, dropout: float) -> None:
+    def __init__(self, width: int, inner_width: int, dropout: float, inner_dropout: float = 0.0) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(width, inner_width), nn.GELU(), Dropout(dropout), nn.Linear(inner_width, width)
+            nn.Linear(width, inner_width), nn.GELU(), Dropout(inner_dropout), nn.Linear(inner_width, width)
         )
         self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(width)
@@ -51,7 +51,7 @@ class _FeedForward(nn.Module):
 class _Attention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float, attention_dropout: float) -> None:
         super().__init__()
-        self.heads, self.attention_dropout = heads, attention_dropout
+        self.heads, self.attention_dropout = heads, Dropout(attention_dropout)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.dropout = Dropout(dropout)
@@ -59,10 +59,19 @@ class _Attention(nn.Module):
 
     def forward(self, x_BLD: Tensor) -> Tensor:
         q, k, v = self.qkv(x_BLD).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        dropout = self.attention_dropout if self.training else 0.0
-        mixed = nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)
+        if self.training and self.attention_dropout.p:
+            mixed = self._mix_with_dropout(q, k, v)
+        else:
+            mixed = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         normed: Tensor = self.norm(x_BLD + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))))
         return normed
+
+    def _mix_with_dropout(self, q_BHLd: Tensor, k_BHLd: Tensor, v_BHLd: Tensor) -> Tensor:
+        # torch has no fast kernel with dropout on a CPU
+        hidden_LL = q_BHLd.new_full((q_BHLd.shape[2],) * 2, -torch.inf).triu(1)
+        scores_BHLL = torch.matmul(q_BHLd / math.sqrt(q_BHLd.shape[3]), k_BHLd.transpose(2, 3)) + hidden_LL
+        mixed: Tensor = self.attention_dropout(scores_BHLL.softmax(-1)) @ v_BHLd
+        return mixed
 
 
 class TransformerBackbone(nn.Module):
@@ -211,7 +220,7 @@ class _RecurrentBlock(nn.Module):
         self.recurrence = _LinearRecurrence(width, 2 * width)
         self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(width)
-        self.feed_forward = _FeedForward(width, inner_width, dropout)
+        self.feed_forward = _FeedForward(width, inner_width, dropout, dropout)
 
     def forward(self, x_BLD: Tensor) -> Tensor:
         x_BLD = self.norm(x_BLD + self.dropout(self.recurrence(x_BLD)))

@@ -139,13 +139,15 @@ class SharedEncoder(nn.Module):
         self.quantizer_weight = quantizer_weight
         self.score_with = score_with
 
-    def item_vectors(self, rows_ID: Tensor) -> ItemVectors:
+    def item_vectors(self, rows_ID: Tensor, codes: Tensor | None = None) -> ItemVectors:
         """Map rows of a domain's table into the shared space.
 
         Parameters
         ----------
         rows_ID : Tensor, shape (I, D)
             Row 0 is padding: it takes no part in the quantizer's loss.
+        codes : LongTensor, shape (I - 1, H), optional
+            See `MultiHeadQuantizer.forward`.
 
         Returns
         -------
@@ -153,12 +155,14 @@ class SharedEncoder(nn.Module):
         """
         if self.quantizer is None:
             return ItemVectors(rows_ID, rows_ID, rows_ID.new_zeros(()), None)
-        quantized = self.quantizer(rows_ID[1:])
+        quantized = self.quantizer(rows_ID[1:], codes)
         inputs_ID = nn.functional.pad(quantized.vectors, (0, 0, 1, 0))
         outputs_ID = inputs_ID if self.score_with == "quantized" else rows_ID
         return ItemVectors(inputs_ID, outputs_ID, self.quantizer_weight * quantized.loss, quantized.codes)
 
-    def forward(self, rows_ID: Tensor, batch: Batch, twice_differentiable: bool = False) -> Learnt:
+    def forward(
+        self, rows_ID: Tensor, batch: Batch, codes: Tensor | None = None, twice_differentiable: bool = False
+    ) -> Learnt:
         """Learn from a batch of windows.
 
         Parameters
@@ -167,6 +171,8 @@ class SharedEncoder(nn.Module):
             Embeddings of the items that the batch speaks of, padding first.
         batch : Batch
             The windows.
+        codes : LongTensor, shape (I - 1, H), optional
+            See `MultiHeadQuantizer.forward`.
         twice_differentiable : bool
             See `Backbone`.
 
@@ -175,7 +181,7 @@ class SharedEncoder(nn.Module):
         Learnt
         """
         # Rows are read by `embedding`: the gradient of an index is summed in no fixed order by several threads.
-        items = self.item_vectors(rows_ID)
+        items = self.item_vectors(rows_ID, codes)
         x_BLD = embedding(batch.inputs_BL, items.inputs)
         states_BLD = self.backbone(x_BLD, twice_differentiable=twice_differentiable)
         states_ND = states_BLD.flatten(0, 1).index_select(0, batch.places_N)

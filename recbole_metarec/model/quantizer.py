@@ -104,19 +104,21 @@ class MultiHeadQuantizer(nn.Module):
             self.register_buffer("sums", codebook.clone())
         self.register_buffer("usage", torch.ones(heads, codes))
 
-    def forward(self, z_ND: Tensor) -> Quantized:
+    def forward(self, z_ND: Tensor, codes_NH: Tensor | None = None) -> Quantized:
         """Quantize vectors.
 
         Parameters
         ----------
         z_ND : Tensor, shape (N, D)
+        codes_NH : LongTensor, shape (N, H), optional
+            Codes to quantize to; without them, the nearest.
 
         Returns
         -------
         Quantized
         """
         p_NHC = self.project(z_ND)
-        codes_NH = self.nearest(p_NHC)
+        codes_NH = self.nearest(p_NHC) if codes_NH is None else codes_NH
         c_NHC = self.lookup(codes_NH)
         loss = self.commitment * (p_NHC - c_NHC.detach()).square().mean()
         if self.moving_average is None:

@@ -13,7 +13,7 @@ from torch.func import functional_call
 from recbole_metarec.model.encoder import SharedEncoder
 from recbole_metarec.trainer.optimizer import TableOptimizer
 from recbole_metarec.trainer.tasks import DomainTask, Lesson
-from recbole_metarec.transfer.meta import combine, source_gradient
+from recbole_metarec.transfer.meta import SourceGradient, combine, source_gradient
 
 # Steps between two looks at what is on the device: losses that are not finite, dead codes.
 LOOK_EVERY = 50
@@ -132,11 +132,12 @@ class Learner:
         target, sources = self.tasks[0], self._sources_of_step(epoch, step)
         target_lesson = target.draw(epoch, step, len(sources) if config["split_target"] else 1)
         target_rows = target.rows(target_lesson)
-        gradients = []
+        gradients: list[SourceGradient] = []
+        target_codes = None
         for number, source in enumerate(sources.values()):
             lesson = source.draw(config["warmup_epochs"], self.steps)
             rows, source_loss = source.rows(lesson), _LessonLoss(self, lesson)
-            target_loss = _LessonLoss(self, target_lesson, number)
+            target_loss = _LessonLoss(self, target_lesson, number, target_codes)
             found = source_gradient(
                 source_loss,
                 target_loss,
@@ -150,6 +151,7 @@ class Learner:
             source.set_gradient(lesson, found.source_table)
             self._note(rows, source_loss)
             gradients.append(found)
+            target_codes = target_loss.codes
         self._note(target_rows, target_loss)
         meta = combine(
             gradients,
@@ -239,18 +241,20 @@ class Learner:
 
 
 class _LessonLoss:
-    """Loss of a part of a lesson as a function of shared parameters and rows; keeps the codes of its first call."""
+    """Loss of a part of a lesson as a function of shared parameters and rows.
 
-    def __init__(self, learner: Learner, lesson: Lesson, part: int = 0) -> None:
+    The nearest codes are searched for once: those of the first call hold for all others of the step.
+    """
+
+    def __init__(self, learner: Learner, lesson: Lesson, part: int = 0, codes: Tensor | None = None) -> None:
         self.learner, self.batch = learner, lesson.batches[part % len(lesson.batches)]
-        self.codes: Tensor | None = None
+        self.codes = codes
 
     def __call__(self, theta: Mapping[str, Tensor], rows: Tensor) -> Tensor:
         learner = self.learner
-        arguments = (rows, self.batch, learner.config["second_order"])
+        arguments = (rows, self.batch, self.codes, learner.config["second_order"])
         with torch.autocast(learner.device.type, torch.bfloat16, enabled=learner.autocast):
             learnt = functional_call(learner.encoder, dict(theta), arguments)
-        if self.codes is None:
-            self.codes = learnt.codes
+        self.codes = learnt.codes
         loss: Tensor = learnt.loss
         return loss

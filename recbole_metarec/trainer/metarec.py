@@ -25,8 +25,8 @@ from recbole_metarec.trainer.tasks import load_suite, make_tasks
 
 Phase = Literal["meta transfer", "fine-tuning"]
 
-# Sequences encoded at a time in evaluation.
-EVAL_ROWS = 512
+# Sequences that are ranked, and that are encoded, at a time in evaluation.
+RANKED_ROWS, ENCODED_ROWS = 8192, 256
 
 
 class MetaRecTrainer(Trainer):  # type: ignore[misc]
@@ -188,9 +188,12 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         model, rows = self.model, dataset.inter_feat
         items_ID, lengths = model.catalogue()[1], rows[model.ITEM_SEQ_LEN]
         ranks = torch.zeros(len(lengths), dtype=torch.long)
-        for index in lengths.argsort(stable=True).split(EVAL_ROWS):
-            part = rows[index].trimmed()
-            states_BD = model(part[model.ITEM_SEQ].to(self.device), part[model.ITEM_SEQ_LEN].to(self.device))
+        for index in lengths.argsort(stable=True).split(RANKED_ROWS):
+            states = []
+            for few in index.split(ENCODED_ROWS):
+                part = rows[few].trimmed()
+                states.append(model(part[model.ITEM_SEQ].to(self.device), part[model.ITEM_SEQ_LEN].to(self.device)))
+            part, states_BD = rows[index], torch.cat(states)
             history = None
             if self.config["mask_history"]:
                 row, item = dataset.history(part)

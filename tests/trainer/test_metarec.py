@@ -7,10 +7,12 @@ from typing import Any
 
 import planted
 import pytest
+import sasrec_twin
 import torch
 from recbole.data import data_preparation
 from recbole.evaluator import Collector
 from recbole.trainer import Trainer
+from recbole.utils import get_model
 
 from recbole_metarec.config import PluginConfig
 from recbole_metarec.data.dataset import DomainDataset
@@ -138,9 +140,8 @@ def test_gradients_are_clipped_as_recbole_says(suite: Path) -> None:
 @pytest.mark.parametrize("mask_history", [False, True])
 @pytest.mark.parametrize("loaded", [False, True])
 def test_streamed_evaluation_gives_recboles_metrics(suite: Path, mask_history: bool, loaded: bool) -> None:
-    trainer, train_data, valid_data = build(
-        suite, mask_history=mask_history, metrics=["NDCG", "Recall", "MRR"], topk=[3, 10]
-    )
+    metrics = {"metrics": ["NDCG", "Recall", "MRR"], "topk": [3, 10]}
+    trainer, train_data, valid_data = build(suite, mask_history=mask_history, **metrics)
     trainer.fit(train_data, valid_data, verbose=False, saved=True)
     with torch.no_grad():
         for parameter in trainer.model.parameters():
@@ -160,3 +161,16 @@ def test_metrics_that_are_no_functions_of_ranks_are_recboles(suite: Path) -> Non
     trainer.fit(train_data, valid_data, verbose=False, saved=False)
     result = trainer.evaluate(valid_data, load_best_model=False)
     assert set(result) == {"ndcg@10", "gauc"}
+
+
+def test_without_a_quantizer_it_is_recboles_sasrec(suite: Path) -> None:
+    config = PluginConfig("SASRec", planted.TARGET, {"data_path": str(suite), "gpu_id": "", "state": "ERROR"})
+    train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
+    sasrec = get_model("SASRec")(config, train_data._dataset).eval()
+    sizes = {key: config[key] for key in ("hidden_size", "n_layers", "inner_size", "MAX_ITEM_LIST_LENGTH")}
+    trainer, _, _ = build(suite, quantizer=False, **sizes)
+    sasrec_twin.take_over(trainer.model, sasrec)
+    trainer.model.eval()
+    rows = valid_data._dataset[:].to("cpu")
+    with torch.no_grad():
+        torch.testing.assert_close(trainer.model.full_sort_predict(rows), sasrec.full_sort_predict(rows))

@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from recbole_metarec.data.plain import NotPlain, read_plain
 from recbole_metarec.errors import UserError
 
 # A column behind the last one, to catch what does not belong to any.
@@ -90,7 +91,7 @@ def read_interactions(
     Returns
     -------
     pandas.DataFrame
-        One row an interaction in file order; token columns as ``str``, float columns as ``float64``.
+        One row an interaction in file order; token columns as categories, float columns as ``float64``.
 
     Raises
     ------
@@ -104,6 +105,16 @@ def read_interactions(
             f"{path}: field {field!r} is missing; line 1 has {', '.join(f'{k}:{v}' for k, v in header.items())}"
             for field in missing
         )
+    try:
+        return read_plain(path, header, fields, separator, encoding)
+    except NotPlain:
+        return _read_closely(path, header, fields, separator, encoding)
+
+
+def _read_closely(
+    path: Path, header: Mapping[str, str], fields: Sequence[str], separator: str, encoding: str
+) -> pd.DataFrame:
+    """Read what is not plain, and name all that is wrong with it."""
     frame = _read_cells(path, list(header), separator, encoding)
     if frame.empty:
         raise UserError([f"{path}: no interactions below line 1"])
@@ -133,7 +144,8 @@ def read_interactions(
             frame[field] = numbers
     if problems:
         raise UserError(problems)
-    return frame[list(fields)].reset_index(drop=True)
+    frame = frame[list(fields)].reset_index(drop=True)
+    return frame.astype({field: "category" for field in fields if header[field] != "float"})
 
 
 def _read_cells(path: Path, names: list[str], separator: str, encoding: str) -> pd.DataFrame:

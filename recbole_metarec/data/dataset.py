@@ -2,92 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
 from recbole_metarec.data import movielens
+from recbole_metarec.data.compact import CompactDataset
 from recbole_metarec.data.domain import Domain
+from recbole_metarec.data.rows import TARGET_ROW, PrefixRows, Sequences, prefix_rows
 from recbole_metarec.errors import UserError
 
-# Hidden columns of an interaction: where the target and the first of its prefix stand in the sorted file.
-TARGET_ROW = "_target_row"
-PREFIX_ROW = "_prefix_row"
+Rows = npt.NDArray[np.int64]
 
 
-class PrefixRows(Interaction):  # type: ignore[misc]
-    """RecBole's prefix-and-target rows, each prefix a slice of the shared sequences until it is asked for.
+def sort_ids(ids: npt.NDArray[Any]) -> Rows:
+    """Return ``np.argsort(ids, kind="stable")`` for ids below 2**32: numpy sorts 16 bits at a time in linear time."""
+    order = np.argsort(ids.astype(np.uint16), kind="stable")
+    return order[np.argsort((ids >> 16).astype(np.uint16)[order], kind="stable")]
+
+
+class Groups:
+    """Rows by the value of a key, in RecBole's order: groups by first appearance, rows as they come.
 
     Parameters
     ----------
-    columns : dict of str to Tensor
-        One entry a row; `TARGET_ROW` and `PREFIX_ROW` among them.
-    sequences : dict of str to Tensor
-        Name of a list field to all values of its plain field, users one behind the other, oldest first.
-    max_length : int
-        Longest prefix.
+    keys : int array, shape (n,)
     """
 
-    def __init__(self, columns: dict[str, Tensor], sequences: dict[str, Tensor], max_length: int) -> None:
-        super().__init__(columns)
-        self.sequences = sequences
-        self.max_length = max_length
+    def __init__(self, keys: npt.NDArray[np.int64]) -> None:
+        codes = pd.factorize(keys)[0].astype(np.int32)
+        self.rows: Rows = sort_ids(codes)
+        self.lengths = np.bincount(codes)
 
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, str):
-            return self._prefixes(index) if index in self.sequences else self.interaction[index]
-        if isinstance(index, (list, np.ndarray)):
-            index = torch.as_tensor(np.asarray(index), dtype=None if len(index) else torch.long)
-        columns = {name: column[index] for name, column in self.interaction.items()}
-        return PrefixRows(columns, self.sequences, self.max_length)
+    def __iter__(self) -> Iterator[Rows]:
+        ends = np.cumsum(self.lengths)
+        return (self.rows[end - length : end] for end, length in zip(ends, self.lengths, strict=True))
 
-    def __contains__(self, field: object) -> bool:
-        return field in self.interaction or field in self.sequences
+    def leave_out(self, n_parts: int) -> list[Rows]:
+        """Split off the last rows of each group, one for each part, but never a group's first.
 
-    @property
-    def columns(self) -> list[str]:
-        """Names of all fields, list fields among them."""
-        return [*self.interaction, *self.sequences]
+        Parameters
+        ----------
+        n_parts : int
+            Number of parts of one row.
 
-    def to(self, device: Any, selected_field: Any = None) -> Interaction:
-        """Copy `whole` rows to a device; see RecBole's ``Interaction.to``."""
-        return self.whole().to(device, selected_field)
-
-    def whole(self) -> Interaction:
-        """Return stock rows, prefixes padded with 0 to ``max_length``."""
-        columns = dict(self.interaction)
-        columns.update({field: self._prefixes(field) for field in self.sequences})
-        return Interaction(columns)
-
-    def trimmed(self) -> PrefixRows:
-        """Return the same rows, prefixes padded to the longest among them."""
-        longest = (self.interaction[TARGET_ROW] - self.interaction[PREFIX_ROW]).max()
-        return PrefixRows(self.interaction, self.sequences, int(longest))
-
-    def _prefixes(self, field: str) -> Tensor:
-        first, target = self.interaction[PREFIX_ROW], self.interaction[TARGET_ROW]
-        column = torch.arange(self.max_length)
-        row = first[..., None] + column
-        real = row < target[..., None]
-        values = self.sequences[field][torch.where(real, row, 0)]
-        real = real.view(*real.shape, *[1] * (values.ndim - real.ndim))  # a field may be a list itself
-        return torch.where(real, values, torch.zeros((), dtype=values.dtype))
+        Returns
+        -------
+        list of int array
+            What is left, then the parts.
+        """
+        ends, left, parts = np.cumsum(self.lengths), np.ones(len(self.rows), dtype=bool), []
+        for back in range(n_parts, 0, -1):
+            rows = ends[self.lengths > back] - back
+            parts.append(self.rows[rows])
+            left[rows] = False
+        return [self.rows[left], *parts]
 
 
-class DomainDataset(SequentialDataset):  # type: ignore[misc]
+class DomainDataset(CompactDataset):
     """A drop-in for RecBole's ``SequentialDataset``: the same rows in the same order, linear in memory.
 
     Stock augmentation stores every prefix of every sequence, ``n_interactions * MAX_ITEM_LIST_LENGTH`` values a
     field. Here a row points into the sequences and is filled when a batch is drawn.
     """
-
-    inter_feat: Any
 
     def _download(self) -> None:
         if self.dataset_name.startswith(movielens.PREFIX):
@@ -95,26 +80,62 @@ class DomainDataset(SequentialDataset):  # type: ignore[misc]
         else:
             super()._download()
 
+    def _change_feat_format(self) -> None:
+        """Make tensors and rows, the interactions sorted once instead of four times, a column in memory at a time."""
+        if not self._has_plain_times():
+            super()._change_feat_format()
+            return
+        order, frame, columns = self._exact_order(), self.inter_feat, {}
+        for field in list(frame):
+            columns.update(self._dataframe_to_interaction(frame[[field]].take(order)).interaction)
+            del frame[field]
+        self.inter_feat = Interaction(columns)
+        for name in self.feat_name_list:
+            if name != "inter_feat":
+                setattr(self, name, self._dataframe_to_interaction(getattr(self, name)))
+        self._make_rows()
+
+    def _has_plain_times(self) -> bool:
+        frame = self.inter_feat
+        return (
+            self.benchmark_filename_list is None
+            and {self.uid_field, self.time_field} <= {*frame}
+            and frame[self.time_field].dtype == np.float64
+        )
+
+    def _exact_order(self) -> Rows:
+        """Sort by user, then by time; ties keep the order of the file."""
+        users, times = self.inter_feat[self.uid_field].to_numpy(), self.inter_feat[self.time_field].to_numpy()
+        order = np.argsort(times, kind="stable")
+        return order[sort_ids(users[order])]
+
     def data_augmentation(self) -> None:
         """Make one row for every interaction but a user's first; see the class."""
-        self._aug_presets()
         self._check_field("uid_field", "time_field")
         self.sort(by=[self.uid_field, self.time_field], ascending=True)
+        self._make_rows()
+
+    def _make_rows(self) -> None:
+        self._aug_presets()
         users = self.inter_feat[self.uid_field].numpy()
         first = np.ones(len(users), dtype=bool)
         first[1:] = users[1:] != users[:-1]
-        begin = np.maximum.accumulate(np.where(first, np.arange(len(users)), 0))
-        target = np.flatnonzero(~first)
-        prefix = np.maximum(target - self.max_item_list_len, begin[target])
+        begin = np.maximum.accumulate(np.where(first, np.arange(len(users), dtype=np.int32), 0))
         suffix = self.config["LIST_SUFFIX"]
-        sequences = {f"{field}{suffix}": self.inter_feat[field] for field in self.inter_feat if field != self.uid_field}
-        columns = {field: self.inter_feat[field][torch.from_numpy(target)] for field in self.inter_feat}
-        columns[self.item_list_length_field] = torch.from_numpy(target - prefix)
-        for name, rows in ((TARGET_ROW, target), (PREFIX_ROW, prefix)):
-            columns[name] = torch.from_numpy(rows)
-        self._begin = torch.from_numpy(begin)
-        self._first = torch.from_numpy(np.flatnonzero(first))
-        self.inter_feat = PrefixRows(columns, sequences, self.max_item_list_len)
+        self._sequences = Sequences(
+            self.inter_feat.interaction,
+            {f"{field}{suffix}": field for field in self.inter_feat if field != self.uid_field},
+            torch.from_numpy(begin),
+            self.max_item_list_len,
+            self.item_list_length_field,
+        )
+        self.inter_feat = prefix_rows(self._sequences)
+
+    def _grouped_index(self, group_by_list: Any) -> Groups:
+        return Groups(group_by_list)
+
+    def _split_index_by_leave_one_out(self, grouped_index: Groups, leave_one_num: int) -> list[Rows]:
+        return grouped_index.leave_out(leave_one_num)
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
         rows = self.inter_feat[index]
@@ -123,15 +144,9 @@ class DomainDataset(SequentialDataset):  # type: ignore[misc]
 
     def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
         """Return the (users, items) matrix of this split's interactions; see RecBole's ``SequentialDataset``."""
-        rows = self.inter_feat
         # RecBole asks for the first item of a prefix alone.
-        stock = self.copy(PrefixRows(rows.interaction, rows.sequences, 1).whole())
+        stock = self.copy(self.inter_feat.shortened(1).whole())
         return SequentialDataset.inter_matrix(stock, form, value_field)
-
-    @property
-    def _items(self) -> Tensor:
-        items: Tensor = self.inter_feat.sequences[self.iid_field + self.config["LIST_SUFFIX"]]
-        return items
 
     def history(self, rows: Interaction) -> tuple[Tensor, Tensor]:
         """List everything that each row's user had before the row's target, beyond the window, too.
@@ -147,10 +162,11 @@ class DomainDataset(SequentialDataset):  # type: ignore[misc]
             Index pairs into a (rows, items) matrix.
         """
         target = rows[TARGET_ROW]
-        lengths = target - self._begin[target]
+        begin = self._sequences.begin[target].long()
+        lengths = target - begin
         row = torch.repeat_interleave(torch.arange(len(target)), lengths)
         nth = torch.arange(len(row)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
-        return row, self._items[self._begin[target][row] + nth]
+        return row, self._sequences.columns[self.iid_field][begin[row] + nth]
 
     def domain(self) -> Domain:
         """Return the sequences up to the last target among this dataset's rows.
@@ -162,16 +178,36 @@ class DomainDataset(SequentialDataset):  # type: ignore[misc]
         Domain
             Users without a row are left out.
         """
-        target = self.inter_feat[TARGET_ROW]
-        begin = self._begin[target]
-        end = torch.full_like(self._begin, -1).scatter_reduce_(0, begin, target, "amax")
-        users = self._first[end[self._first] >= 0]
-        lengths = (end[users] - users + 1).numpy()
+        begin = self._sequences.begin.numpy()
+        target = np.sort(self.inter_feat[TARGET_ROW].numpy())
+        last = np.zeros(len(begin), np.int64)
+        last[begin[target]] = target
+        users = np.flatnonzero(last)
+        kept = np.arange(len(begin)) <= last[begin]
+        kept &= last[begin] > 0
+        return self._to_domain(self._sequences.columns[self.iid_field].numpy()[kept], last[users] - users + 1)
+
+    def whole_domain(self) -> Domain:
+        """Return all sequences of a dataset that was not built, in exact order.
+
+        Returns
+        -------
+        Domain
+            Users with one interaction only are left out.
+        """
+        if not self._has_plain_times():
+            self._change_feat_format()
+            return self.domain()
+        order = self._exact_order()
+        users, items = self.inter_feat[self.uid_field].to_numpy(), self.inter_feat[self.iid_field].to_numpy()
+        lengths = np.bincount(users)
+        order = order[lengths[users[order]] > 1]
+        return self._to_domain(items[order], lengths[lengths > 1])
+
+    def _to_domain(self, items: Any, lengths: Rows) -> Domain:
         offsets = np.zeros(len(lengths) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        position = np.repeat(users.numpy() - offsets[:-1], lengths) + np.arange(offsets[-1])
-        items = self._items.numpy()[position].astype(np.int32)
-        return Domain(self.dataset_name, items, offsets, self.item_num - 1)
+        return Domain(self.dataset_name, items.astype(np.int32), offsets, self.item_num - 1)
 
 
 def sort_exactly(change_feat_format: Callable[[Dataset], None]) -> Callable[[Dataset], None]:
@@ -218,8 +254,6 @@ def load_domain(config: Any) -> Domain:
         If RecBole refuses the data, as it does when filters leave nothing.
     """
     try:
-        dataset = DomainDataset(config)
+        return DomainDataset(config).whole_domain()
     except ValueError as error:
         raise UserError([f"{config['dataset']}: RecBole refuses the data: {error}"]) from error
-    dataset._change_feat_format()
-    return dataset.domain()

@@ -66,6 +66,29 @@ def cut_windows(domain: Domain, max_length: int) -> tuple[npt.NDArray[np.int64],
     return domain.offsets[sequence] + begin, end - begin
 
 
+def even_cuts(sizes: npt.NDArray[np.int64], parts: int) -> npt.NDArray[np.int64]:
+    """Cut a row of things into consecutive parts of about the same total size, none of them empty.
+
+    Parameters
+    ----------
+    sizes : int64 array, shape (n,)
+        Positive.
+    parts : int
+        Between 1 and n.
+
+    Returns
+    -------
+    int64 array, shape (parts - 1,)
+        Where the second and all later parts begin.
+    """
+    number = np.arange(1, parts)
+    ends = np.cumsum(sizes)
+    cuts = np.searchsorted(ends, ends[-1] * number / parts, side="left") + 1
+    # each part takes one thing at least and leaves one to each of those behind it
+    cuts = np.maximum.accumulate(cuts - number) + number
+    return np.minimum(cuts, len(sizes) - parts + number)
+
+
 class WindowSampler:
     """Batches of windows, fixed by (seed, epoch, step) alone.
 
@@ -76,7 +99,8 @@ class WindowSampler:
     max_length : int
         Largest number of targets in a window.
     batch_size : int
-        Number of windows in a batch; the last batch of an epoch may have fewer.
+        Number of windows in a batch on average. Batches have about the same number of targets, so that each target
+        weighs the same, and windows of like length, so that there is little padding.
     seed : int
         Seed of the shuffling.
 
@@ -127,12 +151,11 @@ class WindowSampler:
             rng = np.random.default_rng((self.seed, epoch))
             order = rng.permutation(len(self.starts))
             bucket = self.batch_size * BUCKET_BATCHES
-            by_length = [
-                part[np.argsort(self.lengths[part], kind="stable")]
-                for part in (order[i : i + bucket] for i in range(0, len(order), bucket))
-            ]
-            order = np.concatenate(by_length)
-            batches = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+            parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
+            by_length = [part[np.argsort(self.lengths[part], kind="stable")] for part in parts]
+            # up and down in turn: where two buckets meet in a batch, lengths are alike, too
+            order = np.concatenate([part[:: 1 - 2 * (i % 2)] for i, part in enumerate(by_length)])
+            batches = np.split(order, even_cuts(self.lengths[order], len(self)))
             self._plan = (epoch, [batches[i] for i in rng.permutation(len(batches))])
         return self._plan[1]
 

@@ -191,7 +191,7 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         for index in lengths.argsort(stable=True).split(RANKED_ROWS):
             states = []
             for few in index.split(ENCODED_ROWS):
-                part = rows[few].trimmed()
+                part = rows[few].shortened(int(lengths[few].max()))
                 states.append(model(part[model.ITEM_SEQ].to(self.device), part[model.ITEM_SEQ_LEN].to(self.device)))
             part, states_BD = rows[index], torch.cat(states)
             history = None

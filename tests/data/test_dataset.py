@@ -13,11 +13,11 @@ from recbole.data.dataset import SequentialDataset
 
 import recbole_metarec  # noqa: F401
 from recbole_metarec.config import PluginConfig
-from recbole_metarec.data.dataset import PREFIX_ROW, TARGET_ROW, DomainDataset, PrefixRows, load_domain
+from recbole_metarec.data.dataset import TARGET_ROW, DomainDataset, PrefixRows, load_domain
 from recbole_metarec.data.movielens import PREFIX
 
 NAME = "shop"
-HIDDEN = {TARGET_ROW, PREFIX_ROW}
+HIDDEN = {TARGET_ROW}
 LENGTHS = [1, 2, 3, 4, 5, 9, 14, 23, 1, 7, 3, 2]
 WINDOWS = [1, 4, 10, 50]
 

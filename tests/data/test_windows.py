@@ -3,13 +3,14 @@ from __future__ import annotations
 from collections import Counter
 from itertools import accumulate, pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbole_metarec.data.domain import from_sequences
-from recbole_metarec.data.windows import WindowBatch, WindowSampler, cut_windows
+from recbole_metarec.data.windows import WindowBatch, WindowSampler, cut_windows, even_cuts
 
 lengths = st.lists(st.integers(0, 12), min_size=1, max_size=20).filter(lambda found: max(found) > 1)
 
@@ -49,7 +50,6 @@ def test_windows_are_consecutive_items_and_then_zeros(lengths, longest, size, se
     for inputs, targets in found.epoch(0):
         assert inputs.shape == targets.shape
         assert inputs.dtype == targets.dtype == torch.int64
-        assert inputs.shape[0] <= size
         assert inputs.shape[1] <= longest
         assert (inputs > 0).any(0).all()
         for row, follow in zip(inputs.tolist(), targets.tolist(), strict=True):
@@ -104,8 +104,28 @@ def test_steps_beyond_the_end_go_on_in_the_next_epochs(epoch, step):
 
 
 def test_only_the_longest_window_of_a_batch_decides_its_width():
-    found = sampler([2] * 10 + [9] * 10, max_length=50, batch_size=5)
-    assert sorted(batch.inputs.shape[1] for batch in found.epoch(0)) == [1, 1, 8, 8]
+    found = sampler([2] * 32 + [9] * 4, max_length=50, batch_size=9)
+    assert sorted(tuple(batch.inputs.shape) for batch in found.epoch(0)) == [(2, 8), (2, 8), (16, 1), (16, 1)]
+
+
+@settings(deadline=None, max_examples=80)
+@given(lengths, st.integers(1, 13), st.integers(1, 9), st.integers(0, 3))
+def test_batches_have_the_same_number_of_targets_give_or_take_a_window(lengths, longest, size, seed):
+    found = sampler(lengths, longest, size, seed)
+    counts = [int((batch.targets > 0).sum()) for batch in found.epoch(0)]
+    windows = [len(batch.inputs) for batch in found.epoch(0)]
+    assert min(windows) >= 1
+    if min(windows) > 1:
+        mean = sum(counts) / len(counts)
+        assert max(abs(count - mean) for count in counts) <= longest
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=30), st.data())
+def test_even_cuts_leave_no_part_empty(sizes, data):
+    parts = data.draw(st.integers(1, len(sizes)))
+    cuts = even_cuts(np.array(sizes), parts)
+    assert len(cuts) == parts - 1
+    assert (np.diff([0, *cuts, len(sizes)]) > 0).all()
 
 
 @pytest.mark.parametrize(("windows", "size", "batches"), [(8, 4, 2), (9, 4, 3), (1, 4, 1), (3, 1, 3)])

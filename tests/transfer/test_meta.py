@@ -9,7 +9,7 @@ from torch import nn
 from torch.func import functional_call
 
 from recbole_metarec.model.backbone import build_backbone
-from recbole_metarec.model.encoder import SharedEncoder
+from recbole_metarec.model.encoder import SharedEncoder, make_batch
 from recbole_metarec.model.quantizer import MultiHeadQuantizer
 from recbole_metarec.transfer.meta import (
     SourceGradient,
@@ -398,7 +398,8 @@ def encoder(backbone):
 
 def window_loss(model):
     def loss(theta, rows):
-        return functional_call(model, dict(theta), (rows, INPUTS, TARGETS), {"twice_differentiable": True})
+        batch = make_batch(INPUTS, TARGETS)
+        return functional_call(model, dict(theta), (rows, batch), {"twice_differentiable": True}).loss
 
     return loss
 

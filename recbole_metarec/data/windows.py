@@ -86,7 +86,8 @@ def even_cuts(sizes: npt.NDArray[np.int64], parts: int) -> npt.NDArray[np.int64]
     cuts = np.searchsorted(ends, ends[-1] * number / parts, side="left") + 1
     # each part takes one thing at least and leaves one to each of those behind it
     cuts = np.maximum.accumulate(cuts - number) + number
-    return np.minimum(cuts, len(sizes) - parts + number)
+    begins: npt.NDArray[np.int64] = np.minimum(cuts, len(sizes) - parts + number)
+    return begins
 
 
 class WindowSampler:

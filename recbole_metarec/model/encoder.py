@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
 
 from recbole_metarec.model.backbone import GRUBackbone, LRUBackbone, TransformerBackbone
 from recbole_metarec.model.loss import full_softmax, sampled_softmax
@@ -180,9 +179,9 @@ class SharedEncoder(nn.Module):
         -------
         Learnt
         """
-        # Rows are read by `embedding`: the gradient of an index is summed in no fixed order by several threads.
+        # Rows are read by `index_select`: the gradient of an index is summed in no fixed order by several threads.
         items = self.item_vectors(rows_ID, codes)
-        x_BLD = embedding(batch.inputs_BL, items.inputs)
+        x_BLD = items.inputs.index_select(0, batch.inputs_BL.flatten()).view(*batch.inputs_BL.shape, -1)
         states_BLD = self.backbone(x_BLD, twice_differentiable=twice_differentiable)
         states_ND = states_BLD.flatten(0, 1).index_select(0, batch.places_N)
         if batch.negatives is None:
@@ -191,8 +190,8 @@ class SharedEncoder(nn.Module):
             rows_M, log_inclusion = batch.negatives
             loss = sampled_softmax(
                 states_ND,
-                embedding(batch.targets_N, items.outputs),
-                embedding(rows_M, items.outputs),
+                items.outputs.index_select(0, batch.targets_N),
+                items.outputs.index_select(0, rows_M),
                 batch.targets_N,
                 rows_M,
                 log_inclusion[batch.targets_N],

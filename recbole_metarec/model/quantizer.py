@@ -8,7 +8,7 @@ and the return contract and dead-code revival follow https://github.com/lucidrai
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -120,10 +120,10 @@ class MultiHeadQuantizer(nn.Module):
         p_NHC = self.project(z_ND)
         codes_NH = self.nearest(p_NHC) if codes_NH is None else codes_NH
         c_NHC = self.lookup(codes_NH)
-        loss = self.commitment * (p_NHC - c_NHC.detach()).square().mean()
-        if self.moving_average is None:
-            loss = loss + (p_NHC.detach() - c_NHC).square().mean()
-        straight_NHC = p_NHC + (c_NHC - p_NHC).detach()
+        by_gradient = float(self.moving_average is None)
+        straight_NHC, loss = _StraightThrough.apply(  # type: ignore[no-untyped-call]
+            p_NHC, c_NHC, self.commitment, by_gradient
+        )
         vectors = self.project_out(straight_NHC.flatten(1))
         return Quantized(vectors + z_ND if self.residual else vectors, codes_NH, loss)
 
@@ -143,8 +143,8 @@ class MultiHeadQuantizer(nn.Module):
 
     def project(self, z_ND: Tensor) -> Tensor:
         """Project each head's part of the vectors to code width, shape (N, H, C)."""
-        z_NHd = z_ND.unflatten(1, (self.heads, -1))
-        return torch.einsum("nhd,hdc->nhc", z_NHd, self.project_in)
+        p_NE: Tensor = z_ND @ torch.block_diag(*self.project_in)
+        return p_NE.view(-1, self.heads, self.code_width)
 
     @torch.no_grad()
     def nearest(self, p_NHC: Tensor) -> Tensor:
@@ -174,7 +174,8 @@ class MultiHeadQuantizer(nn.Module):
 
     def lookup(self, codes_NH: Tensor) -> Tensor:
         """Return the code vectors, shape (N, H, C)."""
-        return torch.nn.functional.embedding(self._rows(codes_NH), self.codebook.flatten(0, 1))
+        found = self.codebook.flatten(0, 1).index_select(0, self._rows(codes_NH).flatten())
+        return found.view(*codes_NH.shape, self.code_width)
 
     def _rows(self, codes_NH: Tensor) -> Tensor:
         """Return the rows of codes when the codebooks are laid one below the other."""
@@ -235,6 +236,26 @@ class MultiHeadQuantizer(nn.Module):
                 self.sums[dead_HK] = seeds
             self.usage[dead_HK] = 1.0
         return total
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Codes in place of vectors, whose gradient goes to the vectors; and the loss that draws both together.
+
+    ``beta |p - sg(c)|^2 + gamma |sg(p) - c|^2``, averaged. Twice differentiable.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, p_NHC: Tensor, c_NHC: Tensor, beta: float, gamma: float) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(p_NHC, c_NHC)
+        ctx.weights = beta, gamma
+        return c_NHC.clone(), (beta + gamma) * (p_NHC - c_NHC).square().mean()
+
+    @staticmethod
+    def backward(ctx: Any, by_vectors: Tensor, by_loss: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        p_NHC, c_NHC = ctx.saved_tensors
+        beta, gamma = ctx.weights
+        apart_NHC = (p_NHC - c_NHC) * (2 / max(1, p_NHC.numel()) * by_loss)
+        return by_vectors + beta * apart_NHC, -gamma * apart_NHC, None, None
 
 
 class Usage(NamedTuple):

@@ -136,7 +136,7 @@ class Learner:
         target_codes = None
         for number, source in enumerate(sources.values()):
             lesson = source.draw(config["warmup_epochs"], self.steps)
-            rows, source_loss = source.rows(lesson), _LessonLoss(self, lesson)
+            rows, source_loss = source.rows(lesson), _LessonLoss(self, lesson, twice=config["second_order"])
             target_loss = _LessonLoss(self, target_lesson, number, target_codes)
             found = source_gradient(
                 source_loss,
@@ -246,13 +246,15 @@ class _LessonLoss:
     The nearest codes are searched for once: those of the first call hold for all others of the step.
     """
 
-    def __init__(self, learner: Learner, lesson: Lesson, part: int = 0, codes: Tensor | None = None) -> None:
+    def __init__(
+        self, learner: Learner, lesson: Lesson, part: int = 0, codes: Tensor | None = None, twice: bool = False
+    ) -> None:
         self.learner, self.batch = learner, lesson.batches[part % len(lesson.batches)]
-        self.codes = codes
+        self.codes, self.twice = codes, twice
 
     def __call__(self, theta: Mapping[str, Tensor], rows: Tensor) -> Tensor:
         learner = self.learner
-        arguments = (rows, self.batch, self.codes, learner.config["second_order"])
+        arguments = (rows, self.batch, self.codes, self.twice)
         with torch.autocast(learner.device.type, torch.bfloat16, enabled=learner.autocast):
             learnt = functional_call(learner.encoder, dict(theta), arguments)
         self.codes = learnt.codes

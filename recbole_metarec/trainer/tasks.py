@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
 
 from recbole_metarec.config import for_domain
 from recbole_metarec.data.dataset import load_domain
@@ -139,7 +138,7 @@ class DomainTask(nn.Module):
         """Return the embeddings that a lesson's batches speak of, requiring gradients, shape (I, D)."""
         if lesson.ids is None:
             return self.table
-        return embedding(lesson.ids, self.table.detach()).requires_grad_()
+        return self.table.detach().index_select(0, lesson.ids).requires_grad_()
 
     def set_gradient(self, lesson: Lesson, gradient: Tensor) -> None:
         """Make the gradient of a lesson's rows that of the table.

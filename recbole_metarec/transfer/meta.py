@@ -71,8 +71,9 @@ def inner_steps(
         found = torch.autograd.grad(loss(phi, table), wanted, create_graph=second_order, allow_unused=True)
         history.append([torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)])
         phi = {name: phi[name] - rate[name] * g for name, g in zip(phi, history[-1], strict=False)}
-    mean = [torch.stack(steps).mean(0).detach() for steps in zip(*history, strict=True)]
-    return Adapted(phi, dict(zip(theta, mean, strict=False)), history[0][-1].detach())
+    by_theta = [[g.detach() for g in step[:-1]] for step in history]
+    mean = weighted_sum(by_theta, torch.full((len(rates),), 1 / len(rates), device=table.device))
+    return Adapted(phi, dict(zip(theta, mean, strict=True)), history[0][-1].detach())
 
 
 def similarity(displacement: Mapping[str, Tensor], gradient: Mapping[str, Tensor], scope: Scope = "global") -> Tensor:
@@ -115,6 +116,26 @@ def source_weights(similarities: Tensor, temperature: float) -> Tensor:
         Non-negative, sum 1.
     """
     return torch.softmax(similarities / temperature, 0)
+
+
+def weighted_sum(parts: Sequence[Sequence[Tensor]], weights: Tensor) -> list[Tensor]:
+    """Sum lists of tensors, one tensor after the other.
+
+    Parameters
+    ----------
+    parts : sequence of S sequences of Tensor
+        Alike in number and shapes.
+    weights : Tensor, shape (S,)
+        Weight of each list.
+
+    Returns
+    -------
+    list of Tensor
+    """
+    total = [torch.zeros_like(tensor) for tensor in parts[0]]
+    for tensors, weight in zip(parts, weights, strict=True):
+        torch._foreach_add_(total, torch._foreach_mul(list(tensors), weight.to(total[0].dtype)))
+    return total
 
 
 class SourceGradient(NamedTuple):
@@ -251,20 +272,19 @@ def combine(
     MetaGradient
     """
     weights = source_weights(similarities, temperature)
-
-    def weighted(parts: Sequence[Tensor]) -> Tensor:
-        return torch.einsum("s,s...->...", weights.to(parts[0]), torch.stack(list(parts)))
-
-    theta = {name: weighted([g.meta[name] for g in gradients]) for name in gradients[0].meta}
+    table, loss, *rest = weighted_sum(
+        [[g.table, g.loss, *g.meta.values(), *g.rates.values()] for g in gradients], weights
+    )
+    first = gradients[0]
+    theta = dict(zip(first.meta, rest, strict=False))
     if source_share:
-        theta = {
-            name: value + source_share * weighted([g.source[name] for g in gradients]) for name, value in theta.items()
-        }
+        own = weighted_sum([[g.source[name] for name in theta] for g in gradients], weights)
+        theta = {name: theta[name] + source_share * g for name, g in zip(theta, own, strict=True)}
     return MetaGradient(
         theta=theta,
-        table=weighted([g.table for g in gradients]),
-        rates={name: weighted([g.rates[name] for g in gradients]) for name in gradients[0].rates},
+        table=table,
+        rates=dict(zip(first.rates, rest[len(theta) :], strict=True)),
         weights=weights,
         similarities=similarities,
-        loss=weighted([g.loss for g in gradients]),
+        loss=loss,
     )

@@ -30,10 +30,10 @@ CASES: dict[str, dict[str, Any]] = {
     "moving averages": {"codebook_update": "moving_average", "quantizer_residual": False},
 }
 GOLDEN: dict[str, list[float]] = {
-    "full softmax": [3.1382, 3.0009, 2.91, 2.8721, 2.7888, 2.7104],
-    "sampled softmax": [1.925, 2.0928, 1.9825, 2.1392, 1.8781, 1.936],
-    "second order": [3.141, 3.0055, 2.9094, 2.8732, 2.817, 2.7294],
-    "moving averages": [3.1778, 3.1613, 3.1317, 3.0919, 3.0099, 2.9631],
+    "full softmax": [3.1428, 3.0345, 2.9407, 2.9166, 2.858, 2.8024],
+    "sampled softmax": [1.9269, 2.097, 1.982, 2.1355, 1.8772, 1.9279],
+    "second order": [3.1219, 3.0078, 2.9213, 2.9087, 2.8382, 2.7783],
+    "moving averages": [3.1786, 3.1673, 3.1466, 3.121, 3.0656, 3.0206],
 }
 
 

@@ -47,3 +47,11 @@ class TestMetaRecWithoutQuantizer(RecommenderContract):
 
 class TestMetaRecSampledSoftmax(RecommenderContract):
     mode = {"softmax": "sampled", "n_negatives": 8, "score_with": "embedding"}
+
+
+class TestMetaRecHalfPrecision(RecommenderContract):
+    mode = {"enable_amp": True, "softmax": "full"}
+
+
+class TestMetaRecAttentionDropoutWholeTargetBatch(RecommenderContract):
+    mode = {"attn_dropout_prob": 0.3, "split_target": False}

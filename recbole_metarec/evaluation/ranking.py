@@ -18,8 +18,10 @@ from torch import Tensor
 Floats = npt.NDArray[np.float64]
 Ranks = npt.NDArray[np.int64]
 
-# Scores in memory at a time: on a CPU they fit its last cache, elsewhere they bound the memory.
-_BLOCK = {True: 2**22, False: 2**27}
+# Scores in memory at a time: on a CPU they fit its caches, elsewhere they bound the memory.
+_BLOCK = {True: 2**20, False: 2**27}
+# But never fewer rows than this: each block reads the vectors of all items.
+_FEWEST_ROWS = 8
 
 
 def count_ranks(scores_BI: Tensor, targets_B: Tensor, spare_BI: Tensor | None = None) -> Tensor:
@@ -70,7 +72,7 @@ def rank_targets(
     LongTensor, shape (B,)
         See `count_ranks`.
     """
-    block = min(len(states_BD), max(1, _BLOCK[states_BD.device.type == "cpu"] // len(items_ID)))
+    block = min(len(states_BD), max(_FEWEST_ROWS, _BLOCK[states_BD.device.type == "cpu"] // len(items_ID)))
     # Fresh memory for each block would take longer than the products that fill it.
     scores, spare = (states_BD.new_empty(block, len(items_ID)) for _ in range(2))
     ranks = []

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,26 @@ class Backbone(Protocol):
         Tensor, shape (B, L, D)
         """
         ...
+
+    def at(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """Encode sequences for one position each.
+
+        Parameters
+        ----------
+        x_BLD : Tensor, shape (B, L, D)
+            Item vectors, right-padded.
+        place_B : LongTensor, shape (B,)
+            Position of each sequence whose state is wanted.
+
+        Returns
+        -------
+        Tensor, shape (B, D)
+        """
+        ...
+
+
+def _pick(x_BLD: Tensor, place_B: Tensor) -> Tensor:
+    return x_BLD[torch.arange(len(place_B), device=place_B.device), place_B]
 
 
 class _FeedForward(nn.Module):
@@ -64,6 +84,18 @@ class _Attention(nn.Module):
         else:
             mixed = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         normed: Tensor = self.norm(x_BLD + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))))
+        return normed
+
+    def at(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """Compute one position of each sequence: keys and values of all, a query of one."""
+        width = x_BLD.shape[2]
+        own_BD = _pick(x_BLD, place_B)
+        q_B1D = nn.functional.linear(own_BD, self.qkv.weight[:width], self.qkv.bias[:width])[:, None]
+        k_BLD, v_BLD = nn.functional.linear(x_BLD, self.qkv.weight[width:], self.qkv.bias[width:]).chunk(2, -1)
+        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q_B1D, k_BLD, v_BLD))
+        seen_BL = torch.arange(x_BLD.shape[1], device=place_B.device) <= place_B[:, None]
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen_BL[:, None, None])
+        normed: Tensor = self.norm(own_BD + self.dropout(self.out(mixed.flatten(1))))
         return normed
 
     def _mix_with_dropout(self, q_BHLd: Tensor, k_BHLd: Tensor, v_BHLd: Tensor) -> Tensor:
@@ -130,12 +162,25 @@ class TransformerBackbone(nn.Module):
 
     def forward(self, x_BLD: Tensor, *, twice_differentiable: bool = False) -> Tensor:
         """See `Backbone`."""
-        x_BLD = self.dropout(self.norm(x_BLD + self.position[: x_BLD.shape[1]]))
+        x_BLD = self._with_positions(x_BLD)
         if not twice_differentiable:
             return self._encode(x_BLD)
         # The fused attention kernels have no second derivative.
         with sdpa_kernel(SDPBackend.MATH):
             return self._encode(x_BLD)
+
+    def at(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """See `Backbone`; for scoring, without attention dropout."""
+        *below, last = cast(list[nn.Sequential], list(self.layers))
+        x_BLD = self._with_positions(x_BLD)
+        for layer in below:
+            x_BLD = layer(x_BLD)
+        encoded: Tensor = last[1](cast(_Attention, last[0]).at(x_BLD, place_B))
+        return encoded
+
+    def _with_positions(self, x_BLD: Tensor) -> Tensor:
+        with_positions: Tensor = self.dropout(self.norm(x_BLD + self.position[: x_BLD.shape[1]]))
+        return with_positions
 
     def _encode(self, x_BLD: Tensor) -> Tensor:
         encoded: Tensor = self.layers(x_BLD)
@@ -177,6 +222,10 @@ class GRUBackbone(nn.Module):
             states, _ = self.gru(self.dropout(x_BLD))
         encoded: Tensor = self.out(states)
         return encoded
+
+    def at(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """See `Backbone`."""
+        return _pick(self(x_BLD), place_B)
 
 
 class _LinearRecurrence(nn.Module):
@@ -256,6 +305,10 @@ class LRUBackbone(nn.Module):
         """See `Backbone`."""
         encoded: Tensor = self.blocks(self.norm(self.dropout(x_BLD)))
         return encoded
+
+    def at(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """See `Backbone`."""
+        return _pick(self(x_BLD), place_B)
 
 
 def _init_linear(module: nn.Module) -> None:

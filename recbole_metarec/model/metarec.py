@@ -124,9 +124,8 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
             State behind the last item.
         """
         longest = int(item_seq_len.max())
-        states_BLD = self.encoder.backbone(self.catalogue()[0][item_seq[:, :longest]])
-        last: Tensor = self.gather_indexes(states_BLD, item_seq_len - 1)
-        return last
+        x_BLD = self.catalogue()[0][item_seq[:, :longest]]
+        return self.encoder.backbone.at(x_BLD, item_seq_len - 1)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.

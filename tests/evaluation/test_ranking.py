@@ -60,6 +60,7 @@ def test_a_model_that_diverged_finds_nothing() -> None:
 @pytest.mark.parametrize("block", [1, 100, 10**6])
 def test_blocks_rank_as_one_matrix_does(monkeypatch: pytest.MonkeyPatch, block: int, masked: bool) -> None:
     monkeypatch.setattr(ranking, "_BLOCK", {True: block, False: block})
+    monkeypatch.setattr(ranking, "_FEWEST_ROWS", 1)
     generator = torch.Generator().manual_seed(0)
     states = torch.randn(23, 4, generator=generator)
     items = torch.randn(11, 4, generator=generator)

@@ -171,3 +171,11 @@ def test_a_recurrence_is_its_sequential_formula():
     u = layer.gamma_log.exp() * (real + 1j * imaginary)
     h = sequential(u, -layer.nu_log.exp() + 1j * layer.theta_log.exp())
     torch.testing.assert_close(layer(x), layer.c_out(torch.cat([h.real, h.imag], -1)))
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_state_at_one_position_is_that_of_the_whole_sequence(name, layers):
+    module, x = backbone(name, layers=layers).eval(), inputs()
+    place = torch.tensor([0, LENGTH - 1, 2])
+    torch.testing.assert_close(module.at(x, place), module(x)[torch.arange(3), place])

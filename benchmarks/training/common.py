@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -80,6 +80,21 @@ class Clock:
             "wall": round(time.perf_counter() - self.wall, 2),
         }
         print(json.dumps(line), flush=True)
+
+
+def follow(trainer: Any, side: str, train_data: Any, valid_data: Any) -> None:
+    """Train with a RecBole trainer and report each epoch."""
+    clock, train_epoch = Clock(), trainer._train_epoch
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        with clock.train():
+            return train_epoch(*args, **kwargs)
+
+    def after_epoch(epoch: int, score: float) -> None:
+        clock.report(side, epoch + 1, score)
+
+    trainer._train_epoch = timed
+    trainer.fit(train_data, valid_data, verbose=False, saved=False, callback_fn=after_epoch)
 
 
 def arguments(description: str | None) -> argparse.Namespace:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 import yaml
-from common import PATIENCE, WINDOW, Clock, arguments
+from common import PATIENCE, WINDOW, arguments, follow
 from recbole.data import data_preparation
 
 from recbole_metarec.config import PluginConfig
@@ -34,19 +34,4 @@ config = PluginConfig("MetaRec", options.dataset, settings)
 torch.manual_seed(options.seed)
 train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
 trainer = MetaRecTrainer(config, MetaRec(config, train_data._dataset))
-clock, train_epoch = Clock(), trainer._train_epoch
-
-
-def timed(*args: object, **kwargs: object) -> object:
-    with clock.train():
-        return train_epoch(*args, **kwargs)
-
-
-trainer._train_epoch = timed
-trainer.fit(
-    train_data,
-    valid_data,
-    verbose=False,
-    saved=False,
-    callback_fn=lambda epoch, score: clock.report("MetaRec", epoch + 1, score),
-)
+follow(trainer, "MetaRec", train_data, valid_data)

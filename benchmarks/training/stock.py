@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 import yaml
-from common import PATIENCE, WINDOW, Clock, arguments
+from common import PATIENCE, WINDOW, arguments, follow
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.trainer import Trainer
@@ -42,19 +42,4 @@ init_seed(config["seed"], config["reproducibility"])
 train_data, valid_data, _ = data_preparation(config, create_dataset(config))
 model = get_model("SASRec")(config, train_data._dataset)
 trainer = Trainer(config, model)
-clock, train_epoch = Clock(), trainer._train_epoch
-
-
-def timed(*args: object, **kwargs: object) -> object:
-    with clock.train():
-        return train_epoch(*args, **kwargs)
-
-
-trainer._train_epoch = timed
-trainer.fit(
-    train_data,
-    valid_data,
-    verbose=False,
-    saved=False,
-    callback_fn=lambda epoch, score: clock.report("RecBole SASRec", epoch + 1, score),
-)
+follow(trainer, "RecBole SASRec", train_data, valid_data)

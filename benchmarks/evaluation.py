@@ -70,7 +70,7 @@ def run_side(side: str, root: Path, threads: int, mask: bool) -> None:
         sasrec.item_embedding.weight.mul_(50)  # untrained scores are all but tied
     trainer = Trainer(config, sasrec)
     if side == "ours":
-        config = PluginConfig("MetaRec", "benchmark", {**settings, "quantizer": False})
+        config = PluginConfig("MetaRec", "benchmark", {**settings, "quantizer": False, "positions": "start"})
         model = MetaRec(config, train_data._dataset)
         sasrec_twin.take_over(model, sasrec)
         trainer = MetaRecTrainer(config, model)

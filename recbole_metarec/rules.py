@@ -120,6 +120,7 @@ RULES: dict[str, Rule] = {
 MODEL_RULES: dict[str, dict[str, Rule]] = {
     "MetaRec": {
         "backbone": choice(*BACKBONES),
+        "positions": choice("end", "start"),
         "hidden_size": whole(1),
         "n_layers": whole(1),
         "n_heads": whole(1),

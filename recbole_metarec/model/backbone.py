@@ -17,13 +17,15 @@ from recbole_metarec.model.dropout import Dropout
 class Backbone(Protocol):
     """Contract of every backbone: position ``l`` of the result depends on inputs 0 to ``l`` alone."""
 
-    def __call__(self, x_BLD: Tensor, *, twice_differentiable: bool = False) -> Tensor:
+    def __call__(self, x_BLD: Tensor, length_B: Tensor | None = None, *, twice_differentiable: bool = False) -> Tensor:
         """Encode sequences.
 
         Parameters
         ----------
         x_BLD : Tensor, shape (B, L, D)
             Item vectors, right-padded.
+        length_B : LongTensor, shape (B,), optional
+            Number of real items of each sequence; without it, all are real.
         twice_differentiable : bool
             Use operations that have a second derivative on every device.
 
@@ -126,6 +128,9 @@ class TransformerBackbone(nn.Module):
         Dropout of hidden states and of attention weights.
     max_length : int
         Longest sequence.
+    from_end : bool
+        Count positions from the last real item, so that it has the same position in short sequences and in long ones
+        (SASRec's own code, which pads to the left), not from the first (RecBole).
 
     Raises
     ------
@@ -142,10 +147,12 @@ class TransformerBackbone(nn.Module):
         dropout: float,
         attention_dropout: float,
         max_length: int,
+        from_end: bool = False,
     ) -> None:
         super().__init__()
         if width % heads:
             raise ValueError(f"width {width} is not a multiple of heads {heads}")
+        self.from_end = from_end
         self.position = nn.Parameter(torch.empty(max_length, width))
         self.norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
@@ -160,9 +167,9 @@ class TransformerBackbone(nn.Module):
         self.apply(_init_linear)
         nn.init.normal_(self.position, std=0.02)
 
-    def forward(self, x_BLD: Tensor, *, twice_differentiable: bool = False) -> Tensor:
+    def forward(self, x_BLD: Tensor, length_B: Tensor | None = None, *, twice_differentiable: bool = False) -> Tensor:
         """See `Backbone`."""
-        x_BLD = self._with_positions(x_BLD)
+        x_BLD = self._with_positions(x_BLD, length_B)
         if not twice_differentiable:
             return self._encode(x_BLD)
         # The fused attention kernels have no second derivative.
@@ -172,14 +179,23 @@ class TransformerBackbone(nn.Module):
     def at(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
         """See `Backbone`; for scoring, without attention dropout."""
         *below, last = cast(list[nn.Sequential], list(self.layers))
-        x_BLD = self._with_positions(x_BLD)
+        x_BLD = self._with_positions(x_BLD, place_B + 1)
         for layer in below:
             x_BLD = layer(x_BLD)
         encoded: Tensor = last[1](cast(_Attention, last[0]).at(x_BLD, place_B))
         return encoded
 
-    def _with_positions(self, x_BLD: Tensor) -> Tensor:
-        with_positions: Tensor = self.dropout(self.norm(x_BLD + self.position[: x_BLD.shape[1]]))
+    def _with_positions(self, x_BLD: Tensor, length_B: Tensor | None) -> Tensor:
+        length, (longest, width) = x_BLD.shape[1], self.position.shape
+        if not self.from_end:
+            position = self.position[:length]
+        elif length_B is None:
+            position = self.position[longest - length :]
+        else:
+            place_BL = torch.arange(length, device=x_BLD.device) + (longest - length_B[:, None])
+            rows = place_BL.clamp(max=longest - 1).flatten()  # padding takes the last one
+            position = self.position.index_select(0, rows).view(-1, length, width)
+        with_positions: Tensor = self.dropout(self.norm(x_BLD + position))
         return with_positions
 
     def _encode(self, x_BLD: Tensor) -> Tensor:
@@ -215,7 +231,7 @@ class GRUBackbone(nn.Module):
             else:
                 nn.init.xavier_uniform_(parameter)
 
-    def forward(self, x_BLD: Tensor, *, twice_differentiable: bool = False) -> Tensor:
+    def forward(self, x_BLD: Tensor, length_B: Tensor | None = None, *, twice_differentiable: bool = False) -> Tensor:
         """See `Backbone`."""
         # cuDNN's recurrence has no second derivative.
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and not twice_differentiable):
@@ -301,7 +317,7 @@ class LRUBackbone(nn.Module):
         self.blocks = nn.Sequential(*(_RecurrentBlock(width, inner_width, dropout) for _ in range(layers)))
         self.apply(_init_linear)
 
-    def forward(self, x_BLD: Tensor, *, twice_differentiable: bool = False) -> Tensor:
+    def forward(self, x_BLD: Tensor, length_B: Tensor | None = None, *, twice_differentiable: bool = False) -> Tensor:
         """See `Backbone`."""
         encoded: Tensor = self.blocks(self.norm(self.dropout(x_BLD)))
         return encoded
@@ -331,6 +347,7 @@ def build_backbone(
     dropout: float,
     attention_dropout: float,
     max_length: int,
+    from_end: bool = False,
 ) -> TransformerBackbone | GRUBackbone | LRUBackbone:
     """Build a backbone by name; a backbone ignores what it has no use for.
 
@@ -338,7 +355,7 @@ def build_backbone(
     ----------
     name : {"transformer", "gru", "lru"}
         Which backbone.
-    width, layers, heads, inner_width, dropout, attention_dropout, max_length
+    width, layers, heads, inner_width, dropout, attention_dropout, max_length, from_end
         See `TransformerBackbone`.
 
     Returns
@@ -351,7 +368,7 @@ def build_backbone(
         If there is no backbone of that name.
     """
     if name == "transformer":
-        return TransformerBackbone(width, layers, heads, inner_width, dropout, attention_dropout, max_length)
+        return TransformerBackbone(width, layers, heads, inner_width, dropout, attention_dropout, max_length, from_end)
     if name == "gru":
         return GRUBackbone(width, layers, inner_width, dropout)
     if name == "lru":

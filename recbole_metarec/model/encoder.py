@@ -182,7 +182,8 @@ class SharedEncoder(nn.Module):
         # Rows are read by `index_select`: the gradient of an index is summed in no fixed order by several threads.
         items = self.item_vectors(rows_ID, codes)
         x_BLD = items.inputs.index_select(0, batch.inputs_BL.flatten()).view(*batch.inputs_BL.shape, -1)
-        states_BLD = self.backbone(x_BLD, twice_differentiable=twice_differentiable)
+        length_B = (batch.inputs_BL > 0).sum(1)
+        states_BLD = self.backbone(x_BLD, length_B, twice_differentiable=twice_differentiable)
         states_ND = states_BLD.flatten(0, 1).index_select(0, batch.places_N)
         if batch.negatives is None:
             loss = full_softmax(states_ND, items.outputs, batch.targets_N, twice_differentiable)

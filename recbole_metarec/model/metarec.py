@@ -53,6 +53,7 @@ def build_encoder(config: Any) -> SharedEncoder:
         dropout=config["hidden_dropout_prob"],
         attention_dropout=config["attn_dropout_prob"],
         max_length=config["MAX_ITEM_LIST_LENGTH"],
+        from_end=config["positions"] == "end",
     )
     return SharedEncoder(backbone, quantizer, config["quantizer_weight"], config["score_with"])
 

@@ -179,3 +179,29 @@ def test_the_state_at_one_position_is_that_of_the_whole_sequence(name, layers):
     module, x = backbone(name, layers=layers).eval(), inputs()
     place = torch.tensor([0, LENGTH - 1, 2])
     torch.testing.assert_close(module.at(x, place), module(x)[torch.arange(3), place])
+
+
+@pytest.mark.parametrize("length", [1, 4, LENGTH])
+def test_positions_from_the_end_are_those_of_a_sequence_that_ends_the_longest(length):
+    torch.manual_seed(0)
+    sizes = {"width": WIDTH, "layers": 2, "heads": 2, "inner_width": 12, "dropout": 0.0, "attention_dropout": 0.0}
+    module = build_backbone("transformer", **sizes, max_length=LENGTH, from_end=True).double().eval()
+    stock = build_backbone("transformer", **sizes, max_length=length).double().eval()
+    state = {**module.state_dict(), "position": module.position[LENGTH - length :]}
+    stock.load_state_dict(state)
+    x = inputs()
+    lengths = torch.tensor([length] * 3)
+    found = module(x, lengths)[:, :length]
+    torch.testing.assert_close(found, stock(x[:, :length]))
+    torch.testing.assert_close(module(x[:, :length]), found)
+    torch.testing.assert_close(module.at(x, lengths - 1), found[:, -1])
+
+
+def test_positions_from_the_end_follow_each_sequences_own_length():
+    torch.manual_seed(0)
+    sizes = {"width": WIDTH, "layers": 1, "heads": 2, "inner_width": 12, "dropout": 0.0, "attention_dropout": 0.0}
+    module, x = build_backbone("transformer", **sizes, max_length=LENGTH, from_end=True).double().eval(), inputs()
+    lengths = torch.tensor([2, 5, LENGTH])
+    together = module(x, lengths)
+    for n, length in enumerate(lengths.tolist()):
+        torch.testing.assert_close(together[n, :length], module(x[n : n + 1, :length])[0])

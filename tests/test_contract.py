@@ -54,4 +54,4 @@ class TestMetaRecHalfPrecision(RecommenderContract):
 
 
 class TestMetaRecAttentionDropoutWholeTargetBatch(RecommenderContract):
-    mode = {"attn_dropout_prob": 0.3, "split_target": False, "positions": "start"}
+    mode = {"attn_dropout_prob": 0.3, "split_target": False, "positions": "end"}

@@ -168,7 +168,7 @@ def test_without_a_quantizer_it_is_recboles_sasrec(suite: Path) -> None:
     train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
     sasrec = get_model("SASRec")(config, train_data._dataset).eval()
     sizes = {key: config[key] for key in ("hidden_size", "n_layers", "inner_size", "MAX_ITEM_LIST_LENGTH")}
-    trainer, _, _ = build(suite, quantizer=False, positions="start", **sizes)
+    trainer, _, _ = build(suite, quantizer=False, **sizes)
     sasrec_twin.take_over(trainer.model, sasrec)
     trainer.model.eval()
     rows = valid_data._dataset[:].to("cpu")

@@ -46,7 +46,7 @@ class TestMetaRecWithoutQuantizer(RecommenderContract):
 
 
 class TestMetaRecSampledSoftmax(RecommenderContract):
-    mode = {"softmax": "sampled", "n_negatives": 8, "score_with": "embedding"}
+    mode = {"softmax": "sampled", "n_negatives": 8, "score_with": "quantized"}
 
 
 class TestMetaRecHalfPrecision(RecommenderContract):

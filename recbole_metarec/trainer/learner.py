@@ -105,7 +105,7 @@ class Learner:
         lesson, theta = task.draw(epoch, step), self._theta()
         rows, loss = task.rows(lesson), _LessonLoss(self, lesson)
         value = loss(theta, rows)
-        *by_theta, by_rows = torch.autograd.grad(value, [*theta.values(), rows])
+        *by_theta, by_rows = torch.autograd.grad(value, [*theta.values(), rows], allow_unused=True)
         for parameter, gradient in zip(theta.values(), by_theta, strict=True):
             parameter.grad = gradient
         task.set_gradient(lesson, by_rows)

@@ -1,4 +1,4 @@
-"""What all sides of the training benchmark share; needs numpy, pandas and torch alone, as peers have them."""
+"""What all sides of the training benchmark share; needs numpy, pandas, torch and yaml alone, as peers have them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+import yaml
 from torch import Tensor
 
 WINDOW = 50
@@ -82,6 +83,27 @@ class Clock:
         print(json.dumps(line), flush=True)
 
 
+class Progress:
+    """Reports the epochs of a peer, and tells when ``PATIENCE`` of them in a row brought nothing better."""
+
+    def __init__(self, side: str) -> None:
+        self.side, self.clock, self.best, self.worse, self.begin = side, Clock(), -1.0, 0, 0.0
+
+    def begin_epoch(self) -> None:
+        self.begin = time.process_time()
+
+    def end_training(self) -> None:
+        """Stop the clock of an epoch, before its validation."""
+        self.clock.training += time.process_time() - self.begin
+
+    def end_epoch(self, epoch: int, ndcg: float) -> bool:
+        """Report an epoch; whether to stop."""
+        self.clock.report(self.side, epoch, ndcg)
+        self.worse = 0 if ndcg > self.best else self.worse + 1
+        self.best = max(self.best, ndcg)
+        return self.worse >= PATIENCE
+
+
 def follow(trainer: Any, side: str, train_data: Any, valid_data: Any) -> None:
     """Train with a RecBole trainer and report each epoch."""
     clock, train_epoch = Clock(), trainer._train_epoch
@@ -109,6 +131,26 @@ def arguments(description: str | None) -> argparse.Namespace:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     return options
+
+
+def with_overrides(settings: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """Put what ``--set`` says on top of a side's settings."""
+    pairs = (pair.split("=", 1) for pair in options.set)
+    return {**settings, **{key: yaml.safe_load(value) for key, value in pairs}}
+
+
+def recbole_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings of both sides that RecBole trains."""
+    return {
+        "data_path": options.data_path,
+        "seed": options.seed,
+        "epochs": options.epochs,
+        "stopping_step": PATIENCE,
+        "MAX_ITEM_LIST_LENGTH": WINDOW,
+        "metrics": ["NDCG"],
+        "topk": [10],
+        "show_progress": False,
+    }
 
 
 def inter_file(options: argparse.Namespace) -> Path:

@@ -7,14 +7,11 @@ Settings are the parameters of SASRecModel, loss=sampled_softmax n_negatives=256
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytorch_lightning as lightning
 import torch
-import yaml
-from common import PATIENCE, WINDOW, Clock, arguments, inter_file, load_split, ndcg_at_10
+from common import WINDOW, Progress, arguments, inter_file, load_split, ndcg_at_10, with_overrides
 from rectools import Columns
 from rectools.dataset import Dataset
 from rectools.models import SASRecModel
@@ -31,7 +28,7 @@ settings = {
     "lr": 1e-3,
     "batch_size": 128,
 }
-settings |= {key: yaml.safe_load(value) for key, value in (pair.split("=", 1) for pair in options.set)}
+settings = with_overrides(settings, options)
 
 split = load_split(inter_file(options))
 targets = torch.from_numpy(split.targets)
@@ -73,18 +70,14 @@ def encode(model: SASRecModel) -> tuple[torch.Tensor, torch.Tensor]:
 
 class Report(lightning.Callback):
     def __init__(self) -> None:
-        self.clock, self.best, self.worse, self.begin = Clock(), -1.0, 0, 0.0
+        self.progress = Progress("RecTools SASRec")
 
     def on_train_epoch_start(self, *_: object) -> None:
-        self.begin = time.process_time()
+        self.progress.begin_epoch()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
-        self.clock.training += time.process_time() - self.begin
-        ndcg = ndcg_at_10(*encode(model), targets)
-        self.clock.report("RecTools SASRec", trainer.current_epoch + 1, ndcg)
-        self.worse = 0 if ndcg > self.best else self.worse + 1
-        self.best = max(self.best, ndcg)
-        trainer.should_stop = self.worse >= PATIENCE
+        self.progress.end_training()
+        trainer.should_stop = self.progress.end_epoch(trainer.current_epoch + 1, ndcg_at_10(*encode(model), targets))
 
 
 def get_trainer() -> lightning.Trainer:

@@ -11,7 +11,6 @@ batch_size.
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
 import lightning
@@ -19,8 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-import yaml
-from common import PATIENCE, WINDOW, Clock, arguments, inter_file, load_split, ndcg_at_10
+from common import WINDOW, Progress, arguments, inter_file, load_split, ndcg_at_10, with_overrides
 from replay.data import FeatureHint, FeatureType
 from replay.data.nn import ParquetModule, TensorFeatureInfo, TensorSchema
 from replay.nn.lightning import LightningModule
@@ -47,7 +45,7 @@ settings = {
     "max_sequence_length": WINDOW,
     "dropout": 0.5,
 }
-settings |= {key: yaml.safe_load(value) for key, value in (pair.split("=", 1) for pair in options.set)}
+settings = with_overrides(settings, options)
 loss, n_negatives = settings.pop("loss"), settings.pop("num_negative_samples")
 trim, bucket_size = settings.pop("trim"), settings.pop("bucket_size")
 learning_rate, betas, batch_size = (settings.pop(key) for key in ("learning_rate", "betas", "batch_size"))
@@ -101,18 +99,14 @@ def encode() -> tuple[torch.Tensor, torch.Tensor]:
 
 class Report(lightning.Callback):
     def __init__(self) -> None:
-        self.clock, self.best, self.worse, self.begin = Clock(), -1.0, 0, 0.0
+        self.progress = Progress("RePlay SASRec")
 
     def on_train_epoch_start(self, *_: object) -> None:
-        self.begin = time.process_time()
+        self.progress.begin_epoch()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
-        self.clock.training += time.process_time() - self.begin
-        ndcg = ndcg_at_10(*encode(), targets)
-        self.clock.report("RePlay SASRec", trainer.current_epoch + 1, ndcg)
-        self.worse = 0 if ndcg > self.best else self.worse + 1
-        self.best = max(self.best, ndcg)
-        trainer.should_stop = self.worse >= PATIENCE
+        self.progress.end_training()
+        trainer.should_stop = self.progress.end_epoch(trainer.current_epoch + 1, ndcg_at_10(*encode(), targets))
 
 
 with tempfile.TemporaryDirectory() as folder:

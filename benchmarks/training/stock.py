@@ -8,8 +8,7 @@ Anomaly detection, which importing RecBole's models turns on, is off here: --set
 from __future__ import annotations
 
 import torch
-import yaml
-from common import PATIENCE, WINDOW, arguments, follow
+from common import arguments, follow, recbole_settings, with_overrides
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.trainer import Trainer
@@ -19,23 +18,16 @@ import recbole_metarec  # noqa: F401  RecBole does not start on today's numpy wi
 
 options = arguments(__doc__)
 settings = {
-    "data_path": options.data_path,
-    "seed": options.seed,
-    "epochs": options.epochs,
-    "stopping_step": PATIENCE,
-    "MAX_ITEM_LIST_LENGTH": WINDOW,
+    **recbole_settings(options),
     "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
     "eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user", "mode": "full"},
     "train_neg_sample_args": None,
-    "metrics": ["NDCG"],
-    "topk": [10],
     "valid_metric": "NDCG@10",
     "metric_decimal_place": 6,
-    "show_progress": False,
     "use_gpu": False,
     "checkpoint_dir": "saved",
 }
-settings |= {key: yaml.safe_load(value) for key, value in (pair.split("=", 1) for pair in options.set)}
+settings = with_overrides(settings, options)
 torch.autograd.set_detect_anomaly(bool(settings.pop("anomaly", False)))
 config = Config(model="SASRec", dataset=options.dataset, config_dict=settings)
 init_seed(config["seed"], config["reproducibility"])

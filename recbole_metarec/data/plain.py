@@ -72,7 +72,7 @@ def read_plain(
         cells = _cells(block, len(names), separator)
         n_rows += cells.n_rows
         for name, column in tokens.items():
-            column.add(*cells.column(names.index(name), LONGEST_TOKEN))
+            column.add(cells.column(names.index(name), LONGEST_TOKEN)[0])
         for name, parts in numbers.items():
             parts.append(_to_numbers(*cells.column(names.index(name), LONGEST_NUMBER)))
     if not n_rows:
@@ -169,7 +169,7 @@ class _Tokens:
     codes: list[Codes] = field(default_factory=list)
     distinct: list[Words] = field(default_factory=list)
 
-    def add(self, cells: Bytes, lengths: npt.NDArray[np.int64]) -> None:
+    def add(self, cells: Bytes) -> None:
         words = cells.view(np.uint64)
         codes, first = _number(words)
         self.codes.append(codes)

@@ -105,6 +105,8 @@ def _load(config: PluginConfig) -> Any:
     """Load and split the target: stock rows for RecBole's models, at a fraction of the memory."""
     special = hasattr(recbole.data.dataset, f"{config['model']}Dataset")
     ours = config["MODEL_TYPE"] == ModelType.SEQUENTIAL and not special
+    if not ours and config["train_users"] < 1:
+        raise UserError([f"--train_users={config['train_users']}: is for sequential models, {config['model']} is none"])
     try:
         dataset = DomainDataset(config) if ours else create_dataset(config)
         getLogger().info(dataset)

@@ -46,7 +46,7 @@ def register() -> None:
     Dataset._change_feat_format = sort_exactly(Dataset._change_feat_format)
     compat.restore_checkpoint = checkpoint.restore
     # RecBole reuses a saved dataset if these keys are unchanged.
-    dataset_arguments.append("source_datasets")
+    dataset_arguments.extend(["source_datasets", "train_users"])
 
 
 def _register_model(model: type, trainer: type) -> None:

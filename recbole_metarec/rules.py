@@ -112,6 +112,7 @@ RULES: dict[str, Rule] = {
     "data_path": name_of_folder,
     "source_datasets": names,
     "mask_history": switch,
+    "train_users": number(0, 1, above=True),
     "scratch_control": switch,
     "result_file": text,
     "bootstrap_samples": whole(100),

@@ -65,6 +65,11 @@ def test_a_recbole_model_runs_on_the_same_split(suite: Path, model: str) -> None
     assert 0 <= result.test["recall@10"] <= 1
 
 
+def test_models_that_cannot_train_on_some_users_say_so(suite: Path) -> None:
+    with pytest.raises(UserError, match="train_users"):
+        run({**shared(suite), "model": "Pop", "epochs": 1, "train_users": 0.5})
+
+
 def shared(suite: Path) -> dict[str, Any]:
     keys = ("dataset", "data_path", "gpu_id", "show_progress", "state", "seed")
     return {key: value for key, value in planted.settings(suite).items() if key in keys}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,17 @@ class DomainDataset(CompactDataset):
 
     def _split_index_by_leave_one_out(self, grouped_index: Groups, leave_one_num: int) -> list[Rows]:
         return grouped_index.leave_out(leave_one_num)
+
+    def build(self) -> list[Dataset]:
+        """Split; of the training part, keep the rows of a share ``train_users`` of its users, drawn by the seed."""
+        parts: list[Dataset] = super().build()
+        share = self.config["train_users"]
+        if share is not None and share < 1:
+            users = parts[0].inter_feat[self.uid_field].numpy()
+            known = np.unique(users)
+            chosen = np.random.default_rng(self.config["seed"]).permutation(known)[: math.ceil(share * len(known))]
+            parts[0] = parts[0].copy(parts[0].inter_feat[np.flatnonzero(np.isin(users, chosen))])
+        return parts
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
         rows = self.inter_feat[index]

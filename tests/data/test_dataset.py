@@ -275,6 +275,28 @@ def test_users_of_a_domain_come_in_the_order_of_their_ids(shop):
     assert [list(tokens(dataset, "item_id", items.tolist())) for items in dataset.domain()] == expected
 
 
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 1.0])
+def test_a_share_of_the_users_trains_and_all_are_evaluated(shop, share):
+    whole, valid, test = DomainDataset(config(shop)).build()
+    part, *held_out = DomainDataset(config(shop, train_users=share, seed=3)).build()
+    users = set(whole.inter_feat["user_id"].tolist())
+    kept = set(part.inter_feat["user_id"].tolist())
+    assert len(kept) == int(np.ceil(share * len(users)))
+    expected = torch.tensor([user in kept for user in whole.inter_feat["user_id"].tolist()])
+    for field in ("user_id", TARGET_ROW):
+        assert torch.equal(part.inter_feat[field], whole.inter_feat[field][expected])
+    assert sequences_in_words(part) <= sequences_in_words(whole)
+    assert part.domain().n_sequences == len(kept)
+    for found, stock in zip(held_out, (valid, test), strict=True):
+        assert torch.equal(found.inter_feat[TARGET_ROW], stock.inter_feat[TARGET_ROW])
+
+
+def test_the_seed_draws_the_users_who_train(shop):
+    drawn = [DomainDataset(config(shop, train_users=0.4, seed=seed)).build()[0].domain().items for seed in (1, 1, 2, 3)]
+    assert np.array_equal(drawn[0], drawn[1])
+    assert any(not np.array_equal(drawn[0], other) for other in drawn[2:])
+
+
 def test_a_domain_has_the_whole_catalogue_even_of_a_split(shop):
     everything = len({item for _, item, *_ in shop.lines})
     for dataset in DomainDataset(config(shop)).build():

@@ -188,6 +188,7 @@ def _result(
         seconds=round(seconds, 2),
         epochs=len(trainer.train_loss_dict),
         codebook=usage._asdict() if usage else None,
+        memory_weight=getattr(trainer.model, "memory_weight", None),
         n_users=0 if ranks is None else len(ranks),
         checkpoint=str(trainer.saved_model_file) if Path(trainer.saved_model_file).exists() else None,
         log=log,

@@ -91,6 +91,14 @@ def _eval_args(value: Any) -> str | None:
     return None if good else "order must be TO, as in {split: {LS: valid_and_test}, order: TO, mode: full}"
 
 
+def _memory_weight(value: Any) -> str | None:
+    return None if value == "auto" or number(0)(value) is None else "must be auto or a number, 0 or more"
+
+
+def _repeat_items(value: Any) -> str | None:
+    return None if isinstance(value, bool) or value == "auto" else "must be True, False or auto"
+
+
 RULES: dict[str, Rule] = {
     # RecBole's, where its own failure would be a traceback
     "epochs": whole(1),
@@ -131,6 +139,13 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "initializer_range": number(0, above=True),
         "item_init": choice("normal", "cooccurrence"),
         "item_init_reach": whole(1),
+        "memory_weight": _memory_weight,
+        "memory_reach": whole(1),
+        "memory_backward": number(0),
+        "memory_decay": number(0, 1, above=True),
+        "memory_depth": whole(1),
+        "memory_smoothing": number(0, above=True),
+        "repeat_items": _repeat_items,
         "quantizer": switch,
         "quantizer_heads": whole(1),
         "codebook_size": whole(2),

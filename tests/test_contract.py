@@ -55,3 +55,11 @@ class TestMetaRecHalfPrecision(RecommenderContract):
 
 class TestMetaRecAttentionDropoutWholeTargetBatch(RecommenderContract):
     mode = {"attn_dropout_prob": 0.3, "split_target": False, "positions": "end"}
+
+
+class TestMetaRecWithoutMemory(RecommenderContract):
+    mode = {"memory_weight": 0, "repeat_items": True}
+
+
+class TestMetaRecSomeUsers(RecommenderContract):
+    mode = {"train_users": 0.5, "memory_weight": 2.0}

@@ -47,6 +47,8 @@ def test_the_command_prints_a_table_and_writes_the_same_as_json(suite: Path, cap
     assert change["low"] <= change["relative"] <= change["high"]
     assert "95% interval" in printed
     assert "codes in use" in printed
+    for label, entry in (("MetaRec", transfer), ("MetaRec (scratch)", scratch)):
+        assert f"{label} memory: weight {entry['memory_weight']:g}" in printed
 
 
 def test_the_ranks_give_recboles_metrics(suite: Path) -> None:

@@ -73,6 +73,22 @@ class Domain:
         """
         return np.bincount(self.items, minlength=self.n_items + 1)
 
+    def pairs(self, gap: int) -> tuple[Ints, Ints]:
+        """List the items that stand ``gap`` places apart in a sequence.
+
+        Parameters
+        ----------
+        gap : int
+            At least 1.
+
+        Returns
+        -------
+        earlier, later : int32 array, shape (n_pairs,)
+        """
+        sequence = np.repeat(np.arange(self.n_sequences), self.lengths)
+        same = sequence[gap:] == sequence[:-gap]
+        return self.items[:-gap][same], self.items[gap:][same]
+
     def describe(self) -> str:
         """One line with the domain's counts."""
         return f"{self.name}: {self.n_sequences:,} users, {self.n_items:,} items, {self.n_interactions:,} interactions"

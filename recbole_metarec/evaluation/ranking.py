@@ -7,6 +7,7 @@ Ties are shared evenly: of the items with the target's own score, half stand bef
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,11 @@ def count_ranks(scores_BI: Tensor, targets_B: Tensor, spare_BI: Tensor | None = 
 
 
 def rank_targets(
-    states_BD: Tensor, items_ID: Tensor, targets_B: Tensor, history: tuple[Tensor, Tensor] | None = None
+    states_BD: Tensor,
+    items_ID: Tensor,
+    targets_B: Tensor,
+    history: tuple[Tensor, Tensor] | None = None,
+    prior: Callable[[slice], Tensor | None] = lambda rows: None,
 ) -> Tensor:
     """Rank targets among all items but padding, scored by inner products, a block of rows at a time.
 
@@ -66,6 +71,8 @@ def rank_targets(
         Item ids.
     history : tuple of LongTensor, shape (n,) each, optional
         Row and item of what is no candidate, rows in rising order.
+    prior : callable, optional
+        Maps a slice of the rows to what is added to their scores, shape (rows, I).
 
     Returns
     -------
@@ -79,6 +86,9 @@ def rank_targets(
     for first in range(0, len(states_BD), block):
         rows_BD = states_BD[first : first + block]
         scores_BI = torch.mm(rows_BD, items_ID.T, out=scores[: len(rows_BD)])
+        added_BI = prior(slice(first, first + len(rows_BD)))
+        if added_BI is not None:
+            scores_BI += added_BI
         scores_BI[:, 0] = -torch.inf
         if history is not None:
             row, item = history

@@ -42,6 +42,8 @@ class RunResult:
         Epochs on the target.
     codebook : dict of str to float or None
         Codebook usage by the target's items: see `Usage`.
+    memory_weight : float or None
+        Weight of the memory in the scores; ``None`` for RecBole's own models.
     n_users : int
         Users in the test split.
     checkpoint, log : str or None
@@ -62,6 +64,7 @@ class RunResult:
     seconds: float
     epochs: int
     codebook: dict[str, float] | None = None
+    memory_weight: float | None = None
     n_users: int = 0
     checkpoint: str | None = None
     log: str | None = None
@@ -134,7 +137,7 @@ def render(runs: Sequence[RunResult], samples: int) -> str:
         verdict = [_sentence(name, change) for name, change in found.items() if name.startswith("ndcg@")][:1]
     table = tabulate(rows, ["", *map(_spell, metrics), "epochs", "seconds"], disable_numparse=True)
     parts = [_heading(first), table, *verdict]
-    parts += [part for run in runs for part in (_weights(run), _codebook(run)) if part]
+    parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run)) if part]
     parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
     return "\n\n".join(part for part in parts if part)
 
@@ -200,6 +203,12 @@ def _weights(run: RunResult) -> str:
     longest = max(weight for _, weight in ranked)
     rows = [[name, f"{weight:.3f}", "#" * round(20 * weight / longest)] for name, weight in ranked]
     return tabulate(rows, ["source", "weight", ""], disable_numparse=True)
+
+
+def _memory(run: RunResult) -> str:
+    if run.memory_weight is None:
+        return ""
+    return f"{run.label} memory: weight {run.memory_weight:g} of the target's own transitions in the scores"
 
 
 def _codebook(run: RunResult) -> str:

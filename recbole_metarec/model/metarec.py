@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
 from torch import Tensor, nn
 
+from recbole_metarec.data.domain import Domain
+from recbole_metarec.data.transitions import share_of_repeats, transitions
 from recbole_metarec.model.backbone import build_backbone
 from recbole_metarec.model.encoder import Batch, SharedEncoder
+from recbole_metarec.model.memory import TransitionMemory
 from recbole_metarec.model.quantizer import MultiHeadQuantizer, Usage, codebook_usage
 
 # Items that are quantized at a time when the whole catalogue is.
 _BLOCK = 65536
+# Items do not come twice where no larger share of a domain's interactions are repeats.
+REPEAT_SHARE = 0.001
 
 
 def build_encoder(config: Any) -> SharedEncoder:
@@ -58,17 +64,58 @@ def build_encoder(config: Any) -> SharedEncoder:
     return SharedEncoder(backbone, quantizer, config["quantizer_weight"], config["score_with"])
 
 
+def build_memory(config: Any, domain: Domain) -> TransitionMemory | None:
+    """Build the memory that a configuration describes.
+
+    Parameters
+    ----------
+    config : mapping
+        Keys of ``properties/model/MetaRec.yaml``.
+    domain : Domain
+        Training part of the target domain.
+
+    Returns
+    -------
+    TransitionMemory, or None
+        ``None`` where its weight is to be 0.
+    """
+    if config["memory_weight"] == 0:
+        return None
+    known, background, popularity = transitions(
+        domain, config["memory_reach"], config["memory_backward"], config["memory_smoothing"]
+    )
+    return TransitionMemory(
+        torch.from_numpy(known.indptr.astype(np.int64)),
+        torch.from_numpy(known.indices.astype(np.int64)),
+        torch.from_numpy(known.data),
+        torch.from_numpy(background),
+        torch.from_numpy(popularity),
+        decay=config["memory_decay"],
+        depth=config["memory_depth"],
+    )
+
+
 class MetaRec(SequentialRecommender):  # type: ignore[misc]
     """Sequential recommender whose encoder is shared with other domains.
 
-    Scores are inner products of the sequence state and the items' vectors in the shared space.
+    Scores are inner products of the sequence state and the items' vectors in the shared space, plus what the target's
+    own sequences say without learning (see `prior`).
 
     Parameters
     ----------
     config : recbole.config.Config
         Configuration, with the keys of ``properties/model/MetaRec.yaml``.
-    dataset : recbole.data.dataset.SequentialDataset
-        The target domain.
+    dataset : DomainDataset
+        Training part of the target domain.
+
+    Attributes
+    ----------
+    memory : TransitionMemory, or None
+        What the training part of the target says without learning.
+    memory_weight : float
+        Weight of the memory's log probabilities in the scores: 0 until training has ended.
+    repeats : bool
+        Whether items of a sequence may be recommended again.
     """
 
     input_type = InputType.POINTWISE
@@ -80,6 +127,12 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
         nn.init.normal_(self.item_embedding.weight, std=config["initializer_range"])
         with torch.no_grad():
             self.item_embedding.weight[0] = 0
+        domain = dataset.domain()
+        self.memory = build_memory(config, domain)
+        self.memory_weight = 0.0
+        self.other_parameter_name = ["memory_weight"]  # RecBole keeps these in checkpoints
+        repeats = config["repeat_items"]
+        self.repeats: bool = share_of_repeats(domain) > REPEAT_SHARE if repeats == "auto" else repeats
         self._catalogue: tuple[tuple[Any, ...], tuple[Tensor, Tensor]] | None = None
 
     def catalogue(self) -> tuple[Tensor, Tensor]:
@@ -128,6 +181,32 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
         x_BLD = self.catalogue()[0][item_seq[:, :longest]]
         return self.encoder.backbone.at(x_BLD, item_seq_len - 1)
 
+    def prior(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor | None:
+        """Say what the memory adds to the scores of sequences.
+
+        Parameters
+        ----------
+        item_seq, item_seq_len
+            See `forward`.
+
+        Returns
+        -------
+        Tensor, shape (B, n_items), or None
+            ``None`` without a memory.
+        """
+        if self.memory is None or self.memory_weight == 0:
+            return None
+        log_probability_BI: Tensor = self.memory(item_seq, item_seq_len)
+        return log_probability_BI.mul_(self.memory_weight)
+
+    def _score(self, interaction: Interaction) -> Tensor:
+        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        scores_BI = self.forward(item_seq, item_seq_len) @ self.catalogue()[1].T
+        added_BI = self.prior(item_seq, item_seq_len)
+        if added_BI is not None:
+            scores_BI = scores_BI + added_BI
+        return scores_BI if self.repeats else scores_BI.scatter(1, item_seq, -torch.inf)
+
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.
 
@@ -152,13 +231,11 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
 
     def predict(self, interaction: Interaction) -> Tensor:
         """Score one item for each row, shape (B,)."""
-        states_BD = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return (states_BD * self.catalogue()[1][interaction[self.ITEM_ID]]).sum(-1)
+        return self._score(interaction).gather(1, interaction[self.ITEM_ID][:, None]).squeeze(1)
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Score all items for each row, shape (B, n_items); column 0 is padding."""
-        states_BD = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return states_BD @ self.catalogue()[1].T
+        return self._score(interaction)
 
     def codebook_usage(self) -> Usage | None:
         """Measure how the target's items use the codebooks; ``None`` without a quantizer."""

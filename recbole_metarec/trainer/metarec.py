@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.trainer import Trainer
+from recbole.utils import calculate_valid_score
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -24,6 +26,9 @@ from recbole_metarec.trainer.learner import Learner
 from recbole_metarec.trainer.tasks import load_suite, make_tasks
 
 Phase = Literal["meta transfer", "fine-tuning"]
+
+# What `memory_weight: auto` chooses from.
+MEMORY_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)
 
 # Sequences that are ranked, and that are encoded, at a time in evaluation.
 RANKED_ROWS, ENCODED_ROWS = 8192, 256
@@ -95,9 +100,12 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
             self._restore(self._resumed)
         elif self.suite.sources:
             self._warm_up(show_progress)
+        self.model.memory_weight = 0.0  # early stopping looks at what is learnt
         result: tuple[float, dict[str, float] | None] = super().fit(
             train_data, valid_data, verbose, saved, show_progress, callback_fn
         )
+        if self.model.memory is not None and valid_data is not None:
+            result = self._weigh_memory(valid_data, saved)
         return result
 
     # -- phases -------------------------------------------------------------------------------------------------
@@ -156,6 +164,26 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
             self.learner.learn(self.learner.tasks if phase == "meta transfer" else self.learner.tasks[:1])
             self.optimizer = self.learner.optimizer
 
+    def _weigh_memory(self, valid_data: Any, saved: bool) -> tuple[float, dict[str, float]]:
+        """Give the memory the weight that is best on validation, in the checkpoint, too."""
+        model, path, asked = self.model, Path(self.saved_model_file), self.config["memory_weight"]
+        found: dict[float, dict[str, float]] = {}
+        state = self._load_best(path) if saved else None
+        for weight in MEMORY_WEIGHTS if asked == "auto" else (float(asked),):
+            model.memory_weight = weight
+            found[weight] = self.evaluate(valid_data, load_best_model=False)
+        scores = {weight: calculate_valid_score(result, self.valid_metric) for weight, result in found.items()}
+        model.memory_weight = (max if self.valid_metric_bigger else min)(scores, key=scores.__getitem__)
+        if state is not None:
+            checkpoint.save(path, {**state, "other_parameter": model.other_parameter()})
+        return scores[model.memory_weight], found[model.memory_weight]
+
+    def _load_best(self, path: Path) -> dict[str, Any]:
+        state = checkpoint.load(path, self.device)
+        self.model.load_state_dict(state["state_dict"])
+        self.model.load_other_parameter(state["other_parameter"])
+        return state
+
     # -- evaluation ---------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -175,9 +203,7 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         if not (full and self.eval_collector.wants_ranks_alone and self.config["single_spec"]):
             return super().evaluate(eval_data, load_best_model, model_file, show_progress)
         if load_best_model:
-            state = checkpoint.load(Path(model_file or self.saved_model_file), self.device)
-            self.model.load_state_dict(state["state_dict"])
-            self.model.load_other_parameter(state["other_parameter"])
+            self._load_best(Path(model_file or self.saved_model_file))
         self.model.eval()
         self.eval_collector.collect_ranks(self._rank(eval_data._dataset))
         result = self.evaluator.evaluate(self.eval_collector.get_data_struct())
@@ -194,12 +220,26 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
                 part = rows[few].shortened(int(lengths[few].max()))
                 states.append(model(part[model.ITEM_SEQ].to(self.device), part[model.ITEM_SEQ_LEN].to(self.device)))
             part, states_BD = rows[index], torch.cat(states)
-            history = None
-            if self.config["mask_history"]:
-                row, item = dataset.history(part)
-                history = row.to(self.device), item.to(self.device)
-            ranks[index] = rank_targets(states_BD, items_ID, part[model.ITEM_ID].to(self.device), history).cpu()
+            targets_B, out = part[model.ITEM_ID].to(self.device), self._no_candidates(dataset, part)
+            ranks[index] = rank_targets(states_BD, items_ID, targets_B, out, partial(self._prior, part)).cpu()
         return ranks
+
+    def _no_candidates(self, dataset: DomainDataset, part: Any) -> tuple[Tensor, Tensor] | None:
+        if self.config["mask_history"]:
+            row, item = dataset.history(part)
+        elif not self.model.repeats:
+            sequences = part.shortened(int(part[self.model.ITEM_SEQ_LEN].max()))[self.model.ITEM_SEQ]
+            row, column = sequences.nonzero(as_tuple=True)
+            item = sequences[row, column]
+        else:
+            return None
+        return row.to(self.device), item.to(self.device)
+
+    def _prior(self, part: Any, rows: slice) -> Tensor | None:
+        model, few = self.model, part[rows]
+        lengths = few[model.ITEM_SEQ_LEN]
+        few = few.shortened(int(lengths.max()))
+        return model.prior(few[model.ITEM_SEQ].to(self.device), lengths.to(self.device))
 
     # -- checkpoints --------------------------------------------------------------------------------------------
 

@@ -56,9 +56,10 @@ def test_a_model_that_diverged_finds_nothing() -> None:
     assert count_ranks(torch.full((2, 30), torch.nan), torch.tensor([3, 7])).tolist() == [30, 30]
 
 
+@pytest.mark.parametrize("added", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("block", [1, 100, 10**6])
-def test_blocks_rank_as_one_matrix_does(monkeypatch: pytest.MonkeyPatch, block: int, masked: bool) -> None:
+def test_blocks_rank_as_one_matrix_does(monkeypatch: pytest.MonkeyPatch, block: int, masked: bool, added: bool) -> None:
     monkeypatch.setattr(ranking, "_BLOCK", {True: block, False: block})
     monkeypatch.setattr(ranking, "_FEWEST_ROWS", 1)
     generator = torch.Generator().manual_seed(0)
@@ -67,12 +68,14 @@ def test_blocks_rank_as_one_matrix_does(monkeypatch: pytest.MonkeyPatch, block: 
     items[7] = items[3]
     targets = torch.randint(1, 11, (23,), generator=generator)
     history = (torch.tensor([0, 0, 4, 4, 22]), torch.tensor([int(targets[0]), 2, 5, 5, 1]))
-    scores = (states @ items.T).tolist()
+    more = torch.randn(23, 11, generator=generator).round() * added
+    scores = (states @ items.T + more).tolist()
     for row in scores:
         row[0] = -np.inf
     if masked:
         for row, item in zip(*history, strict=True):
             scores[row][item] = -np.inf
-    found = rank_targets(states, items, targets, history if masked else None)
+    prior = {"prior": lambda rows: more[rows]} if added else {}
+    found = rank_targets(states, items, targets, history if masked else None, **prior)
     assert found.tolist() == [rank_by_hand(row, int(t)) for row, t in zip(scores, targets, strict=True)]
     assert (found[0] == 0) == masked

@@ -17,10 +17,11 @@ from recbole.utils import get_model
 from recbole_metarec.config import PluginConfig
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.data.domain import from_sequences
+from recbole_metarec.data.transitions import share_of_repeats
 from recbole_metarec.errors import UserError
 from recbole_metarec.model.metarec import MetaRec
 from recbole_metarec.trainer.learner import Learner
-from recbole_metarec.trainer.metarec import MetaRecTrainer
+from recbole_metarec.trainer.metarec import MEMORY_WEIGHTS, MetaRecTrainer
 from recbole_metarec.trainer.tasks import load_suite, make_tasks
 
 TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
@@ -139,9 +140,12 @@ def test_gradients_are_clipped_as_recbole_says(suite: Path) -> None:
 
 @pytest.mark.parametrize("mask_history", [False, True])
 @pytest.mark.parametrize("loaded", [False, True])
-def test_streamed_evaluation_gives_recboles_metrics(suite: Path, mask_history: bool, loaded: bool) -> None:
+@pytest.mark.parametrize("prior", [{"memory_weight": 0}, {"memory_weight": 0.7}, {"repeat_items": False}])
+def test_streamed_evaluation_gives_recboles_metrics(
+    suite: Path, mask_history: bool, loaded: bool, prior: dict[str, Any]
+) -> None:
     metrics = {"metrics": ["NDCG", "Recall", "MRR"], "topk": [3, 10]}
-    trainer, train_data, valid_data = build(suite, mask_history=mask_history, **metrics)
+    trainer, train_data, valid_data = build(suite, mask_history=mask_history, **metrics, **prior)
     trainer.fit(train_data, valid_data, verbose=False, saved=True)
     with torch.no_grad():
         for parameter in trainer.model.parameters():
@@ -163,12 +167,45 @@ def test_metrics_that_are_no_functions_of_ranks_are_recboles(suite: Path) -> Non
     assert set(result) == {"ndcg@10", "gauc"}
 
 
+def test_the_memory_gets_the_weight_that_is_best_on_validation(suite: Path, tmp_path: Path) -> None:
+    trainer, train_data, valid_data = build(suite, checkpoint_dir=str(tmp_path))
+    score, result = trainer.fit(train_data, valid_data, verbose=False)
+    chosen, found = trainer.model.memory_weight, {}
+    for weight in MEMORY_WEIGHTS:
+        trainer.model.memory_weight = weight
+        found[weight] = trainer.evaluate(valid_data, load_best_model=False)
+    assert found[chosen] == result
+    assert score == max(each["ndcg@10"] for each in found.values()) == found[chosen]["ndcg@10"]
+    assert len({each["ndcg@10"] for each in found.values()}) > 1
+    assert trainer.evaluate(valid_data) == result  # of the checkpoint
+    assert trainer.model.memory_weight == chosen
+
+
+def test_early_stopping_does_not_look_at_the_memory(suite: Path, tmp_path: Path) -> None:
+    runs = [fit(suite, memory_weight=weight, source_datasets=[]) for weight in (0, 10.0)]
+    assert runs[0].best_valid_score == runs[1].best_valid_score
+    assert [run.model.memory_weight for run in runs] == [0, 10]
+
+
+@pytest.mark.parametrize(("repeats", "allowed"), [("auto", True), (True, True), (False, False)])
+def test_items_of_the_sequence_are_scored_where_repeats_are_usual(
+    suite: Path, repeats: bool | str, allowed: bool
+) -> None:
+    trainer, _, valid_data = build(suite, repeat_items=repeats)
+    rows = valid_data._dataset[:].to("cpu")
+    assert share_of_repeats(valid_data._dataset.domain()) > 0.001
+    with torch.no_grad():
+        own = trainer.model.full_sort_predict(rows).gather(1, rows[trainer.model.ITEM_SEQ][:, :1])
+    assert bool(own.isfinite().all()) == allowed
+    assert bool(own.isneginf().all()) != allowed
+
+
 def test_without_a_quantizer_it_is_recboles_sasrec(suite: Path) -> None:
     config = PluginConfig("SASRec", planted.TARGET, {"data_path": str(suite), "gpu_id": "", "state": "ERROR"})
     train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
     sasrec = get_model("SASRec")(config, train_data._dataset).eval()
     sizes = {key: config[key] for key in ("hidden_size", "n_layers", "inner_size", "MAX_ITEM_LIST_LENGTH")}
-    trainer, _, _ = build(suite, quantizer=False, **sizes)
+    trainer, _, _ = build(suite, quantizer=False, memory_weight=0, repeat_items=True, **sizes)
     sasrec_twin.take_over(trainer.model, sasrec)
     trainer.model.eval()
     rows = valid_data._dataset[:].to("cpu")

@@ -1,0 +1,134 @@
+"""One run: train a model on a suite's target, test it under both protocols."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from recbole.data import data_preparation
+from recbole.utils import get_model, get_trainer, init_seed
+
+from recbole_metarec.config import PluginConfig
+from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.evaluation.ranking import RankCollector
+from suites.store import Key, Outcome
+from suites.variants import SUITES, VARIANTS
+
+
+class _CapReached(Exception):
+    pass
+
+
+def run(key: Key, data_path: Path, cap: float, threads: int) -> Outcome:
+    """Train and test.
+
+    Parameters
+    ----------
+    key : Key
+        Which run.
+    data_path : Path
+        Folder of the atomic files.
+    cap : float
+        CPU seconds after which no further epoch begins.
+    threads : int
+        Of torch.
+
+    Returns
+    -------
+    Outcome
+    """
+    torch.set_num_threads(threads)
+    suite, variant = SUITES[key.suite], VARIANTS[key.variant]
+    with tempfile.TemporaryDirectory() as folder:
+        sources = list(suite.sources) if variant.transfers else []
+        if variant.hostile:
+            data_path, hostile = _with_hostile_source(data_path, [suite.target, *sources], Path(folder))
+            sources.append(hostile)
+        settings = {
+            **variant.settings,
+            "data_path": str(data_path),
+            "source_datasets": sources,
+            "train_users": key.users,
+            "seed": key.seed,
+            "checkpoint_dir": folder,
+            "epochs": 300,
+            "stopping_step": 10,
+            "topk": [10],
+            "metrics": ["NDCG", "Recall"],
+            "gpu_id": "",
+            "state": "ERROR",
+            "show_progress": False,
+        }
+        return _train(PluginConfig(variant.model, suite.target, settings), dict(variant.settings), cap)
+
+
+def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> Outcome:
+    begin, wall = time.process_time(), time.perf_counter()
+    init_seed(config["seed"], config["reproducibility"])
+    train_data, valid_data, test_data = data_preparation(config, DomainDataset(config))
+    init_seed(config["seed"], config["reproducibility"])
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(
+        config, get_model(config["model"])(config, train_data._dataset).to(config["device"])
+    )
+    trainer.eval_collector = RankCollector(config)
+    epochs: list[float] = []
+
+    def after_epoch(epoch: int, score: float) -> None:
+        epochs.append(score)
+        if time.process_time() - begin > cap:
+            raise _CapReached
+
+    stopped = "patience"
+    try:
+        valid, _ = trainer.fit(train_data, valid_data, verbose=False, callback_fn=after_epoch)
+    except _CapReached:
+        stopped, valid = "cap", max(epochs)
+    cpu, seconds = time.process_time() - begin, time.perf_counter() - wall
+    ranks = {}
+    for protocol in ("unmasked", "masked"):
+        config["mask_history"] = protocol == "masked"
+        trainer.evaluate(test_data)
+        ranks[protocol] = np.asarray(trainer.eval_collector.ranks)
+    facts = {
+        "model": config["model"],
+        "dataset": config["dataset"],
+        "source_datasets": list(config["source_datasets"] or []),
+        "settings": settings,
+        "valid": float(valid),
+        "memory_weight": getattr(trainer.model, "memory_weight", None),
+        "epochs": len(epochs),
+        "best_epoch": 1 + int(np.argmax(epochs)),
+        "stopped": stopped if len(epochs) < config["epochs"] else "epochs",
+        "cpu_seconds": round(cpu),
+        "seconds": round(seconds),
+        "source_weights": _mean_weights(getattr(trainer, "weight_history", [])),
+        "hardware": f"{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores",
+        "torch": torch.__version__,
+    }
+    return Outcome(ranks, facts)
+
+
+def _mean_weights(history: list[dict[str, float]]) -> dict[str, float] | None:
+    return {name: float(np.mean([epoch[name] for epoch in history])) for name in history[0]} if history else None
+
+
+def _with_hostile_source(data_path: Path, names: list[str], folder: Path) -> tuple[Path, str]:
+    """Make a folder of the same domains and one more: the last of them, its items dealt out anew to its rows."""
+    for name in names:
+        (folder / name).symlink_to((data_path / name).resolve())
+    last = names[-1]
+    header, *lines = (data_path / last / f"{last}.inter").read_text(encoding="utf-8").splitlines()
+    column = [field.split(":")[0] for field in header.split("\t")].index("item_id")
+    rows = [line.split("\t") for line in lines]
+    items = np.random.default_rng(0).permutation([row[column] for row in rows])
+    shuffled = ["\t".join([*row[:column], item, *row[column + 1 :]]) for row, item in zip(rows, items, strict=True)]
+    hostile = f"{last}-shuffled"
+    (folder / hostile).mkdir()
+    (folder / hostile / f"{hostile}.inter").write_text("\n".join([header, *shuffled]) + "\n", encoding="utf-8")
+    return folder, hostile

@@ -72,7 +72,7 @@ def plain(learner: Learner) -> Callable[[int], object]:
 
 
 def quantizer(repeats: int) -> None:
-    """The quantizer's share of a step (D 64, 8 heads of 256 codes)."""
+    """The quantizer's share of a step (D 64, heads and codes of the defaults)."""
     print("| items | softmax | without quantizer, CPU ms | with, CPU ms | more |\n|--:|---|--:|--:|--:|")
     for items, softmax in ((2420, "full"), (2420, "sampled"), (20_000, "full"), (20_000, "sampled")):
         domain = synthetic("target", 5000, items)

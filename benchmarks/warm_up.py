@@ -25,6 +25,11 @@ from recbole_metarec.quick_start import run_one
 WARM_UPS = (0, 1, 2, 4, 8, 16)
 
 
+def settings(root: Path, **changes: object) -> dict[str, object]:
+    """Return the tests' settings without a memory, which sources have no part in."""
+    return planted.settings(root, memory_weight=0, **changes)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
@@ -33,12 +38,12 @@ def main() -> None:
     root = Path(tempfile.mkdtemp())
     planted.write_suite(root)
     os.chdir(root)
-    scratch = [run_one(planted.settings(root, source_datasets=[], seed=seed)).test["ndcg@10"] for seed in seeds]
+    scratch = [run_one(settings(root, source_datasets=[], seed=seed)).test["ndcg@10"] for seed in seeds]
     print(f"scratch: NDCG@10 {statistics.mean(scratch):.3f}")
     print("| warm-up epochs | NDCG@10 | hostile weight | hostile weighs least |")
     print("|--:|--:|--:|--:|")
     for epochs in WARM_UPS:
-        runs = [run_one(planted.settings(root, warmup_epochs=epochs, seed=seed)) for seed in seeds]
+        runs = [run_one(settings(root, warmup_epochs=epochs, seed=seed)) for seed in seeds]
         weights = [run.source_weights or {} for run in runs]
         least = sum(min(found, key=found.__getitem__) == planted.HOSTILE for found in weights)
         hostile = statistics.mean(found[planted.HOSTILE] for found in weights)

@@ -104,9 +104,8 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         result: tuple[float, dict[str, float] | None] = super().fit(
             train_data, valid_data, verbose, saved, show_progress, callback_fn
         )
-        if self.model.memory is not None and valid_data is not None:
-            result = self._weigh_memory(valid_data, saved)
-        return result
+        joined = self._join_memory(valid_data, saved) if self.model.memory is not None else None
+        return joined or result
 
     # -- phases -------------------------------------------------------------------------------------------------
 
@@ -164,19 +163,25 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
             self.learner.learn(self.learner.tasks if phase == "meta transfer" else self.learner.tasks[:1])
             self.optimizer = self.learner.optimizer
 
-    def _weigh_memory(self, valid_data: Any, saved: bool) -> tuple[float, dict[str, float]]:
-        """Give the memory the weight that is best on validation, in the checkpoint, too."""
+    def _join_memory(self, valid_data: Any, saved: bool) -> tuple[float, dict[str, float]] | None:
+        """Give the memory the weight that is asked for, in the checkpoint, too; return what it brings on validation."""
         model, path, asked = self.model, Path(self.saved_model_file), self.config["memory_weight"]
-        found: dict[float, dict[str, float]] = {}
         state = self._load_best(path) if saved else None
-        for weight in MEMORY_WEIGHTS if asked == "auto" else (float(asked),):
-            model.memory_weight = weight
-            found[weight] = self.evaluate(valid_data, load_best_model=False)
-        scores = {weight: calculate_valid_score(result, self.valid_metric) for weight, result in found.items()}
-        model.memory_weight = (max if self.valid_metric_bigger else min)(scores, key=scores.__getitem__)
+        weights = MEMORY_WEIGHTS if asked == "auto" else (float(asked),)
+        best = None
+        if valid_data is None:
+            model.memory_weight = 1.0 if asked == "auto" else weights[0]
+        else:
+            results: dict[float, dict[str, float]] = {}
+            for weight in weights:
+                model.memory_weight = weight
+                results[weight] = self.evaluate(valid_data, load_best_model=False)
+            scores = {weight: calculate_valid_score(result, self.valid_metric) for weight, result in results.items()}
+            model.memory_weight = (max if self.valid_metric_bigger else min)(scores, key=scores.__getitem__)
+            best = scores[model.memory_weight], results[model.memory_weight]
         if state is not None:
             checkpoint.save(path, {**state, "other_parameter": model.other_parameter()})
-        return scores[model.memory_weight], found[model.memory_weight]
+        return best
 
     def _load_best(self, path: Path) -> dict[str, Any]:
         state = checkpoint.load(path, self.device)

@@ -181,6 +181,18 @@ def test_the_memory_gets_the_weight_that_is_best_on_validation(suite: Path, tmp_
     assert trainer.model.memory_weight == chosen
 
 
+@pytest.mark.parametrize(("asked", "given"), [("auto", 1.0), (2.5, 2.5)])
+def test_without_validation_the_memory_is_joined_all_the_same(
+    suite: Path, tmp_path: Path, asked: str | float, given: float
+) -> None:
+    trainer, train_data, valid_data = build(suite, memory_weight=asked, checkpoint_dir=str(tmp_path))
+    trainer.fit(train_data, None, verbose=False)
+    assert trainer.model.memory_weight == given
+    trainer.model.memory_weight = 0.0
+    trainer.evaluate(valid_data)
+    assert trainer.model.memory_weight == given
+
+
 def test_early_stopping_does_not_look_at_the_memory(suite: Path, tmp_path: Path) -> None:
     runs = [fit(suite, memory_weight=weight, source_datasets=[]) for weight in (0, 10.0)]
     assert runs[0].best_valid_score == runs[1].best_valid_score

@@ -28,7 +28,7 @@ from recbole_metarec.trainer.tasks import load_suite, make_tasks
 Phase = Literal["meta transfer", "fine-tuning"]
 
 # What `memory_weight: auto` chooses from.
-MEMORY_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)
+MEMORY_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0)
 
 # Sequences that are ranked, and that are encoded, at a time in evaluation.
 RANKED_ROWS, ENCODED_ROWS = 8192, 256

@@ -70,7 +70,11 @@ def run_side(side: str, root: Path, threads: int, mask: bool) -> None:
         sasrec.item_embedding.weight.mul_(50)  # untrained scores are all but tied
     trainer = Trainer(config, sasrec)
     if side == "ours":
-        config = PluginConfig("MetaRec", "benchmark", {**settings, "quantizer": False, "positions": "start"})
+        config = PluginConfig(
+            "MetaRec",
+            "benchmark",
+            {**settings, "quantizer": False, "positions": "start", "memory_weight": 0, "repeat_items": True},
+        )
         model = MetaRec(config, train_data._dataset)
         sasrec_twin.take_over(model, sasrec)
         trainer = MetaRecTrainer(config, model)

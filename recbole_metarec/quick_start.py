@@ -80,6 +80,32 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
     start = time.perf_counter()
     config = _configure(settings)
     log = _open_log(config)
+    trainer, train_data, valid_data, test_data = prepare(config)
+    with _progress(config) as (show, after_epoch):
+        _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
+        test = trainer.evaluate(test_data, show_progress=show)
+    getLogger().info(f"best valid: {valid}, test result: {test}")
+    return _result(config, trainer, valid or {}, test, log, time.perf_counter() - start)
+
+
+def prepare(config: PluginConfig) -> tuple[Any, Any, Any, Any]:
+    """Load and split the target, build the model and its trainer; the seed fixes both.
+
+    Parameters
+    ----------
+    config : PluginConfig
+        Configuration of the run.
+
+    Returns
+    -------
+    trainer, train_data, valid_data, test_data
+        RecBole's; the trainer keeps the ranks of test targets.
+
+    Raises
+    ------
+    UserError
+        If RecBole refuses the data.
+    """
     init_seed(config["seed"], config["reproducibility"])
     train_data, valid_data, test_data = _load(config)
     init_seed(config["seed"], config["reproducibility"])
@@ -87,11 +113,7 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
     getLogger().info(model)
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     trainer.eval_collector = RankCollector(config)
-    with _progress(config) as (show, after_epoch):
-        _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
-        test = trainer.evaluate(test_data, show_progress=show)
-    getLogger().info(f"best valid: {valid}, test result: {test}")
-    return _result(config, trainer, valid or {}, test, log, time.perf_counter() - start)
+    return trainer, train_data, valid_data, test_data
 
 
 def _configure(settings: Mapping[str, Any]) -> PluginConfig:
@@ -105,10 +127,10 @@ def _load(config: PluginConfig) -> Any:
     """Load and split the target: stock rows for RecBole's models, at a fraction of the memory."""
     special = hasattr(recbole.data.dataset, f"{config['model']}Dataset")
     ours = config["MODEL_TYPE"] == ModelType.SEQUENTIAL and not special
-    if not ours and config["train_users"] < 1:
-        raise UserError([f"--train_users={config['train_users']}: is for sequential models, {config['model']} is none"])
     try:
         dataset = DomainDataset(config) if ours else create_dataset(config)
+        if config["train_users"] < 1 and not isinstance(dataset, DomainDataset):
+            raise UserError([f"--train_users={config['train_users']}: {config['model']} cannot; leave it out"])
         getLogger().info(dataset)
         return data_preparation(config, dataset)
     except (ValueError, NotImplementedError, AssertionError) as error:
@@ -171,8 +193,6 @@ def _result(
     log: str | None,
     seconds: float,
 ) -> RunResult:
-    history = getattr(trainer, "weight_history", [])
-    weights = {name: sum(epoch[name] for epoch in history) / len(history) for name in history[0]} if history else None
     usage = trainer.model.codebook_usage() if config["model"] in MODELS else None
     ranks = trainer.eval_collector.ranks
     return RunResult(
@@ -184,7 +204,7 @@ def _result(
         mask_history=bool(config["mask_history"]),
         valid={name.lower(): float(value) for name, value in valid.items()},
         test={name.lower(): float(value) for name, value in test.items()},
-        source_weights=weights,
+        source_weights=getattr(trainer, "source_weights", None),
         seconds=round(seconds, 2),
         epochs=len(trainer.train_loss_dict),
         codebook=usage._asdict() if usage else None,

@@ -67,6 +67,12 @@ def test_a_recbole_model_runs_on_the_same_split(suite: Path, model: str) -> None
     assert 0 <= result.test["recall@10"] <= 1
 
 
+@pytest.mark.parametrize("model", ["MetaRec", "SASRec"])
+def test_a_share_of_the_users_trains_and_all_are_tested(suite: Path, model: str) -> None:
+    (result,) = run({**shared(suite), "model": model, "epochs": 1, "train_users": 0.5})
+    assert result.n_users == 60
+
+
 def test_models_that_cannot_train_on_some_users_say_so(suite: Path) -> None:
     with pytest.raises(UserError, match="train_users"):
         run({**shared(suite), "model": "Pop", "epochs": 1, "train_users": 0.5})

@@ -11,12 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from recbole.data import data_preparation
-from recbole.utils import get_model, get_trainer, init_seed
 
 from recbole_metarec.config import PluginConfig
-from recbole_metarec.data.dataset import DomainDataset
-from recbole_metarec.evaluation.ranking import RankCollector
+from recbole_metarec.quick_start import prepare
 from suites.store import Key, Outcome
 from suites.variants import SUITES, VARIANTS
 
@@ -70,13 +67,7 @@ def run(key: Key, data_path: Path, cap: float, threads: int) -> Outcome:
 
 def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> Outcome:
     begin, wall = time.process_time(), time.perf_counter()
-    init_seed(config["seed"], config["reproducibility"])
-    train_data, valid_data, test_data = data_preparation(config, DomainDataset(config))
-    init_seed(config["seed"], config["reproducibility"])
-    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(
-        config, get_model(config["model"])(config, train_data._dataset).to(config["device"])
-    )
-    trainer.eval_collector = RankCollector(config)
+    trainer, train_data, valid_data, test_data = prepare(config)
     epochs: list[float] = []
 
     def after_epoch(epoch: int, score: float) -> None:
@@ -107,15 +98,11 @@ def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> Outcom
         "stopped": stopped if len(epochs) < config["epochs"] else "epochs",
         "cpu_seconds": round(cpu),
         "seconds": round(seconds),
-        "source_weights": _mean_weights(getattr(trainer, "weight_history", [])),
+        "source_weights": getattr(trainer, "source_weights", None),
         "hardware": f"{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores",
         "torch": torch.__version__,
     }
     return Outcome(ranks, facts)
-
-
-def _mean_weights(history: list[dict[str, float]]) -> dict[str, float] | None:
-    return {name: float(np.mean([epoch[name] for epoch in history])) for name in history[0]} if history else None
 
 
 def _with_hostile_source(data_path: Path, names: list[str], folder: Path) -> tuple[Path, str]:

@@ -18,6 +18,9 @@ options = arguments(__doc__)
 settings = {
     **recbole_settings(options),
     "source_datasets": [],
+    # SASRec has neither, and validation is to be comparable
+    "memory_weight": 0,
+    "repeat_items": True,
     "gpu_id": "",
     "state": "ERROR",
 }

@@ -73,21 +73,23 @@ class Domain:
         """
         return np.bincount(self.items, minlength=self.n_items + 1)
 
-    def pairs(self, gap: int) -> tuple[Ints, Ints]:
-        """List the items that stand ``gap`` places apart in a sequence.
+    def pairs(self, reach: int) -> Iterator[tuple[Ints, Ints]]:
+        """List the items that stand near each other in a sequence, by their distance.
 
         Parameters
         ----------
-        gap : int
-            At least 1.
+        reach : int
+            Largest distance.
 
-        Returns
-        -------
+        Yields
+        ------
         earlier, later : int32 array, shape (n_pairs,)
+            Those 1 place apart, then those 2 places apart, and so on.
         """
         sequence = np.repeat(np.arange(self.n_sequences), self.lengths)
-        same = sequence[gap:] == sequence[:-gap]
-        return self.items[:-gap][same], self.items[gap:][same]
+        for gap in range(1, reach + 1):
+            same = sequence[gap:] == sequence[:-gap]
+            yield self.items[:-gap][same], self.items[gap:][same]
 
     def describe(self) -> str:
         """One line with the domain's counts."""

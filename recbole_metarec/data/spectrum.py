@@ -24,7 +24,7 @@ def cooccurrence(domain: Domain, reach: int) -> csr_array:
     csr_array, shape (n_items + 1, n_items + 1)
         Symmetric counts; row and column 0 are empty.
     """
-    rows, columns = np.concatenate([np.stack(domain.pairs(gap)) for gap in range(1, reach + 1)], axis=1)
+    rows, columns = np.concatenate([np.stack(pair) for pair in domain.pairs(reach)], axis=1)
     shape = (domain.n_items + 1, domain.n_items + 1)
     counts = coo_array((np.ones(len(rows)), (rows, columns)), shape=shape).tocsr()
     return csr_array(counts + counts.T)

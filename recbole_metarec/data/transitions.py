@@ -51,8 +51,7 @@ def count_transitions(domain: Domain, reach: int, backward: float) -> csr_array:
     """
     shape = (domain.n_items + 1, domain.n_items + 1)
     forward = csr_array(shape, dtype=np.float64)
-    for gap in range(1, reach + 1):
-        earlier, later = domain.pairs(gap)
+    for gap, (earlier, later) in enumerate(domain.pairs(reach), 1):
         forward += coo_array((np.full(len(earlier), 1 / gap), (earlier, later)), shape=shape).tocsr()
     counts = csr_array(forward + backward * forward.T)
     counts.eliminate_zeros()

@@ -199,14 +199,6 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
         log_probability_BI: Tensor = self.memory(item_seq, item_seq_len)
         return log_probability_BI.mul_(self.memory_weight)
 
-    def _score(self, interaction: Interaction) -> Tensor:
-        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
-        scores_BI = self.forward(item_seq, item_seq_len) @ self.catalogue()[1].T
-        added_BI = self.prior(item_seq, item_seq_len)
-        if added_BI is not None:
-            scores_BI = scores_BI + added_BI
-        return scores_BI if self.repeats else scores_BI.scatter(1, item_seq, -torch.inf)
-
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.
 
@@ -231,11 +223,22 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
 
     def predict(self, interaction: Interaction) -> Tensor:
         """Score one item for each row, shape (B,)."""
-        return self._score(interaction).gather(1, interaction[self.ITEM_ID][:, None]).squeeze(1)
+        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        item_B1 = interaction[self.ITEM_ID][:, None]
+        scores_B = (self.forward(item_seq, item_seq_len) * self.catalogue()[1][item_B1[:, 0]]).sum(-1)
+        added_BI = self.prior(item_seq, item_seq_len)
+        if added_BI is not None:
+            scores_B = scores_B + added_BI.gather(1, item_B1).squeeze(1)
+        return scores_B if self.repeats else scores_B.masked_fill((item_seq == item_B1).any(1), -torch.inf)
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Score all items for each row, shape (B, n_items); column 0 is padding."""
-        return self._score(interaction)
+        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        scores_BI = self.forward(item_seq, item_seq_len) @ self.catalogue()[1].T
+        added_BI = self.prior(item_seq, item_seq_len)
+        if added_BI is not None:
+            scores_BI = scores_BI + added_BI
+        return scores_BI if self.repeats else scores_BI.scatter(1, item_seq, -torch.inf)
 
     def codebook_usage(self) -> Usage | None:
         """Measure how the target's items use the codebooks; ``None`` without a quantizer."""

@@ -73,6 +73,12 @@ class MetaRecTrainer(Trainer):  # type: ignore[misc]
         self._phase: Phase | None = None
         self._resumed: dict[str, Any] | None = None
 
+    @property
+    def source_weights(self) -> dict[str, float] | None:
+        """Mean weight of each source over the epochs of meta transfer; ``None`` without any."""
+        history = self.weight_history
+        return {name: sum(epoch[name] for epoch in history) / len(history) for name in history[0]} if history else None
+
     # -- set-up -------------------------------------------------------------------------------------------------
 
     def fit(

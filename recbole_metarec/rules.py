@@ -124,6 +124,13 @@ RULES: dict[str, Rule] = {
     "scratch_control": switch,
     "result_file": text,
     "bootstrap_samples": whole(100),
+    "memory_weight": _memory_weight,
+    "memory_reach": whole(1),
+    "memory_backward": number(0),
+    "memory_decay": number(0, 1, above=True),
+    "memory_depth": whole(1),
+    "memory_smoothing": number(0, above=True),
+    "repeat_items": _repeat_items,
 }
 
 MODEL_RULES: dict[str, dict[str, Rule]] = {
@@ -139,13 +146,6 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "initializer_range": number(0, above=True),
         "item_init": choice("normal", "cooccurrence"),
         "item_init_reach": whole(1),
-        "memory_weight": _memory_weight,
-        "memory_reach": whole(1),
-        "memory_backward": number(0),
-        "memory_decay": number(0, 1, above=True),
-        "memory_depth": whole(1),
-        "memory_smoothing": number(0, above=True),
-        "repeat_items": _repeat_items,
         "quantizer": switch,
         "quantizer_heads": whole(1),
         "codebook_size": whole(2),

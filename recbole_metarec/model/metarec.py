@@ -7,24 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from recbole.data.interaction import Interaction
-from recbole.model.abstract_recommender import SequentialRecommender
-from recbole.utils import InputType
 from torch import Tensor, nn
 
-from recbole_metarec.data.domain import Domain
-from recbole_metarec.data.transitions import share_of_repeats, transitions
 from recbole_metarec.model.backbone import build_backbone
 from recbole_metarec.model.encoder import Batch, SharedEncoder
-from recbole_metarec.model.memory import TransitionMemory
 from recbole_metarec.model.quantizer import MultiHeadQuantizer, Usage, codebook_usage
+from recbole_metarec.model.recommender import DomainRecommender
 
 # Items that are quantized at a time when the whole catalogue is.
 _BLOCK = 65536
-# Items do not come twice where no larger share of a domain's interactions are repeats.
-REPEAT_SHARE = 0.001
 
 
 def build_encoder(config: Any) -> SharedEncoder:
@@ -64,38 +57,7 @@ def build_encoder(config: Any) -> SharedEncoder:
     return SharedEncoder(backbone, quantizer, config["quantizer_weight"], config["score_with"])
 
 
-def build_memory(config: Any, domain: Domain) -> TransitionMemory | None:
-    """Build the memory that a configuration describes.
-
-    Parameters
-    ----------
-    config : mapping
-        Keys of ``properties/model/MetaRec.yaml``.
-    domain : Domain
-        Training part of the target domain.
-
-    Returns
-    -------
-    TransitionMemory, or None
-        ``None`` where its weight is to be 0.
-    """
-    if config["memory_weight"] == 0:
-        return None
-    known, background, popularity = transitions(
-        domain, config["memory_reach"], config["memory_backward"], config["memory_smoothing"]
-    )
-    return TransitionMemory(
-        torch.from_numpy(known.indptr.astype(np.int64)),
-        torch.from_numpy(known.indices.astype(np.int64)),
-        torch.from_numpy(known.data),
-        torch.from_numpy(background),
-        torch.from_numpy(popularity),
-        decay=config["memory_decay"],
-        depth=config["memory_depth"],
-    )
-
-
-class MetaRec(SequentialRecommender):  # type: ignore[misc]
+class MetaRec(DomainRecommender):
     """Sequential recommender whose encoder is shared with other domains.
 
     Scores are inner products of the sequence state and the items' vectors in the shared space, plus what the target's
@@ -107,18 +69,7 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
         Configuration, with the keys of ``properties/model/MetaRec.yaml``.
     dataset : DomainDataset
         Training part of the target domain.
-
-    Attributes
-    ----------
-    memory : TransitionMemory, or None
-        What the training part of the target says without learning.
-    memory_weight : float
-        Weight of the memory's log probabilities in the scores: 0 until training has ended.
-    repeats : bool
-        Whether items of a sequence may be recommended again.
     """
-
-    input_type = InputType.POINTWISE
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
@@ -127,32 +78,14 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
         nn.init.normal_(self.item_embedding.weight, std=config["initializer_range"])
         with torch.no_grad():
             self.item_embedding.weight[0] = 0
-        domain = dataset.domain()
-        self.memory = build_memory(config, domain)
-        self.memory_weight = 0.0
-        self.other_parameter_name = ["memory_weight"]  # RecBole keeps these in checkpoints
-        repeats = config["repeat_items"]
-        self.repeats: bool = share_of_repeats(domain) > REPEAT_SHARE if repeats == "auto" else repeats
-        self._catalogue: tuple[tuple[Any, ...], tuple[Tensor, Tensor]] | None = None
 
-    def catalogue(self) -> tuple[Tensor, Tensor]:
-        """Return the vectors of all items, to read sequences with and to score against; kept until a weight changes.
+    def tensors_of_catalogue(self) -> list[Tensor]:
+        """See `DomainRecommender`."""
+        quantizer = self.encoder.quantizer
+        return [self.item_embedding.weight, *(quantizer.state_dict().values() if quantizer else ())]
 
-        Returns
-        -------
-        inputs_ID, outputs_ID : Tensor, shape (n_items, D)
-            Without gradients.
-        """
-        tensors = [self.item_embedding.weight]
-        if self.encoder.quantizer is not None:
-            tensors += [*self.encoder.quantizer.parameters(), *self.encoder.quantizer.buffers()]
-        version = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
-        if self._catalogue is None or self._catalogue[0] != version:
-            self._catalogue = (version, self._encode_catalogue())
-        return self._catalogue[1]
-
-    @torch.no_grad()
-    def _encode_catalogue(self) -> tuple[Tensor, Tensor]:
+    def encode_catalogue(self) -> tuple[Tensor, Tensor]:
+        """See `DomainRecommender`."""
         if self.encoder.quantizer is None:
             return self.item_embedding.weight.detach(), self.item_embedding.weight.detach()
         inputs_ID = torch.zeros_like(self.item_embedding.weight)
@@ -162,42 +95,9 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
             block_ID.copy_(self.encoder.quantizer(rows_ID).vectors)
         return inputs_ID, inputs_ID if self.encoder.score_with == "quantized" else self.item_embedding.weight.detach()
 
-    def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """Encode sequences for scoring.
-
-        Parameters
-        ----------
-        item_seq : LongTensor, shape (B, L)
-            Item ids, right-padded with 0.
-        item_seq_len : LongTensor, shape (B,)
-            Number of items in each sequence, at least 1.
-
-        Returns
-        -------
-        Tensor, shape (B, D)
-            State behind the last item.
-        """
-        longest = int(item_seq_len.max())
-        x_BLD = self.catalogue()[0][item_seq[:, :longest]]
-        return self.encoder.backbone.at(x_BLD, item_seq_len - 1)
-
-    def prior(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor | None:
-        """Say what the memory adds to the scores of sequences.
-
-        Parameters
-        ----------
-        item_seq, item_seq_len
-            See `forward`.
-
-        Returns
-        -------
-        Tensor, shape (B, n_items), or None
-            ``None`` without a memory.
-        """
-        if self.memory is None or self.memory_weight == 0:
-            return None
-        log_probability_BI: Tensor = self.memory(item_seq, item_seq_len)
-        return log_probability_BI.mul_(self.memory_weight)
+    def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """See `DomainRecommender`."""
+        return self.encoder.backbone.at(x_BLD, place_B)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.
@@ -220,25 +120,6 @@ class MetaRec(SequentialRecommender):  # type: ignore[misc]
             self.item_embedding.weight, Batch(inputs_BL, places_B, interaction[self.POS_ITEM_ID])
         ).loss
         return loss
-
-    def predict(self, interaction: Interaction) -> Tensor:
-        """Score one item for each row, shape (B,)."""
-        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
-        item_B1 = interaction[self.ITEM_ID][:, None]
-        scores_B = (self.forward(item_seq, item_seq_len) * self.catalogue()[1][item_B1[:, 0]]).sum(-1)
-        added_BI = self.prior(item_seq, item_seq_len)
-        if added_BI is not None:
-            scores_B = scores_B + added_BI.gather(1, item_B1).squeeze(1)
-        return scores_B if self.repeats else scores_B.masked_fill((item_seq == item_B1).any(1), -torch.inf)
-
-    def full_sort_predict(self, interaction: Interaction) -> Tensor:
-        """Score all items for each row, shape (B, n_items); column 0 is padding."""
-        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
-        scores_BI = self.forward(item_seq, item_seq_len) @ self.catalogue()[1].T
-        added_BI = self.prior(item_seq, item_seq_len)
-        if added_BI is not None:
-            scores_BI = scores_BI + added_BI
-        return scores_BI if self.repeats else scores_BI.scatter(1, item_seq, -torch.inf)
 
     def codebook_usage(self) -> Usage | None:
         """Measure how the target's items use the codebooks; ``None`` without a quantizer."""

@@ -20,8 +20,9 @@ from recbole_metarec.data.domain import from_sequences
 from recbole_metarec.data.transitions import share_of_repeats
 from recbole_metarec.errors import UserError
 from recbole_metarec.model.metarec import MetaRec
+from recbole_metarec.trainer.domain import MEMORY_WEIGHTS, REPEAT_PENALTIES
 from recbole_metarec.trainer.learner import Learner
-from recbole_metarec.trainer.metarec import MEMORY_WEIGHTS, MetaRecTrainer
+from recbole_metarec.trainer.metarec import MetaRecTrainer
 from recbole_metarec.trainer.tasks import load_suite, make_tasks
 
 TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
@@ -167,18 +168,22 @@ def test_metrics_that_are_no_functions_of_ranks_are_recboles(suite: Path) -> Non
     assert set(result) == {"ndcg@10", "gauc"}
 
 
-def test_the_memory_gets_the_weight_that_is_best_on_validation(suite: Path, tmp_path: Path) -> None:
+def test_memory_and_repeats_get_the_weights_that_are_best_on_validation(suite: Path, tmp_path: Path) -> None:
     trainer, train_data, valid_data = build(suite, checkpoint_dir=str(tmp_path))
     score, result = trainer.fit(train_data, valid_data, verbose=False)
-    chosen, found = trainer.model.memory_weight, {}
-    for weight in MEMORY_WEIGHTS:
-        trainer.model.memory_weight = weight
-        found[weight] = trainer.evaluate(valid_data, load_best_model=False)
-    assert found[chosen] == result
-    assert score == max(each["ndcg@10"] for each in found.values()) == found[chosen]["ndcg@10"]
-    assert len({each["ndcg@10"] for each in found.values()}) > 1
+    chosen = trainer.model.memory_weight, trainer.model.repeat_penalty
+
+    def scores(weight: float, penalty: float) -> float:
+        trainer.model.memory_weight, trainer.model.repeat_penalty = weight, penalty
+        return trainer.evaluate(valid_data, load_best_model=False)["ndcg@10"]
+
+    by_weight = {weight: scores(weight, 0.0) for weight in MEMORY_WEIGHTS}
+    by_penalty = {(1 + chosen[0]) * each: scores(chosen[0], (1 + chosen[0]) * each) for each in REPEAT_PENALTIES}
+    assert by_weight[chosen[0]] == max(by_weight.values())
+    assert by_penalty[chosen[1]] == max(by_penalty.values()) == score == result["ndcg@10"]
+    assert min(len(set(found.values())) for found in (by_weight, by_penalty)) > 1
     assert trainer.evaluate(valid_data) == result  # of the checkpoint
-    assert trainer.model.memory_weight == chosen
+    assert (trainer.model.memory_weight, trainer.model.repeat_penalty) == chosen
 
 
 @pytest.mark.parametrize(("asked", "given"), [("auto", 1.0), (2.5, 2.5)])

@@ -1,0 +1,172 @@
+"""What every model here is to RecBole: item vectors, sequence states, and what data say without learning."""
+
+# Shapes: B sequences, L positions, D width, I items (row 0 is padding).
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import torch
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import SequentialRecommender
+from recbole.utils import InputType
+from torch import Tensor
+
+from recbole_metarec.data.domain import Domain
+from recbole_metarec.data.transitions import share_of_repeats, transitions
+from recbole_metarec.model.memory import TransitionMemory
+
+# Until validation says more, items do not come twice where no larger share of a domain's interactions are repeats.
+REPEAT_SHARE = 0.001
+
+
+def build_memory(config: Any, domain: Domain) -> TransitionMemory | None:
+    """Build the memory that a configuration describes.
+
+    Parameters
+    ----------
+    config : mapping
+        The ``memory_*`` keys of ``properties/overall.yaml``.
+    domain : Domain
+        Training part of the target domain.
+
+    Returns
+    -------
+    TransitionMemory, or None
+        ``None`` where its weight is to be 0.
+    """
+    if config["memory_weight"] == 0:
+        return None
+    known, background, popularity = transitions(
+        domain, config["memory_reach"], config["memory_backward"], config["memory_smoothing"]
+    )
+    return TransitionMemory(
+        torch.from_numpy(known.indptr.astype(np.int64)),
+        torch.from_numpy(known.indices.astype(np.int64)),
+        torch.from_numpy(known.data),
+        torch.from_numpy(background),
+        torch.from_numpy(popularity),
+        decay=config["memory_decay"],
+        depth=config["memory_depth"],
+    )
+
+
+class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
+    """Sequential recommender whose scores are inner products of sequence states and item vectors, plus a prior.
+
+    A subclass says how items and sequences become vectors.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Configuration.
+    dataset : DomainDataset
+        Training part of the target domain.
+
+    Attributes
+    ----------
+    memory : TransitionMemory, or None
+        What the training part of the target says without learning.
+    memory_weight : float
+        Weight of the memory's log probabilities in the scores: 0 until training has ended.
+    repeat_penalty : float
+        What the items of a sequence lose in its scores; infinite where nothing is recommended again.
+    """
+
+    input_type = InputType.POINTWISE
+
+    def __init__(self, config: Any, dataset: Any) -> None:
+        super().__init__(config, dataset)
+        domain = dataset.domain()
+        self.memory = build_memory(config, domain)
+        self.memory_weight = 0.0
+        repeats = config["repeat_items"]
+        if repeats == "auto":
+            repeats = share_of_repeats(domain) > REPEAT_SHARE
+        self.repeat_penalty = 0.0 if repeats else math.inf
+        self.other_parameter_name = ["memory_weight", "repeat_penalty"]  # RecBole keeps these in checkpoints
+        self._catalogue: tuple[tuple[Any, ...], tuple[Tensor, Tensor]] | None = None
+
+    @abstractmethod
+    def encode_catalogue(self) -> tuple[Tensor, Tensor]:
+        """Compute what `catalogue` returns."""
+
+    @abstractmethod
+    def tensors_of_catalogue(self) -> list[Tensor]:
+        """List the parameters and buffers that the item vectors depend on."""
+
+    @abstractmethod
+    def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """Encode sequences of item vectors, shape (B, L, D), for one position each, shape (B, D)."""
+
+    def catalogue(self) -> tuple[Tensor, Tensor]:
+        """Return the vectors of all items, to read sequences with and to score against; kept until a weight changes.
+
+        Returns
+        -------
+        inputs_ID, outputs_ID : Tensor, shape (n_items, D)
+            Without gradients.
+        """
+        version = (self.training, *((tensor.data_ptr(), tensor._version) for tensor in self.tensors_of_catalogue()))
+        if self._catalogue is None or self._catalogue[0] != version:
+            with torch.no_grad():
+                self._catalogue = (version, self.encode_catalogue())
+        return self._catalogue[1]
+
+    def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """Encode sequences for scoring.
+
+        Parameters
+        ----------
+        item_seq : LongTensor, shape (B, L)
+            Item ids, right-padded with 0.
+        item_seq_len : LongTensor, shape (B,)
+            Number of items in each sequence, at least 1.
+
+        Returns
+        -------
+        Tensor, shape (B, D)
+            State behind the last item.
+        """
+        longest = int(item_seq_len.max())
+        return self.states(self.catalogue()[0][item_seq[:, :longest]], item_seq_len - 1)
+
+    def prior(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor | None:
+        """Say what is added to the scores of sequences: the memory, and the penalty of repeats.
+
+        Parameters
+        ----------
+        item_seq, item_seq_len
+            See `forward`.
+
+        Returns
+        -------
+        Tensor, shape (B, n_items), or None
+            ``None`` where nothing is added.
+        """
+        added_BI: Tensor | None = None
+        if self.memory is not None and self.memory_weight != 0:
+            added_BI = self.memory(item_seq, item_seq_len).mul_(self.memory_weight)
+        if self.repeat_penalty != 0:
+            if added_BI is None:
+                added_BI = torch.zeros(len(item_seq), self.n_items, device=item_seq.device)
+            added_BI.scatter_(1, item_seq, added_BI.gather(1, item_seq) - self.repeat_penalty)
+        return added_BI
+
+    def predict(self, interaction: Interaction) -> Tensor:
+        """Score one item for each row, shape (B,)."""
+        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        item_B1 = interaction[self.ITEM_ID][:, None]
+        scores_B = (self.forward(item_seq, item_seq_len) * self.catalogue()[1][item_B1[:, 0]]).sum(-1)
+        added_BI = self.prior(item_seq, item_seq_len)
+        return scores_B if added_BI is None else scores_B + added_BI.gather(1, item_B1).squeeze(1)
+
+    def full_sort_predict(self, interaction: Interaction) -> Tensor:
+        """Score all items for each row, shape (B, n_items); column 0 is padding."""
+        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        scores_BI = self.forward(item_seq, item_seq_len) @ self.catalogue()[1].T
+        added_BI = self.prior(item_seq, item_seq_len)
+        return scores_BI if added_BI is None else scores_BI + added_BI

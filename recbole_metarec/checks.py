@@ -120,7 +120,7 @@ def _type_problems(
 
 def _heads_divide(effective: Mapping[str, Any]) -> Iterator[str]:
     width = effective["hidden_size"]
-    divisors = {"quantizer_heads": effective["quantizer"], "n_heads": effective["backbone"] == "transformer"}
+    divisors = {"quantizer_heads": effective.get("quantizer"), "n_heads": effective["backbone"] == "transformer"}
     for key, used in divisors.items():
         if used and width % effective[key]:
             yield f"--{key}={effective[key]}: must divide hidden_size ({width})"
@@ -144,6 +144,26 @@ def _result_file_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
         yield f"{option}: cannot be written, {folder} is no folder that you may write to"
 
 
+def _core_can_be_read(effective: Mapping[str, Any]) -> Iterator[str]:
+    path, adapt = effective["pretrained"], effective["adapt"]
+    if path and adapt == "scratch":
+        yield f"--pretrained={path}: has no part in --adapt=scratch; leave one of them out"
+    elif path and not Path(path).is_file():
+        yield f"--pretrained={path}: no such file; a core is written beside the checkpoints as *-core.pth"
+    elif adapt in ("finetune", "frozen") and not path and not effective["source_datasets"]:
+        yield f"--adapt={adapt}: there is nothing to adapt; name source_datasets or a file as pretrained"
+
+
+def _pictures_can_be_encoded(effective: Mapping[str, Any]) -> Iterator[str]:
+    encoder, weights, folder = (effective[f"image_{key}"] for key in ("encoder", "weights", "folder"))
+    if "image" not in effective["modalities"] or encoder == "vectors":
+        return
+    if not weights or not Path(weights).is_file():
+        yield f"--image_weights={weights}: {encoder} needs a file of its weights; download it first"
+    if not folder or not Path(folder).is_dir():
+        yield f"--image_folder={folder}: {encoder} needs a folder with the pictures of each domain in NAME/"
+
+
 CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]
 """A check of several keys together; it is left out where one of them is wrong already."""
 
@@ -154,7 +174,12 @@ _CROSS_CHECKS: list[CrossCheck] = [
 _MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {
     "MetaRec": [
         (("hidden_size", "quantizer_heads", "n_heads", "quantizer", "backbone"), _heads_divide),
-    ]
+    ],
+    "ANT": [
+        (("hidden_size", "n_heads", "backbone"), _heads_divide),
+        (("pretrained", "adapt"), _core_can_be_read),
+        (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
+    ],
 }
 
 
@@ -168,7 +193,8 @@ def _data_problems(effective: Mapping[str, Any]) -> Iterator[str]:
         yield f"--source_datasets: {name} stands there twice; name it once"
     if effective.get("benchmark_filename"):
         if ours:
-            yield "--benchmark_filename: MetaRec needs whole sequences; give one .inter file and leave this out"
+            model = effective["model"]
+            yield f"--benchmark_filename: {model} needs whole sequences; give one .inter file and leave this out"
         return
     for name in dict.fromkeys([target, *sources]):
         # leave-one-out takes two items of the target, and one to start from is no training for MetaRec

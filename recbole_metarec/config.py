@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from recbole.config import Config
 
-MODELS = ("MetaRec",)
+MODELS = ("MetaRec", "ANT")
 """Models of this package."""
 
 # Keys of a dataset's properties that speak of a suite, not of the domain itself.

@@ -193,7 +193,7 @@ def _result(
     log: str | None,
     seconds: float,
 ) -> RunResult:
-    usage = trainer.model.codebook_usage() if config["model"] in MODELS else None
+    usage = trainer.model.codebook_usage() if config["model"] == "MetaRec" else None
     ranks = trainer.eval_collector.ranks
     return RunResult(
         model=config["model"],

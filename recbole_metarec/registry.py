@@ -22,12 +22,13 @@ from recbole.data.dataset import Dataset
 from recbole.utils.argument_list import dataset_arguments
 from torch import Tensor
 
-from recbole_metarec import compat
+from recbole_metarec import checkpoint, compat
 from recbole_metarec.config import MODELS, property_layers
 from recbole_metarec.data.dataset import DomainDataset, sort_exactly
 from recbole_metarec.evaluation.history import history_index
+from recbole_metarec.model.ant import ANT
 from recbole_metarec.model.metarec import MetaRec
-from recbole_metarec.trainer import checkpoint
+from recbole_metarec.trainer.ant import ANTTrainer
 from recbole_metarec.trainer.metarec import MetaRecTrainer
 
 _done = False
@@ -40,6 +41,7 @@ def register() -> None:
         return
     _done = True
     _register_model(MetaRec, MetaRecTrainer)
+    _register_model(ANT, ANTTrainer)
     _register_properties()
     _register_history_mask()
     _import_models_without_anomaly_detection()

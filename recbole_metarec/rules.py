@@ -65,6 +65,24 @@ def names(value: Any) -> str | None:
     return None if good or value is None else "must be a list of names, as in [baby,beauty]"
 
 
+def some_names(value: Any) -> str | None:
+    """Check for a list of names that is not empty."""
+    return "must be a list of names, as in [title,brand]" if not value else names(value)
+
+
+def _modalities(value: Any) -> str | None:
+    known = ("text", "image", "price")
+    good = isinstance(value, (list, tuple)) and value and all(name in known for name in value)
+    return None if good and len({*value}) == len(value) else f"must list some of {', '.join(known)}"
+
+
+def _image_encoder(value: Any) -> str | None:
+    packages = ("torchvision", "timm", "open_clip")
+    package, colon, model = value.partition(":") if isinstance(value, str) else ("", "", "")
+    good = value == "vectors" or (package in packages and colon and model)
+    return None if good else f"must be vectors or one of {', '.join(packages)} with a model, as in torchvision:resnet18"
+
+
 def _topk(value: Any) -> str | None:
     values = value if isinstance(value, (list, tuple)) else [value]
     good = values and all(whole(1)(k) is None for k in values)
@@ -133,17 +151,28 @@ RULES: dict[str, Rule] = {
     "repeat_items": _repeat_items,
 }
 
+_BACKBONE: dict[str, Rule] = {
+    "backbone": choice(*BACKBONES),
+    "positions": choice("end", "start"),
+    "hidden_size": whole(1),
+    "n_layers": whole(1),
+    "n_heads": whole(1),
+    "inner_size": whole(1),
+    "hidden_dropout_prob": number(0, 1),
+    "attn_dropout_prob": number(0, 1),
+    "initializer_range": number(0, above=True),
+}
+_SOFTMAX: dict[str, Rule] = {
+    "softmax": choice("full", "sampled", "auto"),
+    "full_softmax_max_items": whole(0),
+    "n_negatives": whole(1),
+    "negative_power": number(0),
+}
+
 MODEL_RULES: dict[str, dict[str, Rule]] = {
     "MetaRec": {
-        "backbone": choice(*BACKBONES),
-        "positions": choice("end", "start"),
-        "hidden_size": whole(1),
-        "n_layers": whole(1),
-        "n_heads": whole(1),
-        "inner_size": whole(1),
-        "hidden_dropout_prob": number(0, 1),
-        "attn_dropout_prob": number(0, 1),
-        "initializer_range": number(0, above=True),
+        **_BACKBONE,
+        **_SOFTMAX,
         "item_init": choice("normal", "cooccurrence"),
         "item_init_reach": whole(1),
         "quantizer": switch,
@@ -157,10 +186,6 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "quantizer_residual": switch,
         "score_with": choice("quantized", "embedding"),
         "dead_code_threshold": number(0),
-        "softmax": choice("full", "sampled", "auto"),
-        "full_softmax_max_items": whole(0),
-        "n_negatives": whole(1),
-        "negative_power": number(0),
         "warmup_epochs": whole(0),
         "meta_epochs": whole(0),
         "clip_grad_norm": _clip_grad_norm,
@@ -175,5 +200,37 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "similarity_smoothing": number(0, 1),
         "temperature": number(0, above=True),
         "source_share": number(0),
-    }
+    },
+    "ANT": {
+        **_BACKBONE,
+        "transductive": switch,
+        "temperature": number(0, above=True),
+        "modalities": _modalities,
+        "n_experts": whole(1),
+        "adapter_dropout_prob": number(0, 1),
+        "fusion_weight": number(0),
+        "text_fields": some_names,
+        "text_encoder": name_of_folder,
+        "text_size": whole(1),
+        "text_vectors": name_of_folder,
+        "price_field": text,
+        "image_field": text,
+        "image_encoder": _image_encoder,
+        "image_weights": text,
+        "image_folder": text,
+        "image_vectors": name_of_folder,
+        "max_bad_features": number(0, 1),
+        "feature_batch_size": whole(1),
+        "feature_cache": name_of_folder,
+        **_SOFTMAX,
+        "learning_rate_decay": number(0, 1, above=True),
+        "clip_grad_norm": _clip_grad_norm,
+        "adapt": choice("relearn", "finetune", "frozen", "scratch"),
+        "pretrained": text,
+        "pretrain_epochs": whole(1),
+        "pretrain_batch_size": whole(1),
+        "pretrain_learning_rate_decay": number(0, 1, above=True),
+        "contrast_across_domains": switch,
+        "image_text_weight": number(0),
+    },
 }

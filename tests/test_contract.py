@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import planted
 from contract import RecommenderContract
 
 
@@ -63,3 +67,65 @@ class TestMetaRecWithoutMemory(RecommenderContract):
 
 class TestMetaRecSomeUsers(RecommenderContract):
     mode = {"train_users": 0.5, "memory_weight": 2.0}
+
+
+class FeaturedContract(RecommenderContract):
+    model = "ANT"
+    target = planted.FEATURED_TARGET
+
+    @classmethod
+    def settings(cls, root: Path, folder: Path) -> dict[str, Any]:
+        small = {"pretrain_epochs": 1, "epochs": 10, "feature_cache": str(folder / "features")}
+        return planted.featured_settings(root, checkpoint_dir=str(folder), **{**small, **cls.mode})
+
+    @classmethod
+    def write_suite(cls, root: Path) -> None:
+        planted.write_featured_suite(root, target_users=60, source_users=60)
+
+
+class TestANTRelearn(FeaturedContract):
+    mode = {"adapt": "relearn"}
+
+
+class TestANTFinetune(FeaturedContract):
+    mode = {"adapt": "finetune", "transductive": False}
+
+
+class TestANTFrozen(FeaturedContract):
+    mode = {"adapt": "frozen"}
+
+
+class TestANTFrozenInductive(FeaturedContract):
+    mode = {"adapt": "frozen", "transductive": False}
+
+
+class TestANTScratch(FeaturedContract):
+    mode = {"adapt": "scratch"}
+
+
+class TestANTWithoutSources(FeaturedContract):
+    mode = {"source_datasets": [], "memory_weight": 0}
+
+
+class TestANTWithoutMixtureAndFusion(FeaturedContract):
+    mode = {"n_experts": 1, "fusion_weight": 0, "contrast_across_domains": False}
+
+
+class TestANTTextAlone(FeaturedContract):
+    mode = {"modalities": ["text"], "backbone": "lru"}
+
+
+class TestANTImagesAlone(FeaturedContract):
+    mode = {"modalities": ["image"], "backbone": "gru", "image_text_weight": 0}
+
+
+class TestANTPricesAlone(FeaturedContract):
+    mode = {"modalities": ["price"], "positions": "start"}
+
+
+class TestANTSampledSoftmax(FeaturedContract):
+    mode = {"softmax": "sampled", "n_negatives": 8}
+
+
+class TestANTSomeUsers(FeaturedContract):
+    mode = {"train_users": 0.5, "enable_amp": True}

@@ -199,6 +199,10 @@ class DomainDataset(CompactDataset):
         kept &= last[begin] > 0
         return self._to_domain(self._sequences.columns[self.iid_field].numpy()[kept], last[users] - users + 1)
 
+    def item_tokens(self) -> list[str]:
+        """Return the name of each item, from item 1."""
+        return [str(token) for token in self.field2id_token[self.iid_field][1:]]
+
     def whole_domain(self) -> Domain:
         """Return all sequences of a dataset that was not built, in exact order.
 
@@ -248,7 +252,12 @@ def sort_exactly(change_feat_format: Callable[[Dataset], None]) -> Callable[[Dat
 
 
 def load_domain(config: Any) -> Domain:
-    """Load a whole domain, with RecBole's own reading and filters.
+    """Load a whole domain; see `load_catalogue`."""
+    return load_catalogue(config)[0]
+
+
+def load_catalogue(config: Any) -> tuple[Domain, list[str]]:
+    """Load a whole domain and its items' names, with RecBole's own reading and filters.
 
     Parameters
     ----------
@@ -257,8 +266,10 @@ def load_domain(config: Any) -> Domain:
 
     Returns
     -------
-    Domain
+    domain : Domain
         Every interaction in exact order, but for users who have one only.
+    tokens : list of str
+        Name of each item, from item 1.
 
     Raises
     ------
@@ -266,6 +277,7 @@ def load_domain(config: Any) -> Domain:
         If RecBole refuses the data, as it does when filters leave nothing.
     """
     try:
-        return DomainDataset(config).whole_domain()
+        dataset = DomainDataset(config)
+        return dataset.whole_domain(), dataset.item_tokens()
     except ValueError as error:
         raise UserError([f"{config['dataset']}: RecBole refuses the data: {error}"]) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,3 +143,22 @@ def from_sequences(name: str, sequences: list[list[int]], n_items: int) -> Domai
     offsets = np.zeros(len(sequences) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return Domain(name, items, offsets, n_items)
+
+
+def merge(name: str, domains: Sequence[Domain]) -> Domain:
+    """Put domains one behind the other; item ``i`` of a domain becomes ``i`` plus the items of those before it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the result.
+    domains : sequence of Domain
+
+    Returns
+    -------
+    Domain
+    """
+    before = np.cumsum([0, *(domain.n_items for domain in domains)])
+    items = [domain.items + np.int32(shift) for domain, shift in zip(domains, before[:-1], strict=True)]
+    lengths = np.concatenate([np.zeros(1, np.int64), *(domain.lengths for domain in domains)])
+    return Domain(name, np.concatenate(items), np.cumsum(lengths), int(before[-1]))

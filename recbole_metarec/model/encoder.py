@@ -179,23 +179,71 @@ class SharedEncoder(nn.Module):
         -------
         Learnt
         """
-        # Rows are read by `index_select`: the gradient of an index is summed in no fixed order by several threads.
         items = self.item_vectors(rows_ID, codes)
-        x_BLD = items.inputs.index_select(0, batch.inputs_BL.flatten()).view(*batch.inputs_BL.shape, -1)
-        length_B = (batch.inputs_BL > 0).sum(1)
-        states_BLD = self.backbone(x_BLD, length_B, twice_differentiable=twice_differentiable)
-        states_ND = states_BLD.flatten(0, 1).index_select(0, batch.places_N)
-        if batch.negatives is None:
-            loss = full_softmax(states_ND, items.outputs, batch.targets_N, twice_differentiable)
-        else:
-            rows_M, log_inclusion = batch.negatives
-            loss = sampled_softmax(
-                states_ND,
-                items.outputs.index_select(0, batch.targets_N),
-                items.outputs.index_select(0, rows_M),
-                batch.targets_N,
-                rows_M,
-                log_inclusion[batch.targets_N],
-                log_inclusion[rows_M],
-            )
+        states_ND = read_windows(self.backbone, items.inputs, batch, twice_differentiable)
+        loss = next_item_loss(states_ND, items.outputs, batch, twice_differentiable)
         return Learnt(loss + items.loss, items.codes)
+
+
+def read_windows(
+    backbone: TransformerBackbone | GRUBackbone | LRUBackbone,
+    inputs_ID: Tensor,
+    batch: Batch,
+    twice_differentiable: bool = False,
+) -> Tensor:
+    """Encode a batch of windows.
+
+    Parameters
+    ----------
+    backbone : TransformerBackbone or GRUBackbone or LRUBackbone
+        Sequence encoder.
+    inputs_ID : Tensor, shape (I, D)
+        Vectors to read with.
+    batch : Batch
+        The windows.
+    twice_differentiable : bool
+        See `Backbone`.
+
+    Returns
+    -------
+    Tensor, shape (N, D)
+        States of the real positions.
+    """
+    # Rows are read by `index_select`: the gradient of an index is summed in no fixed order by several threads.
+    x_BLD = inputs_ID.index_select(0, batch.inputs_BL.flatten()).view(*batch.inputs_BL.shape, -1)
+    length_B = (batch.inputs_BL > 0).sum(1)
+    states_BLD = backbone(x_BLD, length_B, twice_differentiable=twice_differentiable)
+    states_ND: Tensor = states_BLD.flatten(0, 1).index_select(0, batch.places_N)
+    return states_ND
+
+
+def next_item_loss(states_ND: Tensor, outputs_ID: Tensor, batch: Batch, twice_differentiable: bool = False) -> Tensor:
+    """Cross entropy of the next items, over the whole table or over the batch's negatives.
+
+    Parameters
+    ----------
+    states_ND : Tensor, shape (N, D)
+        States of the real positions.
+    outputs_ID : Tensor, shape (I, D)
+        Vectors to score against.
+    batch : Batch
+        The windows.
+    twice_differentiable : bool
+        See `full_softmax`.
+
+    Returns
+    -------
+    Tensor, scalar
+    """
+    if batch.negatives is None:
+        return full_softmax(states_ND, outputs_ID, batch.targets_N, twice_differentiable)
+    rows_M, log_inclusion = batch.negatives
+    return sampled_softmax(
+        states_ND,
+        outputs_ID.index_select(0, batch.targets_N),
+        outputs_ID.index_select(0, rows_M),
+        batch.targets_N,
+        rows_M,
+        log_inclusion[batch.targets_N],
+        log_inclusion[rows_M],
+    )

@@ -154,6 +154,7 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
             if added_BI is None:
                 added_BI = torch.zeros(len(item_seq), self.n_items, device=item_seq.device)
             added_BI.scatter_(1, item_seq, added_BI.gather(1, item_seq) - self.repeat_penalty)
+            added_BI[:, 0] = -torch.inf  # padded sequences or not
         return added_BI
 
     def predict(self, interaction: Interaction) -> Tensor:

@@ -16,11 +16,11 @@ from recbole.trainer import Trainer
 from recbole.utils import calculate_valid_score
 from torch import Tensor
 
+from recbole_metarec import checkpoint
 from recbole_metarec.config import to_plain
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.evaluation.ranking import RankCollector, rank_targets
 from recbole_metarec.model.recommender import DomainRecommender
-from recbole_metarec.trainer import checkpoint
 
 # What `memory_weight: auto` and, relative to the scores' weight, `repeat_items: auto` choose from.
 MEMORY_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0)

@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.func import functional_call
 
 from recbole_metarec.model.encoder import SharedEncoder
+from recbole_metarec.trainer.finite import FiniteGate
+from recbole_metarec.trainer.lessons import Lesson
 from recbole_metarec.trainer.optimizer import TableOptimizer
-from recbole_metarec.trainer.tasks import DomainTask, Lesson
+from recbole_metarec.trainer.tasks import DomainTask
 from recbole_metarec.transfer.meta import SourceGradient, combine, source_gradient
 
 # Steps between two looks at what is on the device: losses that are not finite, dead codes.
@@ -59,9 +61,7 @@ class Learner:
         ]
         self.similarities = torch.full((len(tasks) - 1,), torch.nan, device=self.device)
         self.steps = 0
-        # step, loss and gradient norm of the first step that was not finite
-        self._broken = torch.full((3,), -1.0, device=self.device)
-        self._names: list[str] = []
+        self.gate = FiniteGate(self.device, "lower learning_rate or inner_learning_rate, or set clip_grad_norm")
         self.learn(tasks)
         if encoder.quantizer is not None:
             self._revive(torch.inf)
@@ -190,32 +190,14 @@ class Learner:
 
     def _descend(self, loss: Tensor, name: str) -> None:
         norm = self.optimizer.clip(**(self.config["clip_grad_norm"] or {"max_norm": torch.inf}))
-        found = torch.stack([torch.full_like(loss, self.steps), loss, norm])
-        self._broken = torch.where((self._broken[0] < 0) & ~torch.isfinite(norm + loss), found, self._broken)
-        self._names.append(name)
+        self.gate.note(loss, norm, name)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.steps += 1
         if self.steps % LOOK_EVERY == 0:
-            self.check()
+            self.gate.check()
             if self.encoder.quantizer is not None and self.config["dead_code_threshold"]:
                 self._revive(self.config["dead_code_threshold"])
-
-    def check(self) -> None:
-        """Look whether all steps since the last look were finite.
-
-        Raises
-        ------
-        FloatingPointError
-            If a loss or a gradient was not.
-        """
-        step, loss, norm = self._broken.tolist()
-        names, self._names = self._names, []
-        if step >= 0:
-            raise FloatingPointError(
-                f"loss {loss} or gradient norm {norm} is not finite at step {step:.0f} on "
-                f"{names[int(step) - self.steps]}; lower learning_rate or inner_learning_rate, or set clip_grad_norm"
-            )
 
     # -- codebooks ----------------------------------------------------------------------------------------------
 

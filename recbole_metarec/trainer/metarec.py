@@ -81,7 +81,7 @@ class MetaRecTrainer(DomainTrainer):
                     self.learner.plain_step(sources[i], epoch, taken[i])
                     taken[i] += 1
                     bar.update()
-        self.learner.check()
+        self.learner.gate.check()
 
     def _train_epoch(
         self, train_data: Any, epoch_idx: int, loss_func: Any = None, show_progress: bool = False
@@ -105,7 +105,7 @@ class MetaRecTrainer(DomainTrainer):
             else:
                 loss = learner.plain_step(target, epoch_idx, number)
             total += loss
-        learner.check()
+        learner.gate.check()
         if weights:
             mean = torch.stack(weights).mean(0).tolist()
             self.weight_history.append({task.name: w for task, w in zip(sources, mean, strict=True)})

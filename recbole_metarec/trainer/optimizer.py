@@ -56,7 +56,9 @@ class TableOptimizer:
     ) -> None:
         self.parameters = [*dense, *tables]
         fused = {"fused": True} if learner in _FUSED else {}
-        self.parts = {"dense": _DENSE[learner](dense, lr=learning_rate, weight_decay=weight_decay, **fused)}
+        self.parts: dict[str, optim.Optimizer] = {}
+        if dense:
+            self.parts["dense"] = _DENSE[learner](dense, lr=learning_rate, weight_decay=weight_decay, **fused)
         if tables:
             self.parts["tables"] = _LAZY[learner](tables, lr=learning_rate)
 
@@ -64,6 +66,11 @@ class TableOptimizer:
     def param_groups(self) -> list[dict[str, Any]]:
         """Parameter groups of all parts."""
         return [group for part in self.parts.values() for group in part.param_groups]
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Give all parameters a learning rate."""
+        for group in self.param_groups:
+            group["lr"] = rate
 
     def zero_grad(self) -> None:
         """Forget all gradients."""

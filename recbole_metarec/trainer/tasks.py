@@ -1,10 +1,10 @@
-"""The domains of a suite as tasks to learn from: tables, batches, negatives."""
+"""The domains of a suite as tasks to learn from: their lessons and their item tables."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,14 +12,12 @@ from recbole_metarec.config import for_domain
 from recbole_metarec.data.dataset import load_domain
 from recbole_metarec.data.domain import Domain, DomainSuite
 from recbole_metarec.data.spectrum import spectral_vectors
-from recbole_metarec.data.windows import WindowSampler
 from recbole_metarec.errors import UserError
-from recbole_metarec.model.encoder import Batch, Negatives, make_batch
-from recbole_metarec.model.loss import NegativeSampler
+from recbole_metarec.trainer.lessons import Lesson, Lessons
 from recbole_metarec.trainer.optimizer import is_lazy, row_gradient
 
 
-def load_suite(config: Any, target: Domain) -> DomainSuite:
+def load_suite(config: Any, target: Domain, load: Callable[[Any], Domain] = load_domain) -> DomainSuite:
     """Load the source domains of a configuration.
 
     Parameters
@@ -28,6 +26,8 @@ def load_suite(config: Any, target: Domain) -> DomainSuite:
         The target's configuration; ``source_datasets`` names the sources.
     target : Domain
         Training part of the target domain.
+    load : callable
+        Loads the domain of a configuration.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def load_suite(config: Any, target: Domain) -> DomainSuite:
     problems: list[str] = []
     for name in config["source_datasets"] or ():
         try:
-            domains.append(load_domain(for_domain(config, name)))
+            domains.append(load(for_domain(config, name)))
         except UserError as error:
             problems += error.problems
     problems += [
@@ -56,83 +56,21 @@ def load_suite(config: Any, target: Domain) -> DomainSuite:
     return DomainSuite(target, tuple(domains[1:]))
 
 
-class Lesson(NamedTuple):
-    """What a step takes from a domain.
-
-    Attributes
-    ----------
-    ids : LongTensor, shape (I,), or None
-        The items that the batches speak of, padding first, in rising order: row ``r`` of a batch is item ``ids[r]``.
-        ``None`` if rows are items.
-    batches : tuple of Batch
-        The step's windows in one or several parts, none of them empty.
-    """
-
-    ids: Tensor | None
-    batches: tuple[Batch, ...]
-
-
-class DomainTask(nn.Module):
-    """A domain to learn from: its item table, its batches, its negatives.
+class DomainTask(Lessons):
+    """A domain to learn from: its lessons and its item table.
 
     Parameters
     ----------
-    domain : Domain
-        Where the windows come from.
+    domain, config, seed
+        See `Lessons`.
     table : nn.Parameter, shape (n_items + 1, D)
         Item embeddings.
-    config : recbole.config.Config
-        Keys of ``properties/model/MetaRec.yaml``.
-    seed : int
-        Seed of batches and negatives.
     """
 
-    log_inclusion: Tensor
-
     def __init__(self, domain: Domain, table: nn.Parameter, config: Any, seed: int) -> None:
-        super().__init__()
-        self.name = domain.name
+        super().__init__(domain, config, seed, table.device)
         self.table = table
-        self.windows = WindowSampler(domain, config["MAX_ITEM_LIST_LENGTH"], config["train_batch_size"], seed)
-        self.seed = seed
-        self.n_negatives = config["n_negatives"]
-        sampled = config["softmax"] == "sampled"
-        if config["softmax"] == "auto":
-            sampled = domain.n_items > config["full_softmax_max_items"]
-        self.negative_sampler = None
-        if sampled:
-            self.negative_sampler = NegativeSampler(torch.from_numpy(domain.item_counts()), config["negative_power"])
-            log_inclusion = self.negative_sampler.log_inclusion(self.n_negatives)
-            self.register_buffer("log_inclusion", log_inclusion, persistent=False)
-        self.by_rows = sampled and is_lazy(config["learner"])
-
-    def draw(self, epoch: int, step: int, parts: int = 1) -> Lesson:
-        """Draw the windows and negatives of a step; (seed, epoch, step) fixes both.
-
-        Parameters
-        ----------
-        epoch, step : int
-            See `WindowSampler.batch`.
-        parts : int
-            Deal the windows out to so many batches, which share the negatives; fewer if there are fewer windows.
-
-        Returns
-        -------
-        Lesson
-        """
-        device, (inputs_BL, targets_BL) = self.table.device, self.windows.batch(epoch, step)
-        parts = min(parts, len(inputs_BL))
-        ids = negatives = None
-        if self.negative_sampler is not None:
-            seed = int(np.random.SeedSequence((self.seed, epoch, step)).generate_state(1)[0])
-            drawn = self.negative_sampler.draw(self.n_negatives, torch.Generator().manual_seed(seed))
-            every = torch.cat([drawn.new_zeros(1), inputs_BL.flatten(), targets_BL.flatten(), drawn])
-            ids, rows = every.unique(return_inverse=True)
-            inputs_BL, targets_BL = (x.view_as(inputs_BL) for x in rows[1 : -len(drawn)].chunk(2))
-            ids, drawn = ids.to(device), rows[-len(drawn) :].to(device)
-            negatives = Negatives(drawn, self.log_inclusion[ids])
-        batches = (make_batch(inputs_BL[i::parts], targets_BL[i::parts]) for i in range(parts))
-        return Lesson(ids, tuple(batch.to(device, negatives) for batch in batches))
+        self.by_rows = self.sampled and is_lazy(config["learner"])
 
     def rows(self, lesson: Lesson) -> Tensor:
         """Return the embeddings that a lesson's batches speak of, requiring gradients, shape (I, D)."""
@@ -182,7 +120,7 @@ def make_tasks(suite: DomainSuite, target_table: nn.Parameter, config: Any) -> l
             start = torch.randn(domain.n_items + 1, config["hidden_size"], generator=generator)
             table = nn.Parameter((start * config["initializer_range"]).to(target_table.device))
         _start_table(table, domain, config)
-        tasks.append(DomainTask(domain, table, config, config["seed"] + number).to(target_table.device))
+        tasks.append(DomainTask(domain, table, config, config["seed"] + number))
     return tasks
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from recbole.config import Config
 
+from recbole_metarec import checkpoint
 from recbole_metarec.config import PluginConfig, to_plain
 from recbole_metarec.errors import UserError
-from recbole_metarec.trainer import checkpoint
 
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""The core that ANT pre-trains, and its file: an adapter of features, a backbone, and the space of their texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recbole_metarec import checkpoint
+from recbole_metarec.config import to_plain
+from recbole_metarec.data.features.price import N_BUCKETS
+from recbole_metarec.data.features.space import Features
+from recbole_metarec.data.features.text import TextSpace
+from recbole_metarec.errors import UserError
+from recbole_metarec.model.adapter import FeatureAdapter, ItemFeatures
+from recbole_metarec.model.backbone import GRUBackbone, LRUBackbone, TransformerBackbone, build_backbone
+
+
+class Core(nn.Module):
+    """What is pre-trained: the adapter of features and the backbone.
+
+    Parameters
+    ----------
+    adapter : FeatureAdapter
+    backbone : TransformerBackbone or GRUBackbone or LRUBackbone
+    """
+
+    def __init__(self, adapter: FeatureAdapter, backbone: TransformerBackbone | GRUBackbone | LRUBackbone) -> None:
+        super().__init__()
+        self.adapter, self.backbone = adapter, backbone
+
+
+def build_core(config: Any, widths: dict[str, int]) -> Core:
+    """Build the core that a configuration describes.
+
+    Parameters
+    ----------
+    config : mapping
+        Keys of ``properties/model/ANT.yaml``, and ``MAX_ITEM_LIST_LENGTH``.
+    widths : dict of str to int
+        Width of the features of each modality.
+
+    Returns
+    -------
+    Core
+    """
+    adapter = FeatureAdapter(
+        widths,
+        config["hidden_size"],
+        config["n_experts"],
+        config["adapter_dropout_prob"],
+        config["fusion_weight"],
+        N_BUCKETS,
+    )
+    backbone = build_backbone(
+        config["backbone"],
+        width=config["hidden_size"],
+        layers=config["n_layers"],
+        heads=config["n_heads"],
+        inner_width=config["inner_size"],
+        dropout=config["hidden_dropout_prob"],
+        attention_dropout=config["attn_dropout_prob"],
+        max_length=config["MAX_ITEM_LIST_LENGTH"],
+        from_end=config["positions"] == "end",
+    )
+    return Core(adapter, backbone)
+
+
+def to_tensors(features: Features) -> ItemFeatures:
+    """Copy a domain's features into tensors."""
+    return ItemFeatures(
+        {name: torch.tensor(values) for name, values in features.values.items()},
+        {name: torch.tensor(flags) for name, flags in features.present.items()},
+    )
+
+
+class StoredCore(NamedTuple):
+    """A pre-trained core.
+
+    Attributes
+    ----------
+    parameters : dict of str to Tensor
+        Of `Core`.
+    text_space : TextSpace, or None
+        The space that its texts were in; ``None`` if they were no TF-IDF.
+    """
+
+    parameters: dict[str, Tensor]
+    text_space: TextSpace | None
+
+
+def save_core(path: Path, core: Core, text_space: TextSpace | None, config: Any) -> None:
+    """Write a pre-trained core, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Where it goes.
+    core : Core
+    text_space : TextSpace, or None
+    config : recbole.config.Config
+        With which it was pre-trained.
+    """
+    space = None
+    if text_space is not None:
+        vocabulary, idf, projection = text_space.state().values()
+        space = {"vocabulary": vocabulary, "idf": torch.from_numpy(idf), "projection": torch.from_numpy(projection)}
+    checkpoint.save(path, {"core": core.state_dict(), "text_space": space, "config": to_plain(config)})
+
+
+def load_core(path: Path) -> StoredCore:
+    """Read a pre-trained core.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `save_core` wrote.
+
+    Returns
+    -------
+    StoredCore
+
+    Raises
+    ------
+    UserError
+        If the file is missing or no core.
+    """
+    state = checkpoint.load(path)
+    if "core" not in state:
+        raise UserError([f"--pretrained={path}: is a trained model; the name of a core ends in -core.pth"])
+    space = state["text_space"]
+    if space is not None:
+        space = TextSpace(space["vocabulary"], np.asarray(space["idf"]), np.asarray(space["projection"]))
+    return StoredCore(state["core"], space)
+
+
+def space_of_texts(config: Any) -> TextSpace | None:
+    """Return the space of texts that a configuration prescribes: that of its core, if its adapter is taken over.
+
+    Parameters
+    ----------
+    config : mapping
+        ``pretrained`` and ``adapt``.
+
+    Returns
+    -------
+    TextSpace, or None
+        ``None`` if the target's suite makes its own.
+    """
+    if config["pretrained"] and config["adapt"] in ("finetune", "frozen"):
+        return load_core(Path(config["pretrained"])).text_space
+    return None

@@ -1,0 +1,181 @@
+"""ANT's training: pre-training on the sources, adaptation to the target by re-learning, fine-tuning or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from tqdm import tqdm
+
+from recbole_metarec.data.dataset import load_catalogue
+from recbole_metarec.data.domain import Domain
+from recbole_metarec.errors import UserError
+from recbole_metarec.model.ant import ANT
+from recbole_metarec.model.core import load_core, save_core, to_tensors
+from recbole_metarec.model.encoder import next_item_loss, read_windows
+from recbole_metarec.trainer.domain import DomainTrainer
+from recbole_metarec.trainer.finite import FiniteGate
+from recbole_metarec.trainer.lessons import Lessons
+from recbole_metarec.trainer.optimizer import TableOptimizer
+from recbole_metarec.trainer.pretraining import Pretraining, Source
+from recbole_metarec.trainer.tasks import load_suite
+from recbole_metarec.transfer.relearn import RULES, adapt
+
+
+class ANTTrainer(DomainTrainer):
+    """RecBole trainer of `ANT`.
+
+    The core is read from ``pretrained``, or pre-trained on ``source_datasets`` and written beside the checkpoints;
+    without either, or with ``adapt: scratch``, the model learns from the target alone.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Keys of ``properties/model/ANT.yaml``.
+    model : ANT
+        The model.
+
+    Attributes
+    ----------
+    lessons : Lessons
+        The target's, once `fit` has begun.
+    frozen : frozenset of str
+        Names of the core's parameters that do not learn on the target.
+    core_file : str or None
+        File of the pre-trained core, if there is one.
+    pretraining_losses : list of float
+        Mean loss of each epoch of pre-training.
+    """
+
+    model: ANT
+    lessons: Lessons
+    core_file: str | None = None
+
+    def __init__(self, config: Any, model: ANT) -> None:
+        super().__init__(config, model)
+        self.frozen: frozenset[str] = frozenset()
+        self.pretraining_losses: list[float] = []
+        self.gate = FiniteGate(self.device, "lower learning_rate, or set clip_grad_norm")
+
+    def begin(self, train_data: Any, show_progress: bool) -> None:
+        """Pre-train or load the core and adapt it, or go on from a checkpoint."""
+        config, target = self.config, train_data._dataset.domain()
+        self.lessons = Lessons(target, config, config["seed"], self.device)
+        if self._resumed is not None:
+            self.restore(self._resumed)
+            return
+        if config["adapt"] != "scratch" and (config["pretrained"] or config["source_datasets"]):
+            self._adapt(target, show_progress)
+        self._learn()
+
+    def _adapt(self, target: Domain, show_progress: bool) -> None:
+        core, config = self.model.core, self.config
+        drawn = {name: value.detach().clone() for name, value in core.state_dict().items()}
+        if config["pretrained"]:
+            self.core_file = str(config["pretrained"])
+            pretrained = load_core(Path(self.core_file)).parameters
+        else:
+            sources = self._load_sources(target)
+            pretraining = Pretraining(core, sources, config, self.device, self.enable_amp)
+            self.pretraining_losses = pretraining.run(show_progress)
+            pretrained = core.state_dict()
+            path = Path(self.saved_model_file)
+            self.core_file = str(path.with_name(f"{path.stem}-core.pth"))
+            save_core(Path(self.core_file), core, self.model.space.text_space(sources[0].domain.name), config)
+        try:
+            parameters, self.frozen = adapt(drawn, pretrained, RULES[config["adapt"]])
+        except ValueError as error:
+            advice = "give the model the sizes with which the core was pre-trained"
+            raise UserError([f"--pretrained={self.core_file}: {error}; {advice}"]) from None
+        core.load_state_dict(parameters)
+
+    def _load_sources(self, target: Domain) -> list[Source]:
+        tokens: dict[str, list[str]] = {}
+
+        def load(config: Any) -> Domain:
+            domain, tokens[domain.name] = load_catalogue(config)
+            return domain
+
+        suite = load_suite(self.config, target, load)
+        sources = []
+        for domain in suite.sources:
+            features = self.model.space.features(domain.name, tokens[domain.name])
+            if features.values:
+                sources.append(Source(domain, to_tensors(features)))
+            else:
+                getLogger().warning(f"{domain.name}: no item has a feature that the target's have; it is left out")
+        if not sources:
+            names = " or ".join(self.model.space.target.values)
+            raise UserError([f"--source_datasets: no item of them has {names}; name domains that do, or none"])
+        return sources
+
+    def _learn(self) -> None:
+        """Let learn what is not frozen."""
+        for name, parameter in self.model.core.named_parameters():
+            parameter.requires_grad_(name not in self.frozen)
+        learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        config = self.config
+        self.optimizer = TableOptimizer(
+            config["learner"], learning, [], config["learning_rate"], config["weight_decay"]
+        )
+
+    # -- epochs -------------------------------------------------------------------------------------------------
+
+    def _train_epoch(
+        self, train_data: Any, epoch_idx: int, loss_func: Any = None, show_progress: bool = False
+    ) -> float:
+        self.model.train()
+        self.optimizer.set_learning_rate(self.config["learning_rate"] * self.config["learning_rate_decay"] ** epoch_idx)
+        total = torch.zeros((), device=self.device)
+        for step in tqdm(
+            range(len(self.lessons.windows)),
+            desc=f"epoch {epoch_idx + 1}",
+            disable=None if show_progress else True,
+            leave=False,
+            delay=2,
+        ):
+            total += self.step(epoch_idx, step)
+        self.gate.check()
+        return float(total) / len(self.lessons.windows)
+
+    def step(self, epoch: int, step: int) -> Tensor:
+        """Descend on one batch of the target; see `Lessons.draw`.
+
+        The catalogue, or with a sampled softmax what the batch speaks of, is encoded once.
+
+        Returns
+        -------
+        Tensor, scalar
+            The loss.
+        """
+        lesson, model = self.lessons.draw(epoch, step), self.model
+        (batch,) = lesson.batches
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.enable_amp):
+            vectors_ID = model.item_vectors(lesson.ids)
+            states_ND = normalize(read_windows(model.core.backbone, vectors_ID, batch), dim=-1)
+            loss = next_item_loss(states_ND, model.outputs(vectors_ID), batch)
+        if self.optimizer.parameters:
+            loss.backward()
+            norm = self.optimizer.clip(**(self.config["clip_grad_norm"] or {"max_norm": torch.inf}))
+            self.gate.note(loss.detach(), norm, self.lessons.name)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return loss.detach()
+
+    # -- checkpoints --------------------------------------------------------------------------------------------
+
+    def training_state(self) -> dict[str, Any]:
+        """See `DomainTrainer`."""
+        return {"frozen": sorted(self.frozen), "core_file": self.core_file}
+
+    def restore_training(self, state: Mapping[str, Any]) -> None:
+        """See `DomainTrainer`."""
+        self.frozen, self.core_file = frozenset(state["frozen"]), state["core_file"]
+        self._learn()
+        if state["epoch"] >= 0:
+            self.optimizer.load_state_dict(state["optimizer"])

@@ -112,6 +112,20 @@ class RecommenderContract:
         model.load_state_dict(saved)
         torch.testing.assert_close(model.full_sort_predict(rows), before)
 
+    def test_the_catalogue_follows_an_optimizer(self, trained: Any) -> None:
+        model, rows = self._rows(trained)
+        saved = {name: value.clone() for name, value in model.state_dict().items()}
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)  # counts no versions
+        before = model.full_sort_predict(rows)
+        model.train()
+        model.calculate_loss(rows).backward()
+        optimizer.step()
+        model.eval()
+        assert not torch.allclose(model.full_sort_predict(rows), before)
+        model.zero_grad()
+        model.load_state_dict(saved)
+        torch.testing.assert_close(model.full_sort_predict(rows), before)
+
     def test_stock_loss_is_differentiable(self, trained: Any) -> None:
         model, rows = self._rows(trained)
         loss = model.calculate_loss(rows)

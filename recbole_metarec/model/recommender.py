@@ -103,18 +103,24 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         """Encode sequences of item vectors, shape (B, L, D), for one position each, shape (B, D)."""
 
     def catalogue(self) -> tuple[Tensor, Tensor]:
-        """Return the vectors of all items, to read sequences with and to score against; kept until a weight changes.
+        """Return the vectors of all items, to read sequences with and to score against; kept until weights change.
 
         Returns
         -------
         inputs_ID, outputs_ID : Tensor, shape (n_items, D)
             Without gradients.
         """
-        version = (self.training, *((tensor.data_ptr(), tensor._version) for tensor in self.tensors_of_catalogue()))
+        version = tuple((tensor.data_ptr(), tensor._version) for tensor in self.tensors_of_catalogue())
         if self._catalogue is None or self._catalogue[0] != version:
             with torch.no_grad():
                 self._catalogue = (version, self.encode_catalogue())
         return self._catalogue[1]
+
+    def train(self, mode: bool = True) -> DomainRecommender:
+        """Switch between training and evaluation; see ``torch.nn.Module.train``."""
+        self._catalogue = None  # torch's fused optimizers change weights without counting versions
+        super().train(mode)
+        return self
 
     def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Encode sequences for scoring.

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from logging import getLogger
 from pathlib import Path
@@ -21,6 +22,7 @@ from recbole_metarec.checks import default_settings, find_problems
 from recbole_metarec.config import MODELS, PluginConfig
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.errors import UserError
+from recbole_metarec.evaluation.groups import cold_metrics
 from recbole_metarec.evaluation.ranking import RankCollector
 from recbole_metarec.evaluation.report import RunResult, write_json
 
@@ -85,7 +87,8 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
         _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
         test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
-    return _result(config, trainer, valid or {}, test, log, time.perf_counter() - start)
+    result = _result(config, trainer, valid or {}, test, log, time.perf_counter() - start)
+    return replace(result, cold=cold_metrics(result, train_data._dataset, test_data._dataset))
 
 
 def prepare(config: PluginConfig) -> tuple[Any, Any, Any, Any]:

@@ -115,7 +115,7 @@ def _read_closely(
     path: Path, header: Mapping[str, str], fields: Sequence[str], separator: str, encoding: str
 ) -> pd.DataFrame:
     """Read what is not plain, and name all that is wrong with it."""
-    frame = _read_cells(path, list(header), separator, encoding)
+    frame = read_cells(path, list(header), separator, encoding)
     if frame.empty:
         raise UserError([f"{path}: no interactions below line 1"])
     problems = []
@@ -148,8 +148,30 @@ def _read_closely(
     return frame.astype({field: "category" for field in fields if header[field] != "float"})
 
 
-def _read_cells(path: Path, names: list[str], separator: str, encoding: str) -> pd.DataFrame:
-    """Read the lines below the header; the index keeps count of blank ones, which are left out."""
+def read_cells(path: Path, names: list[str], separator: str = "\t", encoding: str = "utf-8") -> pd.DataFrame:
+    """Read the lines below the header as texts.
+
+    Parameters
+    ----------
+    path : Path
+        An atomic file.
+    names : list of str
+        Its columns.
+    separator : str
+        Column separator.
+    encoding : str
+        Text encoding of the file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A column for each name; the index keeps count of blank lines, which are left out.
+
+    Raises
+    ------
+    UserError
+        If a line has more columns, or the file cannot be read.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)

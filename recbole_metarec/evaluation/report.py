@@ -48,6 +48,9 @@ class RunResult:
         Users in the test split.
     checkpoint, log : str or None
         Files that were written.
+    cold : dict of str to float or None
+        Metrics over the users whose target stands nowhere in the training part, and their number as ``n_users``;
+        ``None`` if there are none, or for models that do not read sequences.
     ranks : int64 array, shape (n_users,), or None
         Rank of each test target; not part of the JSON.
     """
@@ -66,6 +69,7 @@ class RunResult:
     codebook: dict[str, float] | None = None
     memory_weight: float | None = None
     n_users: int = 0
+    cold: dict[str, float] | None = None
     checkpoint: str | None = None
     log: str | None = None
     ranks: Ranks | None = field(default=None, repr=False, compare=False)
@@ -137,7 +141,7 @@ def render(runs: Sequence[RunResult], samples: int) -> str:
         verdict = [_sentence(name, change) for name, change in found.items() if name.startswith("ndcg@")][:1]
     table = tabulate(rows, ["", *map(_spell, metrics), "epochs", "seconds"], disable_numparse=True)
     parts = [_heading(first), table, *verdict]
-    parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run)) if part]
+    parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run)) if part]
     parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
     return "\n\n".join(part for part in parts if part)
 
@@ -220,3 +224,10 @@ def _codebook(run: RunResult) -> str:
         f"{run.label} codebooks: {run.codebook['share']:.0%} of the codes in use{bound}, "
         f"perplexity {run.codebook['perplexity']:.0f}, {run.codebook['collisions']:.1%} of the items share all codes"
     )
+
+
+def _cold(run: RunResult) -> str:
+    if not run.cold:
+        return ""
+    found = ", ".join(f"{_spell(name)} {value:.4f}" for name, value in run.cold.items() if name != "n_users")
+    return f"{run.label}, the {run.cold['n_users']:,} users whose item nobody had in training: {found}"

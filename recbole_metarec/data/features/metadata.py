@@ -5,7 +5,6 @@ Format: https://recbole.io/docs/user_guide/data/atomic_files.html
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recbole_metarec.data.atomic import read_header
+from recbole_metarec.data.atomic import SURPLUS, read_cells, read_header
 from recbole_metarec.errors import UserError
 
 
@@ -75,22 +74,10 @@ def read_metadata(
     header = read_header(path, separator, encoding)
     if item_field not in header:
         raise UserError([f"{path}: field {item_field!r} is missing; line 1 has {', '.join(header)}"])
-    wanted = [name for name in dict.fromkeys([item_field, *text_fields, price_field, image_field]) if name in header]
-    try:
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            header=None,
-            skiprows=1,
-            names=list(header),
-            usecols=wanted,
-            dtype=str,
-            keep_default_na=False,
-            quoting=csv.QUOTE_NONE,
-            encoding=encoding,
-        ).fillna("")
-    except (UnicodeError, pd.errors.ParserError) as error:
-        raise UserError([f"{path}: cannot be read: {' '.join(str(error).split())}"]) from None
+    frame = read_cells(path, list(header), separator, encoding).fillna("")
+    surplus = (frame[SURPLUS] != "").to_numpy()
+    if surplus.any():
+        raise UserError([f"{path}: line {_line(frame, surplus)}: more than {len(header)} columns"])
     blank = pd.Series("", index=frame.index)
     texts = blank
     for name in text_fields:
@@ -98,13 +85,17 @@ def read_metadata(
     prices = pd.to_numeric(frame.get(price_field, blank), errors="coerce").to_numpy(np.float64)
     bad = ~np.isnan(prices) & ~((prices >= 0) & np.isfinite(prices))
     if bad.any():
-        raise UserError([f"{path}: line {int(bad.argmax()) + 2}: {price_field} {prices[bad][0]} must be 0 or more"])
+        raise UserError([f"{path}: line {_line(frame, bad)}: {price_field} {prices[bad][0]} must be 0 or more"])
     images = frame.get(image_field, blank).str.split()
     rows = zip(frame[item_field], texts.str.strip(), prices, images, strict=True)
     found: dict[str, tuple[str, float, list[str]]] = {}
     for item, text, price, names in rows:
         found.setdefault(item, (text, float(price), names))
     return found
+
+
+def _line(frame: pd.DataFrame, flags: npt.NDArray[np.bool_]) -> int:
+    return int(np.asarray(frame.index)[flags.argmax()]) + 2
 
 
 def of_items(found: Mapping[str, tuple[str, float, list[str]]], tokens: Sequence[str]) -> Metadata:

@@ -46,7 +46,8 @@ def read_vectors(
     items, stored = _read(path)
     place = {item: row for row, item in reversed(list(enumerate(items)))}
     rows = np.array([place.get(token, -1) for token in tokens], np.int64)
-    vectors = stored[np.maximum(rows, 0)].astype(np.float32)
+    vectors = np.zeros((len(rows), stored.shape[1]), np.float32)
+    vectors[rows >= 0] = stored[rows[rows >= 0]]
     finite = np.isfinite(vectors).all(1)
     known = set(tokens)
     problems = [

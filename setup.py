@@ -60,7 +60,10 @@ setup(
         "polars>=1,<3",
     ],
     extras_require={
+        "text": ["sentence-transformers>=3"],
+        "image": ["torchvision>=0.20", "timm>=1", "open_clip_torch>=2.26", "pillow>=10"],
         "test": [
+            "pillow>=10",
             "pytest>=8",
             "pytest-xdist>=3.5",
             "hypothesis>=6.100",

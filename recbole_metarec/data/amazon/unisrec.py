@@ -1,6 +1,7 @@
 """A split as UniSRec and its followers publish it: prefixes and targets, index files, texts and feature binaries.
 
-Layout: https://github.com/RUCAIBox/UniSRec, dataset/preprocessing/process_amazon.py.
+Layout: https://github.com/RUCAIBox/UniSRec, dataset/preprocessing/process_amazon.py; that of ANT's texts and pictures:
+https://github.com/ninglab/ANT, dataset/.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from recbole_metarec.errors import UserError
 PARTS = ("train", "valid", "test")
 COLUMNS = ("user_id:token", "item_id_list:token_seq", "item_id:token")
 N_PROBLEMS = 10
+# Pictures of an item in ANT's binaries, rows of 0 for those that it lacks.
+N_PICTURES = 4
 
 
 class Features(NamedTuple):
@@ -62,7 +65,9 @@ def read_folder(folder: Path) -> Folder:
     ----------
     folder : Path
         Has ``<name>.train.inter``, ``.valid.inter`` and ``.test.inter``; ``<name>.item2index`` and ``.user2index``
-        give the original identities, ``.text`` the texts and ``.feat*`` the vectors, float32 in index order.
+        give the original identities, ``.text`` the texts and ``.feat*`` the vectors, float32 in index order. ANT's
+        ``<name>_text_0.feat`` (float32) and ``<name>_img_0_4.feat`` (float64, four pictures an item) become ``text``
+        and ``image``.
 
     Returns
     -------
@@ -87,6 +92,11 @@ def read_folder(folder: Path) -> Folder:
     }
     binaries = sorted(folder.glob(f"{base.name}.feat*"))
     features = {path.name.removeprefix(f"{base.name}."): _read_features(path, items) for path in binaries}
+    for kind, ending in (("text", "_text_0.feat"), ("image", f"_img_0_{N_PICTURES}.feat")):
+        path = base.with_name(f"{base.name}{ending}")
+        if path.exists():
+            features[kind] = _read_features(path, items) if kind == "text" else _read_pictures(path, items)
+            binaries.append(path)
     sources = [path for path in [*parts.values(), *paths.values(), *binaries] if path.exists()]
     return Folder(sequences, _read_texts(paths["text"], items), features, sources)
 
@@ -160,14 +170,29 @@ def _read_texts(path: Path, items: dict[str, str]) -> dict[str, str]:
     return texts
 
 
-def _read_features(path: Path, items: dict[str, str]) -> Features:
-    values = np.fromfile(path, np.float32)
+def _read_features(path: Path, items: dict[str, str], dtype: type[np.floating[Any]] = np.float32) -> Features:
+    size = np.dtype(dtype).itemsize
     order = sorted(items, key=int) if all(position.isdecimal() for position in items) else []
-    if not order or len(values) % len(order) or path.stat().st_size % 4:
+    if not order or path.stat().st_size % (size * len(order)):
         raise UserError(
-            [f"{path}: {path.stat().st_size} bytes are not float32 vectors of the {len(order)} indexed items"]
+            [
+                f"{path}: {path.stat().st_size} bytes are not {np.dtype(dtype).name} vectors of the {len(order)} "
+                "indexed items"
+            ]
         )
-    return Features([items[position] for position in order], values.reshape(len(order), -1))
+    values = np.fromfile(path, dtype).reshape(len(order), -1)
+    return Features([items[position] for position in order], values.astype(np.float32))
+
+
+def _read_pictures(path: Path, items: dict[str, str]) -> Features:
+    """Average the pictures that are there; items without any are left out."""
+    order, values = _read_features(path, items, np.float64)
+    if values.shape[1] % N_PICTURES:
+        raise UserError([f"{path}: {values.shape[1]} values an item are not the vectors of {N_PICTURES} pictures"])
+    pictures = values.reshape(len(order), N_PICTURES, -1)
+    counts = pictures.any(2).sum(1)
+    mean = pictures.sum(1)[counts > 0] / counts[counts > 0, None]
+    return Features([item for item, count in zip(order, counts, strict=True) if count], mean)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -132,3 +132,24 @@ def test_texts_that_do_not_fit(tmp_path: Path) -> None:
     path.write_text("\n")
     with pytest.raises(UserError, match="no lines of"):
         import_split(path, "beauty", output=tmp_path)
+
+
+def test_texts_and_pictures_of_ant(tmp_path: Path) -> None:
+    folder = publish(tmp_path / "Pets", sequences_of(3, 0))
+    (folder / "Pets.item2index").write_text("".join(f"B{i}\t{i}\n" for i in range(9)))
+    rng = np.random.default_rng(0)
+    texts = rng.normal(size=(9, 6)).astype(np.float32)
+    texts.tofile(folder / "Pets_text_0.feat")
+    pictures = rng.normal(size=(9, 4, 5))
+    pictures[1, 2:] = 0
+    pictures[2] = 0
+    pictures.tofile(folder / "Pets_img_0_4.feat")
+    import_split(folder, "pets", output=tmp_path)
+    with np.load(tmp_path / "pets/pets.text.npz") as features:
+        assert (features["vector"] == texts).all()
+    with np.load(tmp_path / "pets/pets.image.npz") as features:
+        assert features["item_id"].tolist() == [f"B{i}" for i in range(9) if i != 2]
+        np.testing.assert_allclose(features["vector"][:2], [pictures[0].mean(0), pictures[1, :2].mean(0)], rtol=1e-6)
+    np.zeros(9 * 6).tofile(folder / "Pets_img_0_4.feat")
+    with pytest.raises(UserError, match="6 values an item are not the vectors of 4 pictures"):
+        import_split(folder, "pets", output=tmp_path)

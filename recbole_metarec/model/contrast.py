@@ -40,10 +40,10 @@ def next_item_contrast(
     Tensor, scalar
         Mean over positions.
     """
-    times_U = torch.bincount(targets_N, minlength=len(items_UD)).clamp(min=1)
-    logits_NU = states_ND @ items_UD.T / temperature + times_U.log()
+    log_times_U = torch.bincount(targets_N, minlength=len(items_UD)).clamp(min=1).log()
+    logits_NU = states_ND @ items_UD.T / temperature + log_times_U
     own_N1 = targets_N[:, None]
-    logits_NU = logits_NU.scatter_add(1, own_N1, -times_U.log()[own_N1])
+    logits_NU = logits_NU.scatter_add(1, own_N1, -log_times_U[own_N1].to(logits_NU.dtype))
     if groups is not None:
         of_position_N, of_item_U = groups
         logits_NU = logits_NU.masked_fill(of_position_N[:, None] != of_item_U, -torch.inf)

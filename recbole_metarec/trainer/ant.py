@@ -82,7 +82,8 @@ class ANTTrainer(DomainTrainer):
         else:
             sources = self._load_sources(target)
             pretraining = Pretraining(core, sources, config, self.device, self.enable_amp)
-            self.pretraining_losses = pretraining.run(show_progress)
+            with torch.random.fork_rng():  # the target's training draws what it would draw with a core from a file
+                self.pretraining_losses = pretraining.run(show_progress)
             pretrained = core.state_dict()
             path = Path(self.saved_model_file)
             self.core_file = str(path.with_name(f"{path.stem}-core.pth"))

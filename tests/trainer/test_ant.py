@@ -1,0 +1,171 @@
+"""How ANT is pre-trained, adapted and used, on domains whose items have features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import planted
+import pytest
+import torch
+from recbole.data import data_preparation
+
+from recbole_metarec.config import PluginConfig
+from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.errors import UserError
+from recbole_metarec.evaluation.report import RunResult, changes
+from recbole_metarec.model.adapter import ItemFeatures
+from recbole_metarec.model.ant import ANT
+from recbole_metarec.quick_start import run, run_one
+from recbole_metarec.trainer.ant import ANTTrainer
+from recbole_metarec.trainer.pretraining import merge_features
+
+TINY = {"pretrain_epochs": 1, "epochs": 2, "memory_weight": 0}
+
+
+@pytest.fixture(scope="module")
+def featured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("featured")
+    planted.write_featured_suite(root)
+    return root
+
+
+def build(root: Path, **changes: Any) -> tuple[ANTTrainer, Any, Any]:
+    config = PluginConfig("ANT", planted.FEATURED_TARGET, planted.featured_settings(root, **{**TINY, **changes}))
+    torch.manual_seed(0)
+    train_data, valid_data, _ = data_preparation(config, DomainDataset(config))
+    return ANTTrainer(config, ANT(config, train_data._dataset)), train_data, valid_data
+
+
+def fit(root: Path, **changes: Any) -> ANTTrainer:
+    trainer, train_data, valid_data = build(root, **changes)
+    trainer.fit(train_data, valid_data, verbose=False, saved=False)
+    return trainer
+
+
+def test_transfer_beats_scratch_where_the_answer_is_known(featured: Path) -> None:
+    """Half of the next items lie in the top ten if kinds are known: 15 items of a kind."""
+    settings = planted.featured_settings(
+        featured, adapt="finetune", transductive=False, memory_weight=0, pretrain_epochs=10
+    )
+    transfer, scratch = run(settings)
+    assert (transfer.label, scratch.label) == ("ANT", "ANT (scratch)")
+    assert transfer.test["recall@10"] > 0.5
+    assert changes(transfer, scratch, samples=1000)["ndcg@10"].low > 0
+
+
+@pytest.mark.parametrize("modality", ["text", "image", "price"])
+def test_each_modality_carries_the_rule(featured: Path, modality: str) -> None:
+    settings = planted.featured_settings(featured, adapt="finetune", modalities=[modality], pretrain_epochs=20)
+    result = run_one({**settings, "transductive": False, "memory_weight": 0})
+    assert result.test["recall@10"] > 0.4  # chance is 0.11
+
+
+def test_what_is_frozen_does_not_move_and_the_rest_does(featured: Path) -> None:
+    for adapt in ("relearn", "frozen", "finetune"):
+        trainer, train_data, _ = build(featured, adapt=adapt, epochs=1)
+        trainer.begin(train_data, show_progress=False)
+        before = {name: value.detach().clone() for name, value in trainer.model.core.named_parameters()}
+        trainer._train_epoch(train_data, 0)
+        moved = {name for name, value in trainer.model.core.named_parameters() if not torch.equal(value, before[name])}
+        assert moved == before.keys() - trainer.frozen
+        assert bool(trainer.frozen) == (adapt != "finetune")
+
+
+def test_a_core_is_a_file_that_other_runs_take_up(featured: Path, tmp_path: Path) -> None:
+    first = fit(featured, adapt="finetune", checkpoint_dir=str(tmp_path))
+    assert first.core_file is not None
+    assert Path(first.core_file).name.endswith("-core.pth")
+    for adapt in ("relearn", "finetune", "frozen"):
+        again = fit(featured, adapt=adapt, pretrained=first.core_file, source_datasets=[])
+        assert again.pretraining_losses == []
+        assert again.core_file == first.core_file
+    result = fit(featured, adapt="finetune", pretrained=first.core_file, source_datasets=[])
+    for name, value in first.model.core.state_dict().items():
+        torch.testing.assert_close(value, result.model.core.state_dict()[name], msg=name)
+
+
+def test_pre_training_lowers_its_loss(featured: Path) -> None:
+    losses = fit(featured, pretrain_epochs=5).pretraining_losses
+    assert losses[-1] < losses[0] - 0.1
+
+
+def test_cold_items_have_no_embedding_of_their_own(featured: Path) -> None:
+    trainer, train_data, _ = build(featured, train_users=0.1)
+    model, counts = trainer.model, train_data._dataset.domain().item_counts()
+    model.eval()
+    by_features = model.core.adapter(model.features()).vectors
+    cold = torch.from_numpy(counts == 0)
+    assert 10 < int(cold.sum()) < len(counts)
+    same = (model.item_vectors() == by_features).all(1)
+    assert torch.equal(same, cold)
+
+
+def test_metrics_on_cold_items_are_those_of_their_users(featured: Path) -> None:
+    settings = planted.featured_settings(featured, adapt="finetune", train_users=0.1, epochs=5)
+    result = run_one(settings)
+    assert result.cold is not None
+    assert 5 < result.cold["n_users"] < result.n_users
+    assert result.cold["recall@10"] > 0
+    assert set(result.cold) == {"n_users", *result.test}
+
+
+def test_the_catalogue_is_encoded_once_a_step_and_once_an_evaluation(
+    featured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, train_data, valid_data = build(featured, adapt="scratch")
+    trainer.begin(train_data, show_progress=False)
+    calls = []
+    adapter = trainer.model.core.adapter
+    encode = adapter.forward
+    monkeypatch.setattr(adapter, "forward", lambda features: calls.append(1) or encode(features))
+    trainer._train_epoch(train_data, 0)
+    assert len(calls) == len(trainer.lessons.windows)
+    calls.clear()
+    trainer.evaluate(valid_data, load_best_model=False)
+    assert len(calls) == 1
+
+
+def test_features_of_domains_lie_one_behind_the_other() -> None:
+    text, price = torch.randn(3, 2), torch.tensor([0, 4])
+    first = ItemFeatures({"text": text}, {"text": torch.tensor([False, True, False])})
+    second = ItemFeatures({"price": price}, {"price": torch.tensor([False, True])})
+    merged = merge_features([first, second])
+    assert torch.equal(merged.values["text"], torch.cat([torch.zeros(1, 2), text[1:], torch.zeros(1, 2)]))
+    assert merged.values["price"].tolist() == [0, 0, 0, 4]
+    assert merged.present["text"].tolist() == [False, True, False, False]
+    assert merged.present["price"].tolist() == [False, False, False, True]
+
+
+def test_sources_without_features_are_left_out_and_none_at_all_is_an_error(featured: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    planted.write_featured_suite(root, target_users=20, source_users=20)
+    bare = root / "featured-a"
+    (bare / "featured-a.item").unlink()
+    (bare / "featured-a.image.npz").unlink()
+    trainer, train_data, _ = build(root)
+    assert [source.domain.name for source in trainer._load_sources(train_data._dataset.domain())] == ["featured-b"]
+    trainer, train_data, _ = build(root, source_datasets=["featured-a"])
+    with pytest.raises(UserError, match="--source_datasets: no item of them has text or image or price"):
+        trainer._load_sources(train_data._dataset.domain())
+    (root / planted.FEATURED_TARGET / f"{planted.FEATURED_TARGET}.item").unlink()
+    with pytest.raises(UserError, match="featured-target: no item has text or price"):
+        build(root, modalities=["text", "price"])
+
+
+def test_a_core_of_other_sizes_or_no_core_is_one_line(featured: Path, tmp_path: Path) -> None:
+    core = fit(featured, checkpoint_dir=str(tmp_path)).core_file
+    with pytest.raises(UserError, match=r"backbone.* in place of .*; give the model the sizes"):
+        fit(featured, pretrained=core, hidden_size=8)
+    trainer, train_data, valid_data = build(featured, checkpoint_dir=str(tmp_path))
+    trainer.fit(train_data, valid_data, verbose=False)
+    with pytest.raises(UserError, match="is a trained model"):
+        fit(featured, pretrained=trainer.saved_model_file)
+
+
+def test_results_are_named_in_the_report(featured: Path) -> None:
+    runs: list[RunResult] = run({**planted.featured_settings(featured, **TINY), "adapt": "relearn"})
+    assert [run.variant for run in runs] == ["transfer", "scratch"]
+    assert runs[0].source_datasets == planted.FEATURED_SOURCES
+    assert np.isfinite(list(runs[0].test.values())).all()

@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--users", nargs="+", type=float, default=[1.0, 0.1], help="shares of the training users")
     parser.add_argument("--data_path", type=Path, default=Path("../shared/data/atomic"))
     parser.add_argument("--store", type=Path, default=HERE / "results" / "transfer")
+    parser.add_argument("--cores", type=Path, default=Path("saved/benchmark"), help="pre-trained cores, features")
     parser.add_argument("--cap", type=float, default=3600, help="CPU seconds after which a run stops training")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=int, default=10**9, help="stop after so many new runs")
@@ -51,7 +52,7 @@ def main() -> None:
             continue
         begin = time.perf_counter()
         print(f"{number} of {len(missing)}: {key}", file=sys.stderr, flush=True)
-        save(options.store, key, run(key, options.data_path, options.cap, options.threads))
+        save(options.store, key, run(key, options.data_path, options.cores, options.cap, options.threads))
         print(f"    {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
     for suite in options.suite:
         for users in options.users:

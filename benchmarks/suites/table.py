@@ -11,10 +11,11 @@ from recbole_metarec.evaluation.significance import paired_bootstrap
 from suites.store import Key, Outcome, load
 from suites.variants import VARIANTS
 
-REFERENCE = "scratch"
+# What a variant is compared with: the same model from scratch; RecBole's models with whichever there is.
+REFERENCES = ("scratch", "ant-scratch")
 HEADER = (
     "| variant | seeds | NDCG@10 masked | Recall@10 masked | NDCG@10 unmasked | Recall@10 unmasked | "
-    "NDCG@10 masked against scratch | unmasked | CPU seconds |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    "NDCG@10 masked against its scratch | unmasked | CPU seconds |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
 )
 
 
@@ -42,8 +43,15 @@ def render(store: Path, suite: str, users: float, seeds: range) -> str:
         name: {seed: found for seed in seeds if (found := load(store, Key(suite, users, name, seed)))}
         for name in VARIANTS
     }
-    rows = [_row(name, found, runs[REFERENCE]) for name, found in runs.items() if found]
+    rows = [_row(name, found, runs[_reference(name, runs)]) for name, found in runs.items() if found]
     return "\n".join([f"### {suite}, {users:.0%} of the target's training users", "", HEADER, *rows])
+
+
+def _reference(name: str, runs: dict[str, dict[int, Outcome]]) -> str:
+    metarec, ant = REFERENCES
+    if VARIANTS[name].model == "ANT":
+        return ant
+    return metarec if VARIANTS[name].model == "MetaRec" or runs[metarec] else ant
 
 
 def _row(name: str, runs: dict[int, Outcome], reference: dict[int, Outcome]) -> str:
@@ -55,7 +63,7 @@ def _row(name: str, runs: dict[int, Outcome], reference: dict[int, Outcome]) -> 
             cells.append(f"{np.mean(means):.4f} ± {np.std(means, ddof=1):.4f}" if len(means) > 1 else f"{means[0]:.4f}")
     shared = sorted(runs.keys() & reference.keys())
     for protocol in ("masked", "unmasked"):
-        if name == REFERENCE or not shared:
+        if name in REFERENCES or not shared:
             cells.append("")
             continue
         ours, theirs = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 
 from recbole_metarec.config import PluginConfig
+from recbole_metarec.evaluation.groups import cold_users
+from recbole_metarec.evaluation.ranking import Ranks, metric_of_ranks
 from recbole_metarec.quick_start import prepare
 from suites.store import Key, Outcome
 from suites.variants import SUITES, VARIANTS
@@ -22,7 +25,7 @@ class _CapReached(Exception):
     pass
 
 
-def run(key: Key, data_path: Path, cap: float, threads: int) -> Outcome:
+def run(key: Key, data_path: Path, cores: Path, cap: float, threads: int) -> Outcome:
     """Train and test.
 
     Parameters
@@ -31,6 +34,8 @@ def run(key: Key, data_path: Path, cap: float, threads: int) -> Outcome:
         Which run.
     data_path : Path
         Folder of the atomic files.
+    cores : Path
+        Folder of pre-trained cores and of computed features; they are made where they lack.
     cap : float
         CPU seconds after which no further epoch begins.
     threads : int
@@ -47,8 +52,10 @@ def run(key: Key, data_path: Path, cap: float, threads: int) -> Outcome:
         if variant.hostile:
             data_path, hostile = _with_hostile_source(data_path, [suite.target, *sources], Path(folder))
             sources.append(hostile)
+        core = cores / key.suite / f"{variant.core}-{key.seed}.pth"
         settings = {
             **variant.settings,
+            **(_of_ant(cores, core) if variant.model == "ANT" else {}),
             "data_path": str(data_path),
             "source_datasets": sources,
             "train_users": key.users,
@@ -62,10 +69,19 @@ def run(key: Key, data_path: Path, cap: float, threads: int) -> Outcome:
             "state": "ERROR",
             "show_progress": False,
         }
-        return _train(PluginConfig(variant.model, suite.target, settings), dict(variant.settings), cap)
+        outcome, made = _train(PluginConfig(variant.model, suite.target, settings), dict(variant.settings), cap)
+        if made and not core.exists():
+            core.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(made, core)
+        return outcome
 
 
-def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> Outcome:
+def _of_ant(cores: Path, core: Path) -> dict[str, Any]:
+    shared = {"feature_cache": str(cores / "features")}
+    return {**shared, "pretrained": str(core)} if core.exists() else shared
+
+
+def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> tuple[Outcome, str | None]:
     begin, wall = time.process_time(), time.perf_counter()
     trainer, train_data, valid_data, test_data = prepare(config)
     epochs: list[float] = []
@@ -99,10 +115,25 @@ def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> Outcom
         "cpu_seconds": round(cpu),
         "seconds": round(seconds),
         "source_weights": getattr(trainer, "source_weights", None),
+        "pretraining_losses": getattr(trainer, "pretraining_losses", None),
+        "cold": _on_cold_items(ranks, train_data._dataset, test_data._dataset),
         "hardware": f"{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores",
         "torch": torch.__version__,
     }
-    return Outcome(ranks, facts)
+    return Outcome(ranks, facts), getattr(trainer, "core_file", None)
+
+
+def _on_cold_items(ranks: dict[str, Ranks], train: Any, test: Any) -> dict[str, Any] | None:
+    """Test metrics over the users whose target nobody had in training."""
+    cold = cold_users(train, test)
+    if cold is None or not cold.any():
+        return None
+    found = {
+        f"{metric} {protocol}": round(float(np.mean(metric_of_ranks(metric, of_all[cold]))), 6)
+        for protocol, of_all in ranks.items()
+        for metric in ("ndcg@10", "recall@10")
+    }
+    return {"users": int(cold.sum()), **found}
 
 
 def _with_hostile_source(data_path: Path, names: list[str], folder: Path) -> tuple[Path, str]:

@@ -29,6 +29,8 @@ class Variant(NamedTuple):
         Whether it sees the suite's sources.
     hostile : bool
         Whether one more source is added, whose items stand in random order.
+    core : str or None
+        Name of the pre-trained core of a suite and seed that it shares with other variants.
     """
 
     title: str
@@ -36,7 +38,16 @@ class Variant(NamedTuple):
     settings: Mapping[str, Any] = MappingProxyType({})
     transfers: bool = False
     hostile: bool = False
+    core: str | None = None
 
+
+_SCIENTIFIC_SOURCES = (
+    "amazon-video-games-18",
+    "amazon-arts-crafts-sewing-18",
+    "amazon-beauty",
+    "amazon-toys-games",
+    "amazon-sports-outdoors",
+)
 
 SUITES = {
     "office": Suite(
@@ -61,20 +72,32 @@ SUITES = {
     "toys": Suite(
         "amazon-toys-games", ("amazon-baby", "amazon-sports-outdoors", "amazon-home-kitchen", "amazon-beauty")
     ),
-    "scientific": Suite(
-        "amazon-industrial-scientific-18",
+    "scientific": Suite("amazon-industrial-scientific-18", _SCIENTIFIC_SOURCES),
+    "scientific-image": Suite("amazon-industrial-scientific-18-image", _SCIENTIFIC_SOURCES),
+    "electronics": Suite(
+        "amazon-electronics-23",
         (
-            "amazon-video-games-18",
-            "amazon-arts-crafts-sewing-18",
             "amazon-beauty",
             "amazon-toys-games",
             "amazon-sports-outdoors",
+            "amazon-industrial-scientific-18",
+            "amazon-video-games-18",
         ),
     ),
 }
 
 RECBOLE = ("SASRec", "GRU4Rec", "BERT4Rec", "LightSANs", "CORE")
 NO_MEMORY = {"memory_weight": 0, "repeat_items": True}
+
+# RecBole's models that read items' titles
+TITLES = {
+    "load_col": {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "title"]},
+    "selected_features": ["title"],
+    "pooling_mode": "mean",
+}
+# Words have one space in all domains if the adapter is taken over, so that there are two cores.
+RELEARNT = {"model": "ANT", "transfers": True, "core": "relearn"}
+TAKEN_OVER = {"model": "ANT", "transfers": True, "core": "shared-space"}
 
 VARIANTS = {
     "metarec": Variant("MetaRec", transfers=True),
@@ -91,5 +114,23 @@ VARIANTS = {
     "scratch-no-quantizer": Variant("scratch without quantizer", settings={"quantizer": False}),
     "scratch-no-memory": Variant("scratch without memory", settings=NO_MEMORY),
     "scratch-plain": Variant("scratch without either", settings={"quantizer": False, **NO_MEMORY}),
+    "ant": Variant("ANT, re-learning", **RELEARNT),
+    "ant-finetune": Variant("ANT, fine-tuning", settings={"adapt": "finetune"}, **TAKEN_OVER),
+    "ant-frozen": Variant("ANT, all frozen but items' embeddings", settings={"adapt": "frozen"}, **TAKEN_OVER),
+    "ant-zero-shot": Variant(
+        "ANT, all frozen, inductive", settings={"adapt": "frozen", "transductive": False}, **TAKEN_OVER
+    ),
+    "ant-no-memory": Variant("ANT, re-learning, without memory", settings=NO_MEMORY, **RELEARNT),
+    "ant-inductive": Variant("ANT, re-learning, inductive", settings={"transductive": False}, **RELEARNT),
+    "ant-scratch": Variant("ANT, scratch", "ANT"),
+    "ant-scratch-no-memory": Variant("ANT, scratch, without memory", "ANT", NO_MEMORY),
+    "ant-scratch-inductive": Variant("ANT, scratch, inductive", "ANT", {"transductive": False}),
+    "ant-scratch-mixture": Variant("ANT, scratch, eight experts", "ANT", {"n_experts": 8}),
+    "ant-scratch-no-text": Variant("ANT, scratch, without text", "ANT", {"modalities": ["image", "price"]}),
+    "ant-scratch-no-image": Variant("ANT, scratch, without images", "ANT", {"modalities": ["text", "price"]}),
+    "ant-scratch-no-price": Variant("ANT, scratch, without prices", "ANT", {"modalities": ["text", "image"]}),
+    "ant-scratch-no-fusion": Variant("ANT, scratch, without fusion", "ANT", {"fusion_weight": 0}),
     **{name.lower(): Variant(f"RecBole {name}", name) for name in RECBOLE},
+    "sasrecf": Variant("RecBole SASRecF, titles", "SASRecF", TITLES),
+    "fdsa": Variant("RecBole FDSA, titles", "FDSA", TITLES),
 }

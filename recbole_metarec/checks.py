@@ -170,6 +170,7 @@ CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]
 _CROSS_CHECKS: list[CrossCheck] = [
     (("metrics", "topk"), _valid_metric_is_measured),
     (("result_file",), _result_file_can_be_written),
+    (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
 ]
 _MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {
     "MetaRec": [
@@ -178,7 +179,6 @@ _MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {
     "ANT": [
         (("hidden_size", "n_heads", "backbone"), _heads_divide),
         (("pretrained", "adapt"), _core_can_be_read),
-        (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
     ],
 }
 

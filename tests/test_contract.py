@@ -129,3 +129,21 @@ class TestANTSampledSoftmax(FeaturedContract):
 
 class TestANTSomeUsers(FeaturedContract):
     mode = {"train_users": 0.5, "enable_amp": True}
+
+
+class TestMetaRecWithFeatures(FeaturedContract):
+    model = "MetaRec"
+    mode = {"model": "MetaRec", "item_features": True, "quantizer_heads": 2, "codebook_size": 8}
+
+
+class TestMetaRecWithFeaturesMovingAverages(FeaturedContract):
+    model = "MetaRec"
+    mode = {
+        "model": "MetaRec",
+        "item_features": True,
+        "quantizer_heads": 2,
+        "codebook_update": "moving_average",
+        "second_order": True,
+        "softmax": "sampled",
+        "n_negatives": 16,
+    }

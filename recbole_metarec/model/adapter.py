@@ -9,11 +9,13 @@ to 5; in the form of ANT's published code, https://github.com/ninglab/ANT.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from recbole_metarec.data.features.price import N_BUCKETS
+from recbole_metarec.data.features.space import Features
 from recbole_metarec.model.dropout import Dropout
 
 # Width of a price's embedding.
@@ -175,3 +177,35 @@ def sum_of(parts: Mapping[str, Tensor]) -> Tensor:
     for part in others:
         total = total + part
     return total
+
+
+def build_adapter(config: Any, widths: Mapping[str, int]) -> FeatureAdapter:
+    """Build the adapter that a configuration describes.
+
+    Parameters
+    ----------
+    config : mapping
+        ``hidden_size``, and the feature keys of ``properties/overall.yaml``.
+    widths : mapping of str to int
+        Width of the features of each modality.
+
+    Returns
+    -------
+    FeatureAdapter
+    """
+    return FeatureAdapter(
+        widths,
+        config["hidden_size"],
+        config["n_experts"],
+        config["adapter_dropout_prob"],
+        config["fusion_weight"],
+        N_BUCKETS,
+    )
+
+
+def to_tensors(features: Features) -> ItemFeatures:
+    """Copy a domain's features into tensors."""
+    return ItemFeatures(
+        {name: torch.tensor(values) for name, values in features.values.items()},
+        {name: torch.tensor(flags) for name, flags in features.present.items()},
+    )

@@ -14,10 +14,7 @@ from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from recbole_metarec.data.features.space import FeatureSpace
-from recbole_metarec.errors import UserError
-from recbole_metarec.model.adapter import ItemFeatures
-from recbole_metarec.model.core import build_core, space_of_texts, to_tensors
+from recbole_metarec.model.core import build_core, space_of_texts
 from recbole_metarec.model.loss import full_softmax
 from recbole_metarec.model.recommender import DomainRecommender
 
@@ -40,8 +37,6 @@ class ANT(DomainRecommender):
 
     Attributes
     ----------
-    space : FeatureSpace
-        Where features of other domains come from.
     core : Core
         What can be pre-trained.
 
@@ -55,34 +50,15 @@ class ANT(DomainRecommender):
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        counts = dataset.domain().item_counts()
-        self.space = FeatureSpace(config, dataset.item_tokens(), counts[1:] > 0, space_of_texts(config))
-        if not self.space.target.values:
-            raise UserError(
-                [
-                    f"{config['dataset']}: no item has {' or '.join(config['modalities'])}; "
-                    "put them into its .item file or use MetaRec"
-                ]
-            )
+        shared = config["adapt"] in ("finetune", "frozen")
+        self.core = build_core(config, self.add_features(dataset, shared, space_of_texts(config)))
         self.temperature = config["temperature"]
-        for name, values in to_tensors(self.space.target).values.items():
-            self.register_buffer(f"{name}_values", values, persistent=False)
-            flags = torch.from_numpy(self.space.target.present[name])
-            self.register_buffer(f"{name}_present", flags, persistent=False)
-        self.register_buffer("seen", torch.from_numpy(counts > 0), persistent=False)
-        self.core = build_core(config, self.space.widths())
+        seen = torch.from_numpy(dataset.domain().item_counts() > 0)
+        self.register_buffer("seen", seen, persistent=False)
         self.item_embedding: nn.Embedding | None = None
         if config["transductive"]:
             self.item_embedding = nn.Embedding(self.n_items, config["hidden_size"], padding_idx=0)
             nn.init.normal_(self.item_embedding.weight, std=config["initializer_range"])
-
-    def features(self) -> ItemFeatures:
-        """Return the target's features, where the model is."""
-        names = self.space.target.values
-        return ItemFeatures(
-            {name: getattr(self, f"{name}_values") for name in names},
-            {name: getattr(self, f"{name}_present") for name in names},
-        )
 
     def item_vectors(self, ids: Tensor | None = None) -> Tensor:
         """Compute the vectors of items, with gradients.
@@ -97,8 +73,9 @@ class ANT(DomainRecommender):
         Tensor, shape (I, D)
             0 for padding.
         """
-        features = self.features() if ids is None else self.features().rows(ids)
-        vectors_ID: Tensor = self.core.adapter(features).vectors
+        features = self.features()
+        assert features is not None
+        vectors_ID: Tensor = self.core.adapter(features if ids is None else features.rows(ids)).vectors
         if self.item_embedding is None:
             return vectors_ID
         own_ID, seen_I = self.item_embedding.weight, self.seen

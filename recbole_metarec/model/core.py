@@ -11,11 +11,9 @@ from torch import Tensor, nn
 
 from recbole_metarec import checkpoint
 from recbole_metarec.config import to_plain
-from recbole_metarec.data.features.price import N_BUCKETS
-from recbole_metarec.data.features.space import Features
 from recbole_metarec.data.features.text import TextSpace
 from recbole_metarec.errors import UserError
-from recbole_metarec.model.adapter import FeatureAdapter, ItemFeatures
+from recbole_metarec.model.adapter import FeatureAdapter, build_adapter
 from recbole_metarec.model.backbone import GRUBackbone, LRUBackbone, TransformerBackbone, build_backbone
 
 
@@ -47,14 +45,6 @@ def build_core(config: Any, widths: dict[str, int]) -> Core:
     -------
     Core
     """
-    adapter = FeatureAdapter(
-        widths,
-        config["hidden_size"],
-        config["n_experts"],
-        config["adapter_dropout_prob"],
-        config["fusion_weight"],
-        N_BUCKETS,
-    )
     backbone = build_backbone(
         config["backbone"],
         width=config["hidden_size"],
@@ -66,15 +56,7 @@ def build_core(config: Any, widths: dict[str, int]) -> Core:
         max_length=config["MAX_ITEM_LIST_LENGTH"],
         from_end=config["positions"] == "end",
     )
-    return Core(adapter, backbone)
-
-
-def to_tensors(features: Features) -> ItemFeatures:
-    """Copy a domain's features into tensors."""
-    return ItemFeatures(
-        {name: torch.tensor(values) for name, values in features.values.items()},
-        {name: torch.tensor(flags) for name, flags in features.present.items()},
-    )
+    return Core(build_adapter(config, widths), backbone)
 
 
 class StoredCore(NamedTuple):

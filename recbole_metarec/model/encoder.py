@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from recbole_metarec.model.adapter import FeatureAdapter, ItemFeatures
 from recbole_metarec.model.backbone import GRUBackbone, LRUBackbone, TransformerBackbone
 from recbole_metarec.model.loss import full_softmax, sampled_softmax
 from recbole_metarec.model.quantizer import MultiHeadQuantizer
@@ -83,10 +84,13 @@ class Learnt(NamedTuple):
         Mean next-item cross entropy of the real positions plus the quantizer's weighted loss.
     codes : LongTensor, shape (I - 1, H), or None
         Codes of the table's items; ``None`` without a quantizer.
+    items : Tensor, shape (I, D)
+        Embeddings of the table's items, with what features add.
     """
 
     loss: Tensor
     codes: Tensor | None
+    items: Tensor
 
 
 class ItemVectors(NamedTuple):
@@ -123,6 +127,8 @@ class SharedEncoder(nn.Module):
         Weight lambda of the quantizer's loss.
     score_with : {"quantized", "embedding"}
         Score states against quantized vectors or against the domain's own embeddings.
+    adapter : FeatureAdapter, optional
+        Adds to embeddings what it makes of items' features.
     """
 
     def __init__(
@@ -131,12 +137,21 @@ class SharedEncoder(nn.Module):
         quantizer: MultiHeadQuantizer | None,
         quantizer_weight: float = 1.0,
         score_with: Literal["quantized", "embedding"] = "quantized",
+        adapter: FeatureAdapter | None = None,
     ) -> None:
         super().__init__()
+        self.adapter = adapter
         self.backbone = backbone
         self.quantizer = quantizer
         self.quantizer_weight = quantizer_weight
         self.score_with = score_with
+
+    def with_features(self, rows_ID: Tensor, features: ItemFeatures | None) -> Tensor:
+        """Add what items' features say to their embeddings, shape (I, D)."""
+        if self.adapter is None or features is None:
+            return rows_ID
+        vectors_ID: Tensor = rows_ID + self.adapter(features).vectors
+        return vectors_ID
 
     def item_vectors(self, rows_ID: Tensor, codes: Tensor | None = None) -> ItemVectors:
         """Map rows of a domain's table into the shared space.
@@ -160,7 +175,12 @@ class SharedEncoder(nn.Module):
         return ItemVectors(inputs_ID, outputs_ID, self.quantizer_weight * quantized.loss, quantized.codes)
 
     def forward(
-        self, rows_ID: Tensor, batch: Batch, codes: Tensor | None = None, twice_differentiable: bool = False
+        self,
+        rows_ID: Tensor,
+        batch: Batch,
+        codes: Tensor | None = None,
+        twice_differentiable: bool = False,
+        features: ItemFeatures | None = None,
     ) -> Learnt:
         """Learn from a batch of windows.
 
@@ -174,15 +194,18 @@ class SharedEncoder(nn.Module):
             See `MultiHeadQuantizer.forward`.
         twice_differentiable : bool
             See `Backbone`.
+        features : ItemFeatures, optional
+            Of the items of the rows.
 
         Returns
         -------
         Learnt
         """
+        rows_ID = self.with_features(rows_ID, features)
         items = self.item_vectors(rows_ID, codes)
         states_ND = read_windows(self.backbone, items.inputs, batch, twice_differentiable)
         loss = next_item_loss(states_ND, items.outputs, batch, twice_differentiable)
-        return Learnt(loss + items.loss, items.codes)
+        return Learnt(loss + items.loss, items.codes, rows_ID)
 
 
 def read_windows(

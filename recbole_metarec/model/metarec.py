@@ -5,12 +5,14 @@ Paper: https://arxiv.org/abs/2411.01785.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 
+from recbole_metarec.model.adapter import build_adapter
 from recbole_metarec.model.backbone import build_backbone
 from recbole_metarec.model.encoder import Batch, SharedEncoder
 from recbole_metarec.model.quantizer import MultiHeadQuantizer, Usage, codebook_usage
@@ -20,13 +22,15 @@ from recbole_metarec.model.recommender import DomainRecommender
 _BLOCK = 65536
 
 
-def build_encoder(config: Any) -> SharedEncoder:
+def build_encoder(config: Any, widths: Mapping[str, int] | None = None) -> SharedEncoder:
     """Build the shared encoder that a configuration describes.
 
     Parameters
     ----------
     config : mapping
         Keys of ``properties/model/MetaRec.yaml``, and ``MAX_ITEM_LIST_LENGTH``.
+    widths : mapping of str to int, optional
+        Width of the items' features of each modality; without it, there are none.
 
     Returns
     -------
@@ -54,7 +58,8 @@ def build_encoder(config: Any) -> SharedEncoder:
         max_length=config["MAX_ITEM_LIST_LENGTH"],
         from_end=config["positions"] == "end",
     )
-    return SharedEncoder(backbone, quantizer, config["quantizer_weight"], config["score_with"])
+    adapter = build_adapter(config, widths) if widths else None
+    return SharedEncoder(backbone, quantizer, config["quantizer_weight"], config["score_with"], adapter)
 
 
 class MetaRec(DomainRecommender):
@@ -73,7 +78,8 @@ class MetaRec(DomainRecommender):
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        self.encoder = build_encoder(config)
+        widths = self.add_features(dataset, shared=True) if config["item_features"] else None
+        self.encoder = build_encoder(config, widths)
         self.item_embedding = nn.Embedding(self.n_items, config["hidden_size"], padding_idx=0)
         nn.init.normal_(self.item_embedding.weight, std=config["initializer_range"])
         with torch.no_grad():
@@ -81,19 +87,18 @@ class MetaRec(DomainRecommender):
 
     def tensors_of_catalogue(self) -> list[Tensor]:
         """See `DomainRecommender`."""
-        quantizer = self.encoder.quantizer
-        return [self.item_embedding.weight, *(quantizer.state_dict().values() if quantizer else ())]
+        parts = (self.encoder.quantizer, self.encoder.adapter)
+        return [self.item_embedding.weight, *(t for part in parts if part for t in part.state_dict().values())]
 
     def encode_catalogue(self) -> tuple[Tensor, Tensor]:
         """See `DomainRecommender`."""
+        rows_ID = self.encoder.with_features(self.item_embedding.weight, self.features()).detach()
         if self.encoder.quantizer is None:
-            return self.item_embedding.weight.detach(), self.item_embedding.weight.detach()
-        inputs_ID = torch.zeros_like(self.item_embedding.weight)
-        for rows_ID, block_ID in zip(
-            self.item_embedding.weight[1:].split(_BLOCK), inputs_ID[1:].split(_BLOCK), strict=True
-        ):
-            block_ID.copy_(self.encoder.quantizer(rows_ID).vectors)
-        return inputs_ID, inputs_ID if self.encoder.score_with == "quantized" else self.item_embedding.weight.detach()
+            return rows_ID, rows_ID
+        inputs_ID = torch.zeros_like(rows_ID)
+        for block_ID, into_ID in zip(rows_ID[1:].split(_BLOCK), inputs_ID[1:].split(_BLOCK), strict=True):
+            into_ID.copy_(self.encoder.quantizer(block_ID).vectors)
+        return inputs_ID, inputs_ID if self.encoder.score_with == "quantized" else rows_ID
 
     def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
         """See `DomainRecommender`."""
@@ -117,7 +122,9 @@ class MetaRec(DomainRecommender):
         last_B = interaction[self.ITEM_SEQ_LEN] - 1
         places_B = last_B + inputs_BL.shape[1] * torch.arange(len(last_B), device=last_B.device)
         loss: Tensor = self.encoder(
-            self.item_embedding.weight, Batch(inputs_BL, places_B, interaction[self.POS_ITEM_ID])
+            self.item_embedding.weight,
+            Batch(inputs_BL, places_B, interaction[self.POS_ITEM_ID]),
+            features=self.features(),
         ).loss
         return loss
 
@@ -127,6 +134,6 @@ class MetaRec(DomainRecommender):
         if quantizer is None:
             return None
         with torch.no_grad():
-            blocks = self.item_embedding.weight[1:].split(_BLOCK)
+            blocks = self.encoder.with_features(self.item_embedding.weight, self.features())[1:].split(_BLOCK)
             codes_NH = torch.cat([quantizer(rows_ID).codes for rows_ID in blocks])
         return codebook_usage(codes_NH, quantizer.codes)

@@ -16,7 +16,10 @@ from recbole.utils import InputType
 from torch import Tensor
 
 from recbole_metarec.data.domain import Domain
+from recbole_metarec.data.features.space import FeatureSpace
+from recbole_metarec.data.features.text import TextSpace
 from recbole_metarec.data.transitions import share_of_repeats, transitions
+from recbole_metarec.model.adapter import ItemFeatures, to_tensors
 from recbole_metarec.model.memory import TransitionMemory
 
 # Until validation says more, items do not come twice where no larger share of a domain's interactions are repeats.
@@ -72,6 +75,8 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         What the training part of the target says without learning.
     memory_weight : float
         Weight of the memory's log probabilities in the scores: 0 until training has ended.
+    space : FeatureSpace, or None
+        Where features of items come from, if the model has them.
     repeat_penalty : float
         What the items of a sequence lose in its scores; infinite where nothing is recommended again.
     """
@@ -88,7 +93,41 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
             repeats = share_of_repeats(domain) > REPEAT_SHARE
         self.repeat_penalty = 0.0 if repeats else math.inf
         self.other_parameter_name = ["memory_weight", "repeat_penalty"]  # RecBole keeps these in checkpoints
+        self.space: FeatureSpace | None = None
         self._catalogue: tuple[tuple[Any, ...], tuple[Tensor, Tensor]] | None = None
+
+    def add_features(self, dataset: Any, shared: bool, text_space: TextSpace | None = None) -> dict[str, int]:
+        """Load the features of the target's items.
+
+        Parameters
+        ----------
+        dataset : DomainDataset
+            Training part of the target domain.
+        shared, text_space
+            See `FeatureSpace`.
+
+        Returns
+        -------
+        dict of str to int
+            Width of each modality.
+        """
+        seen = dataset.domain().item_counts()[1:] > 0
+        self.space = FeatureSpace(dataset.config, dataset.item_tokens(), seen, shared, text_space)
+        found = to_tensors(self.space.target)
+        for name, values in found.values.items():
+            self.register_buffer(f"{name}_values", values, persistent=False)
+            self.register_buffer(f"{name}_present", found.present[name], persistent=False)
+        return self.space.widths()
+
+    def features(self) -> ItemFeatures | None:
+        """Return the target's features, where the model is; ``None`` if it has none."""
+        if self.space is None:
+            return None
+        names = self.space.target.values
+        return ItemFeatures(
+            {name: getattr(self, f"{name}_values") for name in names},
+            {name: getattr(self, f"{name}_present") for name in names},
+        )
 
     @abstractmethod
     def encode_catalogue(self) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from logging import getLogger
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,17 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from recbole_metarec.data.dataset import load_catalogue
 from recbole_metarec.data.domain import Domain
 from recbole_metarec.errors import UserError
 from recbole_metarec.model.ant import ANT
-from recbole_metarec.model.core import load_core, save_core, to_tensors
+from recbole_metarec.model.core import load_core, save_core
 from recbole_metarec.model.encoder import next_item_loss, read_windows
 from recbole_metarec.trainer.domain import DomainTrainer
 from recbole_metarec.trainer.finite import FiniteGate
 from recbole_metarec.trainer.lessons import Lessons
 from recbole_metarec.trainer.optimizer import TableOptimizer
 from recbole_metarec.trainer.pretraining import Pretraining, Source
-from recbole_metarec.trainer.tasks import load_suite
+from recbole_metarec.trainer.suite import load_with_features
 from recbole_metarec.transfer.relearn import RULES, adapt
 
 
@@ -87,6 +85,7 @@ class ANTTrainer(DomainTrainer):
             pretrained = core.state_dict()
             path = Path(self.saved_model_file)
             self.core_file = str(path.with_name(f"{path.stem}-core.pth"))
+            assert self.model.space is not None
             save_core(Path(self.core_file), core, self.model.space.text_space(sources[0].domain.name), config)
         try:
             parameters, self.frozen = adapt(drawn, pretrained, RULES[config["adapt"]])
@@ -96,22 +95,12 @@ class ANTTrainer(DomainTrainer):
         core.load_state_dict(parameters)
 
     def _load_sources(self, target: Domain) -> list[Source]:
-        tokens: dict[str, list[str]] = {}
-
-        def load(config: Any) -> Domain:
-            domain, tokens[domain.name] = load_catalogue(config)
-            return domain
-
-        suite = load_suite(self.config, target, load)
-        sources = []
-        for domain in suite.sources:
-            features = self.model.space.features(domain.name, tokens[domain.name])
-            if features.values:
-                sources.append(Source(domain, to_tensors(features)))
-            else:
-                getLogger().warning(f"{domain.name}: no item has a feature that the target's have; it is left out")
+        space = self.model.space
+        assert space is not None
+        suite, features = load_with_features(self.config, target, space)
+        sources = [Source(domain, own) for domain, own in zip(suite.sources, features, strict=True) if own]
         if not sources:
-            names = " or ".join(self.model.space.target.values)
+            names = " or ".join(space.target.values)
             raise UserError([f"--source_datasets: no item of them has {names}; name domains that do, or none"])
         return sources
 

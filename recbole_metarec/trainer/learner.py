@@ -103,13 +103,13 @@ class Learner:
             The loss.
         """
         lesson, theta = task.draw(epoch, step), self._theta()
-        rows, loss = task.rows(lesson), _LessonLoss(self, lesson)
+        rows, loss = task.rows(lesson), _LessonLoss(self, task, lesson)
         value = loss(theta, rows)
         *by_theta, by_rows = torch.autograd.grad(value, [*theta.values(), rows], allow_unused=True)
         for parameter, gradient in zip(theta.values(), by_theta, strict=True):
             parameter.grad = gradient
         task.set_gradient(lesson, by_rows)
-        self._note(rows, loss)
+        self._note(loss)
         self._descend(value.detach(), task.name)
         return value.detach()
 
@@ -136,8 +136,8 @@ class Learner:
         target_codes = None
         for number, source in enumerate(sources.values()):
             lesson = source.draw(config["warmup_epochs"], self.steps)
-            rows, source_loss = source.rows(lesson), _LessonLoss(self, lesson, twice=config["second_order"])
-            target_loss = _LessonLoss(self, target_lesson, number, target_codes)
+            rows, source_loss = source.rows(lesson), _LessonLoss(self, source, lesson, twice=config["second_order"])
+            target_loss = _LessonLoss(self, target, target_lesson, number, target_codes)
             found = source_gradient(
                 source_loss,
                 target_loss,
@@ -149,10 +149,10 @@ class Learner:
                 scope=config["similarity_scope"],
             )
             source.set_gradient(lesson, found.source_table)
-            self._note(rows, source_loss)
+            self._note(source_loss)
             gradients.append(found)
             target_codes = target_loss.codes
-        self._note(target_rows, target_loss)
+        self._note(target_loss)
         meta = combine(
             gradients,
             self._smooth(list(sources), torch.stack([found.similarity for found in gradients])),
@@ -201,24 +201,25 @@ class Learner:
 
     # -- codebooks ----------------------------------------------------------------------------------------------
 
-    def _note(self, rows: Tensor, loss: _LessonLoss) -> None:
+    def _note(self, loss: _LessonLoss) -> None:
         if self.encoder.quantizer is not None and loss.codes is not None:
-            self.encoder.quantizer.update(rows[1:].detach(), loss.codes)
+            self.encoder.quantizer.update(loss.items[1:], loss.codes)
 
     @torch.no_grad()
     def _revive(self, threshold: float) -> None:
         assert self.encoder.quantizer is not None
         generator = torch.Generator().manual_seed(self.config["seed"] + self.steps)
-        tables = [task.table[1:] for task in self.learning]
-        ends = np.cumsum([len(table) for table in tables])
+        ends = np.cumsum([len(task.table) - 1 for task in self.learning])
         drawn = torch.arange(ends[-1])
         if len(drawn) > REVIVAL_SAMPLE:
             drawn = torch.randint(int(ends[-1]), (REVIVAL_SAMPLE,), generator=generator).sort().values
         parts = drawn.tensor_split(torch.searchsorted(drawn, torch.from_numpy(ends))[:-1])
         begins = [0, *ends[:-1].tolist()]
-        items = [
-            table[(part - begin).to(table.device)] for table, part, begin in zip(tables, parts, begins, strict=True)
-        ]
+        items = []
+        for task, part, begin in zip(self.learning, parts, begins, strict=True):
+            ids = (part - begin + 1).to(self.device)
+            own = None if task.features is None else task.features.rows(ids)
+            items.append(self.encoder.with_features(task.table[ids], own))
         self.encoder.quantizer.revive(torch.cat(items), threshold, generator)
 
 
@@ -228,17 +229,26 @@ class _LessonLoss:
     The nearest codes are searched for once: those of the first call hold for all others of the step.
     """
 
+    items: Tensor
+
     def __init__(
-        self, learner: Learner, lesson: Lesson, part: int = 0, codes: Tensor | None = None, twice: bool = False
+        self,
+        learner: Learner,
+        task: DomainTask,
+        lesson: Lesson,
+        part: int = 0,
+        codes: Tensor | None = None,
+        twice: bool = False,
     ) -> None:
         self.learner, self.batch = learner, lesson.batches[part % len(lesson.batches)]
         self.codes, self.twice = codes, twice
+        self.features = task.features_of(lesson)
 
     def __call__(self, theta: Mapping[str, Tensor], rows: Tensor) -> Tensor:
         learner = self.learner
-        arguments = (rows, self.batch, self.codes, self.twice)
+        arguments = (rows, self.batch, self.codes, self.twice, self.features)
         with torch.autocast(learner.device.type, torch.bfloat16, enabled=learner.autocast):
             learnt = functional_call(learner.encoder, dict(theta), arguments)
-        self.codes = learnt.codes
+        self.codes, self.items = learnt.codes, learnt.items.detach()
         loss: Tensor = learnt.loss
         return loss

@@ -14,7 +14,8 @@ from recbole_metarec.data.domain import DomainSuite
 from recbole_metarec.model.metarec import MetaRec
 from recbole_metarec.trainer.domain import DomainTrainer
 from recbole_metarec.trainer.learner import Learner
-from recbole_metarec.trainer.tasks import load_suite, make_tasks
+from recbole_metarec.trainer.suite import load_suite, load_with_features
+from recbole_metarec.trainer.tasks import make_tasks
 
 Phase = Literal["meta transfer", "fine-tuning"]
 
@@ -58,8 +59,13 @@ class MetaRecTrainer(DomainTrainer):
 
     def begin(self, train_data: Any, show_progress: bool) -> None:
         """Load the suite, then warm up or go on from a checkpoint."""
-        self.suite = load_suite(self.config, train_data._dataset.domain())
-        tasks = make_tasks(self.suite, cast(nn.Parameter, self.model.item_embedding.weight), self.config)
+        target, space, features = train_data._dataset.domain(), self.model.space, None
+        if space is None:
+            self.suite = load_suite(self.config, target)
+        else:
+            self.suite, of_sources = load_with_features(self.config, target, space)
+            features = [self.model.features(), *of_sources]
+        tasks = make_tasks(self.suite, cast(nn.Parameter, self.model.item_embedding.weight), self.config, features)
         self.learner = Learner(self.model.encoder, tasks, self.config, self.enable_amp)
         if self._resumed is not None:
             self.restore(self._resumed)

@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from recbole_metarec.config import for_domain
-from recbole_metarec.data.dataset import load_domain
 from recbole_metarec.data.domain import Domain, DomainSuite
 from recbole_metarec.data.spectrum import spectral_vectors
-from recbole_metarec.errors import UserError
+from recbole_metarec.model.adapter import ItemFeatures
 from recbole_metarec.trainer.lessons import Lesson, Lessons
 from recbole_metarec.trainer.optimizer import is_lazy, row_gradient
-
-
-def load_suite(config: Any, target: Domain, load: Callable[[Any], Domain] = load_domain) -> DomainSuite:
-    """Load the source domains of a configuration.
-
-    Parameters
-    ----------
-    config : recbole.config.Config
-        The target's configuration; ``source_datasets`` names the sources.
-    target : Domain
-        Training part of the target domain.
-    load : callable
-        Loads the domain of a configuration.
-
-    Returns
-    -------
-    DomainSuite
-
-    Raises
-    ------
-    UserError
-        If a domain is refused or has no sequence of two items: all of them.
-    """
-    domains = [target]
-    problems: list[str] = []
-    for name in config["source_datasets"] or ():
-        try:
-            domains.append(load(for_domain(config, name)))
-        except UserError as error:
-            problems += error.problems
-    problems += [
-        f"{domain.name}: no sequence is long enough: a user needs two items{' before those held out' * (not number)}; "
-        "loosen the filters or choose another dataset"
-        for number, domain in enumerate(domains)
-        if domain.n_sequences == 0 or domain.lengths.max() < 2
-    ]
-    if problems:
-        raise UserError(problems)
-    return DomainSuite(target, tuple(domains[1:]))
 
 
 class DomainTask(Lessons):
@@ -65,11 +24,16 @@ class DomainTask(Lessons):
         See `Lessons`.
     table : nn.Parameter, shape (n_items + 1, D)
         Item embeddings.
+    features : ItemFeatures, optional
+        Of all items, padding first.
     """
 
-    def __init__(self, domain: Domain, table: nn.Parameter, config: Any, seed: int) -> None:
+    def __init__(
+        self, domain: Domain, table: nn.Parameter, config: Any, seed: int, features: ItemFeatures | None = None
+    ) -> None:
         super().__init__(domain, config, seed, table.device)
         self.table = table
+        self.features = None if features is None else features.to(table.device)
         self.by_rows = self.sampled and is_lazy(config["learner"])
 
     def rows(self, lesson: Lesson) -> Tensor:
@@ -77,6 +41,10 @@ class DomainTask(Lessons):
         if lesson.ids is None:
             return self.table
         return self.table.detach().index_select(0, lesson.ids).requires_grad_()
+
+    def features_of(self, lesson: Lesson) -> ItemFeatures | None:
+        """Return the features of the items that a lesson's batches speak of, if the domain has any."""
+        return self.features if self.features is None or lesson.ids is None else self.features.rows(lesson.ids)
 
     def set_gradient(self, lesson: Lesson, gradient: Tensor) -> None:
         """Make the gradient of a lesson's rows that of the table.
@@ -96,7 +64,12 @@ class DomainTask(Lessons):
             self.table.grad = torch.zeros_like(self.table).index_copy_(0, lesson.ids, gradient)
 
 
-def make_tasks(suite: DomainSuite, target_table: nn.Parameter, config: Any) -> list[DomainTask]:
+def make_tasks(
+    suite: DomainSuite,
+    target_table: nn.Parameter,
+    config: Any,
+    features: Sequence[ItemFeatures | None] | None = None,
+) -> list[DomainTask]:
     """Make a task of every domain, the target first; tables start as ``item_init`` says, padding at 0.
 
     Parameters
@@ -107,6 +80,8 @@ def make_tasks(suite: DomainSuite, target_table: nn.Parameter, config: Any) -> l
         The target's item embeddings; a new table is made for each source, on the same device.
     config : recbole.config.Config
         Keys of ``properties/model/MetaRec.yaml``.
+    features : sequence of ItemFeatures or None, optional
+        Of each domain's items, the target first.
 
     Returns
     -------
@@ -120,7 +95,8 @@ def make_tasks(suite: DomainSuite, target_table: nn.Parameter, config: Any) -> l
             start = torch.randn(domain.n_items + 1, config["hidden_size"], generator=generator)
             table = nn.Parameter((start * config["initializer_range"]).to(target_table.device))
         _start_table(table, domain, config)
-        tasks.append(DomainTask(domain, table, config, config["seed"] + number))
+        own = features[number] if features else None
+        tasks.append(DomainTask(domain, table, config, config["seed"] + number, own))
     return tasks
 
 

@@ -23,7 +23,8 @@ from recbole_metarec.model.metarec import MetaRec
 from recbole_metarec.trainer.domain import MEMORY_WEIGHTS, REPEAT_PENALTIES
 from recbole_metarec.trainer.learner import Learner
 from recbole_metarec.trainer.metarec import MetaRecTrainer
-from recbole_metarec.trainer.tasks import load_suite, make_tasks
+from recbole_metarec.trainer.suite import load_suite
+from recbole_metarec.trainer.tasks import make_tasks
 
 TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
 

@@ -47,18 +47,19 @@ class Features:
 class FeatureSpace:
     """Loads the features of a suite's domains.
 
-    Texts are in one space for all domains where the adapter of features is taken over (``adapt`` is ``finetune`` or
-    ``frozen``). Where it is learnt anew, the target's texts have a space of their own, which no other domain's words
-    crowd, and the sources' texts have another.
+    Texts are in one space for all domains if they share an adapter of features. Where the target's is its own, its
+    texts have a space of their own, which no other domain's words crowd, and the sources' texts have another.
 
     Parameters
     ----------
     config : recbole.config.Config
-        The feature keys of ``properties/model/ANT.yaml``, and ``adapt``.
+        The feature keys of ``properties/overall.yaml``.
     tokens : sequence of str
         Items of the target domain, padding left out.
     seen : bool array, shape (n_items,)
         Which of them stand in the training part: the others' texts have no part in a space.
+    shared : bool
+        Whether all domains share an adapter.
     text_space : TextSpace, optional
         Take this space of texts instead of learning one from the suite.
 
@@ -66,6 +67,11 @@ class FeatureSpace:
     ----------
     target : Features
         Of the target domain.
+
+    Raises
+    ------
+    UserError
+        If no item of the target has a feature, or a file is malformed.
     """
 
     def __init__(
@@ -73,15 +79,19 @@ class FeatureSpace:
         config: Any,
         tokens: Sequence[str],
         seen: npt.NDArray[np.bool_],
+        shared: bool,
         text_space: TextSpace | None = None,
     ) -> None:
         self.config, self.name, self.given = config, config["dataset"], text_space
         self.cache = Path(config["feature_cache"])
-        self.shared = config["adapt"] in ("finetune", "frozen")
+        self.shared = shared
         self._fitted = [token for token, there in zip(tokens, seen, strict=True) if there]
         self._files: dict[str, Mapping[str, tuple[str, float, list[str]]]] = {}
         self._spaces: dict[tuple[str, ...], TextSpace | None] = {}
         self.target = self._load(self.name, tokens, config["modalities"])
+        if not self.target.values:
+            wanted = " or ".join(config["modalities"])
+            raise UserError([f"{self.name}: no item has {wanted}; put them into its .item file or use MetaRec without"])
 
     def text_space(self, name: str) -> TextSpace | None:
         """Return the space of a domain's texts; ``None`` if they are no TF-IDF, or there are none."""

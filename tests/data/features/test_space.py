@@ -30,7 +30,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(root: Path, seen: Any = None, space: TextSpace | None = None, **changes: Any) -> FeatureSpace:
     settings = planted.featured_settings(root, max_bad_features=1, feature_cache=str(root / "cache"), **changes)
     config = PluginConfig("ANT", planted.FEATURED_TARGET, settings)
-    return FeatureSpace(config, TOKENS, np.ones(20, bool) if seen is None else seen, space)
+    shared = config["adapt"] == "finetune"
+    return FeatureSpace(config, TOKENS, np.ones(20, bool) if seen is None else seen, shared, space)
 
 
 def item_lines(root: Path, name: str) -> list[list[str]]:

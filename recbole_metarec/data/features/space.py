@@ -47,7 +47,8 @@ class Features:
 class FeatureSpace:
     """Loads the features of a suite's domains.
 
-    Texts are in one space for all domains if they share an adapter of features. Where the target's is its own, its
+    Texts are in one space for all domains if they share an adapter of features; the target weighs as much in it as all
+    sources. Where the target's is its own, its
     texts have a space of their own, which no other domain's words crowd, and the sources' texts have another.
 
     Parameters
@@ -172,17 +173,19 @@ class FeatureSpace:
         return self._files[name]
 
     def _fit(self, domains: Sequence[str]) -> TextSpace | None:
-        texts: list[str] = []
+        groups: dict[bool, list[str]] = {}  # the target against all sources
         for name in domains:
             items = self._items(name)
-            texts += [items[token][0] for token in (self._fitted if name == self.name else items) if token in items]
-        texts = [text for text in texts if text]
-        if not texts:
+            tokens = self._fitted if name == self.name else list(items)
+            texts = [items[token][0] for token in tokens if token in items]
+            groups.setdefault(name == self.name, []).extend(text for text in texts if text)
+        if not any(groups.values()):
             return None
         size = self.config["text_size"]
-        path = self.cache / f"{digest(['tfidf', str(size), *texts])}.npz"
+        key = digest(["tfidf", str(size), *(digest(texts) for texts in groups.values())])
+        path = self.cache / f"{key}.npz"
         if not path.exists():
-            TextSpace.fit(texts, size).save(path)
+            TextSpace.fit(list(groups.values()), size).save(path)
         return TextSpace.load(path)
 
     def _text(self, name: str, tokens: Sequence[str], metadata: Metadata) -> tuple[Any, npt.NDArray[np.bool_]]:

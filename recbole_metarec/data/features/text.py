@@ -46,13 +46,13 @@ class TextSpace:
         return int(self.projection.shape[1])
 
     @classmethod
-    def fit(cls, texts: Sequence[str], size: int, seed: int = 0) -> TextSpace:
+    def fit(cls, groups: Sequence[Sequence[str]], size: int, seed: int = 0) -> TextSpace:
         """Learn terms and directions from texts.
 
         Parameters
         ----------
-        texts : sequence of str
-            Blank ones say nothing.
+        groups : sequence of sequence of str
+            Groups of texts that weigh the same, each as a whole, in the choice of directions. Blank ones say nothing.
         size : int
             Width of the vectors; where the texts have fewer directions, the last columns are 0.
         seed : int
@@ -67,7 +67,8 @@ class TextSpace:
         UserError
             If no word stands in two texts.
         """
-        texts = [text for text in texts if text]
+        groups = [[text for text in group if text] for group in groups]
+        texts = [text for group in groups for text in group]
         vectorizer = _vectorizer(min_df=2 if len(texts) > 1 else 1)
         try:
             counts = vectorizer.fit_transform(texts)
@@ -76,7 +77,10 @@ class TextSpace:
         found = min(size, counts.shape[0] - 1, counts.shape[1] - 1)
         projection = np.zeros((counts.shape[1], size), np.float32)
         if found > 0:
-            svd = TruncatedSVD(found, n_iter=4, random_state=seed).fit(counts)
+            weights = np.concatenate(
+                [np.full(len(group), (len(texts) / max(len(group), 1)) ** 0.5) for group in groups]
+            )
+            svd = TruncatedSVD(found, n_iter=4, random_state=seed).fit(counts.multiply(weights[:, None]).tocsr())
             kept = svd.singular_values_ > 1e-6 * svd.singular_values_[0]
             scale = np.where(kept, np.maximum(svd.singular_values_, 1e-30) ** (EIGENVALUE_POWER - 1), 0)
             projection[:, :found] = svd.components_.T * scale

@@ -24,7 +24,7 @@ TEXTS = [
 
 def test_it_is_scaled_latent_semantics() -> None:
     """Against scikit-learn's own transform: inner products agree up to one factor."""
-    space = TextSpace.fit(TEXTS, 5)
+    space = TextSpace.fit([TEXTS], 5)
     weighted = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2).fit_transform(TEXTS)
     svd = TruncatedSVD(5, random_state=0, n_iter=4).fit(weighted)
     expected = svd.transform(weighted) * svd.singular_values_ ** (EIGENVALUE_POWER - 1)
@@ -34,21 +34,32 @@ def test_it_is_scaled_latent_semantics() -> None:
     assert np.square(found).sum(1).mean() == pytest.approx(1, rel=1e-5)
 
 
+def test_groups_weigh_the_same() -> None:
+    """Against scikit-learn on as many copies of the smaller group as make it as large as the other."""
+    few, many = TEXTS[:3], [f"{toy} game {n}" for toy in ("ball", "doll") for n in range(6)]
+    found = TextSpace.fit([few, many], 2).transform(few)
+    vectorizer = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2).fit(few + many)
+    copied = TruncatedSVD(2, random_state=0, n_iter=4).fit(vectorizer.transform(4 * few + many))
+    expected = copied.transform(vectorizer.transform(few)) * copied.singular_values_ ** (EIGENVALUE_POWER - 1)
+    gram, expected_gram = found @ found.T, expected @ expected.T
+    np.testing.assert_allclose(gram / gram[0, 0], expected_gram / expected_gram[0, 0], rtol=1e-3, atol=1e-3)
+
+
 def test_what_shares_words_is_near() -> None:
-    drill, same, saw = TextSpace.fit(TEXTS, 6).transform(["red drill steel", "blue drill steel", "blue saw"])
+    drill, same, saw = TextSpace.fit([TEXTS], 6).transform(["red drill steel", "blue drill steel", "blue saw"])
     assert drill @ same > drill @ saw
 
 
 def test_texts_without_a_known_word_are_zero() -> None:
-    assert not TextSpace.fit(TEXTS, 4).transform(["", "unheard of"]).any()
-    assert TextSpace.fit(TEXTS, 4).transform([]).shape == (0, 4)
+    assert not TextSpace.fit([TEXTS], 4).transform(["", "unheard of"]).any()
+    assert TextSpace.fit([TEXTS], 4).transform([]).shape == (0, 4)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.text("abc ", min_size=3, max_size=20), min_size=2, max_size=8), st.integers(1, 12))
 def test_any_texts_have_finite_vectors_of_the_width_asked_for(texts: list[str], size: int) -> None:
     try:
-        space = TextSpace.fit(texts, size)
+        space = TextSpace.fit([texts], size)
     except UserError:
         return  # no word comes twice
     vectors = space.transform(texts)
@@ -57,7 +68,7 @@ def test_any_texts_have_finite_vectors_of_the_width_asked_for(texts: list[str], 
 
 
 def test_a_stored_space_is_the_same(tmp_path: Path) -> None:
-    space = TextSpace.fit(TEXTS, 4)
+    space = TextSpace.fit([TEXTS], 4)
     space.save(tmp_path / "space.npz")
     again = TextSpace.load(tmp_path / "space.npz")
     assert again.digest() == space.digest()
@@ -67,7 +78,7 @@ def test_a_stored_space_is_the_same(tmp_path: Path) -> None:
 
 def test_texts_in_which_no_word_comes_twice_are_refused() -> None:
     with pytest.raises(UserError, match="leave text out of modalities"):
-        TextSpace.fit(["one", "two"], 4)
+        TextSpace.fit([["one", "two"]], 4)
 
 
 def test_sentence_encoders_are_asked_with_all_texts(monkeypatch: pytest.MonkeyPatch) -> None:

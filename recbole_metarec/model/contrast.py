@@ -41,7 +41,7 @@ def next_item_contrast(
         Mean over positions.
     """
     log_times_U = torch.bincount(targets_N, minlength=len(items_UD)).clamp(min=1).log()
-    logits_NU = states_ND @ items_UD.T / temperature + log_times_U
+    logits_NU = (states_ND / temperature) @ items_UD.T + log_times_U
     own_N1 = targets_N[:, None]
     logits_NU = logits_NU.scatter_add(1, own_N1, -log_times_U[own_N1].to(logits_NU.dtype))
     if groups is not None:
@@ -70,4 +70,4 @@ def image_text_contrast(images_UD: Tensor, texts_UD: Tensor, temperature: float)
     if len(images_UD) == 0:
         return images_UD.new_zeros(())
     own_U = torch.arange(len(images_UD), device=images_UD.device)
-    return cross_entropy(images_UD @ texts_UD.T / temperature, own_U)
+    return cross_entropy((images_UD / temperature) @ texts_UD.T, own_U)

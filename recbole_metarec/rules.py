@@ -227,6 +227,7 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "learning_rate_decay": number(0, 1, above=True),
         "clip_grad_norm": _clip_grad_norm,
         "adapt": choice("relearn", "finetune", "frozen", "scratch"),
+        "thaw_after": whole(0, optional=True),
         "pretrained": text,
         "pretrain_epochs": whole(1),
         "pretrain_batch_size": whole(1),

@@ -87,6 +87,10 @@ class TestANTRelearn(FeaturedContract):
     mode = {"adapt": "relearn"}
 
 
+class TestANTThaw(FeaturedContract):
+    mode = {"adapt": "relearn", "thaw_after": 2}
+
+
 class TestANTFinetune(FeaturedContract):
     mode = {"adapt": "finetune", "transductive": False}
 

@@ -119,6 +119,9 @@ class ANTTrainer(DomainTrainer):
     def _train_epoch(
         self, train_data: Any, epoch_idx: int, loss_func: Any = None, show_progress: bool = False
     ) -> float:
+        if self.frozen and self.config["thaw_after"] is not None and epoch_idx >= self.config["thaw_after"]:
+            self.frozen = frozenset()
+            self._learn()
         self.model.train()
         self.optimizer.set_learning_rate(self.config["learning_rate"] * self.config["learning_rate_decay"] ** epoch_idx)
         total = torch.zeros((), device=self.device)

@@ -169,3 +169,16 @@ def test_results_are_named_in_the_report(featured: Path) -> None:
     assert [run.variant for run in runs] == ["transfer", "scratch"]
     assert runs[0].source_datasets == planted.FEATURED_SOURCES
     assert np.isfinite(list(runs[0].test.values())).all()
+
+
+def test_what_is_frozen_thaws_when_it_is_told_to(featured: Path) -> None:
+    trainer, train_data, _ = build(featured, adapt="relearn", thaw_after=1)
+    trainer.begin(train_data, show_progress=False)
+    before = {name: value.detach().clone() for name, value in trainer.model.core.named_parameters()}
+    encoder = set(trainer.frozen)
+    moved = []
+    for epoch in range(2):
+        trainer._train_epoch(train_data, epoch)
+        values = dict(trainer.model.core.named_parameters())
+        moved.append({name for name in encoder if not torch.equal(values[name], before[name])})
+    assert moved == [set(), encoder]

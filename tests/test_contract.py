@@ -87,8 +87,8 @@ class TestANTRelearn(FeaturedContract):
     mode = {"adapt": "relearn"}
 
 
-class TestANTThaw(FeaturedContract):
-    mode = {"adapt": "relearn", "thaw_after": 2}
+class TestANTNeverThaw(FeaturedContract):
+    mode = {"adapt": "relearn", "thaw_after": None}
 
 
 class TestANTFinetune(FeaturedContract):

@@ -52,7 +52,10 @@ def run(key: Key, data_path: Path, cores: Path, cap: float, threads: int) -> Out
         if variant.hostile:
             data_path, hostile = _with_hostile_source(data_path, [suite.target, *sources], Path(folder))
             sources.append(hostile)
-        core = cores / key.suite / f"{variant.core}-{key.seed}.pth"
+        lender = suite.borrows if suite.borrows and variant.core == "relearn" else key.suite
+        core = cores / lender / f"{variant.core}-{key.seed}.pth"
+        if lender != key.suite and not core.exists():
+            raise SystemExit(f"{core}: is not there; run --suite={lender} --variants=ant --seeds={key.seed} first")
         settings = {
             **variant.settings,
             **(_of_ant(cores, core) if variant.model == "ANT" else {}),

@@ -8,10 +8,21 @@ from typing import Any, NamedTuple
 
 
 class Suite(NamedTuple):
-    """A target and its sources."""
+    """A target and its sources.
+
+    Attributes
+    ----------
+    target : str
+        Name of the dataset.
+    sources : tuple of str
+        Names of datasets.
+    borrows : str or None
+        The suite whose re-learning cores it takes up, in place of pre-training its own.
+    """
 
     target: str
     sources: tuple[str, ...]
+    borrows: str | None = None
 
 
 class Variant(NamedTuple):
@@ -30,7 +41,8 @@ class Variant(NamedTuple):
     hostile : bool
         Whether one more source is added, whose items stand in random order.
     core : str or None
-        Name of the pre-trained core of a suite and seed that it shares with other variants.
+        Name of the pre-trained core of a suite and seed that it shares with other variants; that of ``relearn`` can
+        be borrowed.
     """
 
     title: str
@@ -73,7 +85,7 @@ SUITES = {
         "amazon-toys-games", ("amazon-baby", "amazon-sports-outdoors", "amazon-home-kitchen", "amazon-beauty")
     ),
     "scientific": Suite("amazon-industrial-scientific-18", _SCIENTIFIC_SOURCES),
-    "scientific-image": Suite("amazon-industrial-scientific-18-image", _SCIENTIFIC_SOURCES),
+    "scientific-image": Suite("amazon-industrial-scientific-18-image", _SCIENTIFIC_SOURCES, borrows="scientific"),
     "electronics": Suite(
         "amazon-electronics-23",
         (
@@ -83,6 +95,7 @@ SUITES = {
             "amazon-industrial-scientific-18",
             "amazon-video-games-18",
         ),
+        borrows="scientific",
     ),
 }
 

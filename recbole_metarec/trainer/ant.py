@@ -119,7 +119,8 @@ class ANTTrainer(DomainTrainer):
     def _train_epoch(
         self, train_data: Any, epoch_idx: int, loss_func: Any = None, show_progress: bool = False
     ) -> float:
-        if self.frozen and self.config["thaw_after"] is not None and epoch_idx >= self.config["thaw_after"]:
+        thaws = self.config["adapt"] == "relearn" and self.config["thaw_after"] is not None
+        if thaws and self.frozen and epoch_idx >= self.config["thaw_after"]:
             self.frozen = frozenset()
             self._learn()
         self.model.train()

@@ -122,7 +122,7 @@ def _heads_divide(effective: Mapping[str, Any]) -> Iterator[str]:
     width = effective["hidden_size"]
     divisors = {"quantizer_heads": effective.get("quantizer"), "n_heads": effective["backbone"] == "transformer"}
     for key, used in divisors.items():
-        if used and width % effective[key]:
+        if used and width % effective.get(key, 1):
             yield f"--{key}={effective[key]}: must divide hidden_size ({width})"
 
 

@@ -18,7 +18,7 @@ from recbole_metarec.quick_start import run
 USAGE = """\
 usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_datasets=A,B,C] [--key=value ...]
 
-  --model=MetaRec           a model of this package, or any sequential or general model of RecBole
+  --model=MetaRec           MetaRec, ANT (reads texts, pictures, prices), or any sequential or general model of RecBole
   --dataset=NAME            the target domain (default: a genre of ml-100k, made on first use)
   --source_datasets=A,B     the source domains; [] trains from scratch
   --data_path=dataset/      folder that holds each domain as NAME/NAME.inter
@@ -27,7 +27,7 @@ usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_d
   --mask_history=True       earlier items of a user are no candidates
   --scratch_control=False   leave out the control that trains from scratch
 
-All other keys: properties/overall.yaml, properties/model/MetaRec.yaml, and RecBole's own.
+All other keys: properties/overall.yaml, properties/model/, and RecBole's own.
 """
 
 
@@ -74,8 +74,11 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 # Keys whose values are taken to the letter, and keys whose lists may be written without brackets.
-_TEXTS = ("model", "dataset", "data_path", "result_file", "checkpoint_dir", "gpu_id")
-_LISTS = ("source_datasets", "config_files", "metrics")
+_TEXTS = (
+    *("model", "dataset", "data_path", "result_file", "checkpoint_dir", "gpu_id"),
+    *("pretrained", "text_encoder", "image_encoder", "image_weights", "image_folder", "feature_cache"),
+)
+_LISTS = ("source_datasets", "config_files", "metrics", "modalities", "text_fields")
 
 
 def _parse_value(key: str, value: str) -> Any:

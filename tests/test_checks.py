@@ -73,6 +73,36 @@ def test_each_problem_has_its_line(suite: Path, changes: dict[str, Any], wanted:
     assert all("\n" not in problem for problem in found)
 
 
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, []),
+        ({"adapt": "relern"}, ["--adapt=relern: must be one of relearn, finetune, frozen, scratch"]),
+        ({"adapt": "frozen", "source_datasets": []}, ["--adapt=frozen: there is nothing to adapt"]),
+        ({"pretrained": "nowhere-core.pth"}, ["--pretrained=nowhere-core.pth: no such file"]),
+        ({"pretrained": __file__, "adapt": "scratch"}, ["has no part in --adapt=scratch"]),
+        ({"modalities": ["text", "sound"]}, ["--modalities=['text', 'sound']: must list some of text, image, price"]),
+        ({"modalities": []}, ["must list some of text, image, price"]),
+        ({"text_fields": []}, ["--text_fields=[]: must be a list of names, as in [title,brand]"]),
+        ({"image_encoder": "resnet18"}, ["must be vectors or one of torchvision, timm, open_clip with a model"]),
+        (
+            {"image_encoder": "timm:x"},
+            ["--image_weights=None: timm:x needs a file", "--image_folder=None: timm:x needs"],
+        ),
+        ({"max_bad_features": 2}, ["--max_bad_features=2: must be a number, 0 or more and 1 at most"]),
+        ({"n_heads": 3}, ["--n_heads=3: must divide hidden_size (16)"]),
+        ({"thaw_after": -1}, ["--thaw_after=-1: must be a whole number, 0 or more, or ~"]),
+        ({"quantizer": True}, ["--quantizer: no such key"]),
+    ],
+)
+def test_each_problem_of_ant_has_its_line(tmp_path: Path, changes: dict[str, Any], wanted: list[str]) -> None:
+    planted.write_featured_suite(tmp_path, target_users=5, source_users=5)
+    found = find_problems(planted.featured_settings(tmp_path, **changes))
+    assert len(found) == len(wanted), found
+    for line in wanted:
+        assert any(line in problem for problem in found), found
+
+
 def write(root: Path, name: str, content: str) -> None:
     (root / name).mkdir(parents=True)
     (root / name / f"{name}.inter").write_text(content)
@@ -130,6 +160,11 @@ def test_all_problems_of_all_kinds_come_at_once(tmp_path: Path) -> None:
 def test_every_key_of_a_shipped_model_has_a_rule(model: str) -> None:
     keys = yaml.safe_load((properties_folder() / "model" / f"{model}.yaml").read_text()).keys()
     assert set(keys) - {"train_neg_sample_args"} == {*MODEL_RULES[model], *(RULES.keys() & keys)}
+
+
+def test_every_key_of_this_package_has_a_rule() -> None:
+    keys = yaml.safe_load((properties_folder() / "overall.yaml").read_text()).keys()
+    assert set(keys) - {"valid_metric"} <= RULES.keys()
 
 
 def test_every_shipped_property_file_loads_and_passes(tmp_path: Path) -> None:

@@ -42,7 +42,11 @@ setup(
         "recbole_metarec.properties.dataset",
     ],
     package_dir={"recbole_metarec.properties": "properties"},
-    package_data={"recbole_metarec": ["py.typed"], "recbole_metarec.properties": ["*.yaml", "*/*.yaml"]},
+    package_data={
+        "recbole_metarec": ["py.typed"],
+        "recbole_metarec.comparison": ["page.html"],
+        "recbole_metarec.properties": ["*.yaml", "*/*.yaml"],
+    },
     install_requires=[
         *recbole,
         *recbole_needs,
@@ -54,6 +58,7 @@ setup(
         "scikit-learn>=1.2",
         "pyyaml>=6",
         "tabulate>=0.9",
+        "jinja2>=3",
         "tqdm>=4.60",
         # the Amazon loader
         "orjson>=3.8",

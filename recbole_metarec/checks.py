@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     if model not in known:
         problems.append(f"--model={model}: no such model{_nearest(model, known)}")
     defaults = default_settings(model, settings)
-    problems += _key_problems(settings, defaults, model in known)
+    problems += _key_problems(settings, model, model in known)
     effective = {**defaults, **settings}
     rules = {**RULES, **MODEL_RULES.get(model, {})}
     broken = {key: wrong for key, rule in rules.items() if key in effective and (wrong := rule(effective[key]))}
@@ -95,9 +95,27 @@ def _nearest(name: str, known: Collection[str]) -> str:
     return f"; did you mean {' or '.join(lower[match] for match in close)}?" if close else ""
 
 
-def _key_problems(settings: Mapping[str, Any], defaults: Mapping[str, Any], model_is_known: bool) -> Iterator[str]:
+def model_keys(model: str, settings: Mapping[str, Any]) -> set[str]:
+    """Return the keys that a model's runs know.
+
+    Parameters
+    ----------
+    model : str
+        Name of a model.
+    settings : mapping
+        What the user set; ``dataset`` counts.
+
+    Returns
+    -------
+    set of str
+    """
     own = (*general_arguments, *training_arguments, *evaluation_arguments, *dataset_arguments)
-    known = {*defaults, *own, *COMMAND_KEYS, "encoding", "numerical_features", "discretization", "loss_type"}
+    others = ("encoding", "numerical_features", "discretization", "loss_type")
+    return {*default_settings(model, settings), *own, *COMMAND_KEYS, *others}
+
+
+def _key_problems(settings: Mapping[str, Any], model: str, model_is_known: bool) -> Iterator[str]:
+    known = model_keys(model, settings)
     if not model_is_known:
         known |= {key for rules in MODEL_RULES.values() for key in rules}
     for key in settings:
@@ -134,11 +152,30 @@ def _valid_metric_is_measured(effective: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _result_file_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
-    if not effective["result_file"]:
-        return
-    option, path = f"--result_file={effective['result_file']}", Path(effective["result_file"]).absolute()
-    if path.is_dir() or path.suffix != ".json":
-        yield f"{option}: must be the name of a .json file"
+    if effective["result_file"]:
+        yield from file_problems("result_file", effective["result_file"], (".json",))
+
+
+def file_problems(key: str, name: str, endings: Sequence[str]) -> Iterator[str]:
+    """Check that a file of one of several endings can be written.
+
+    Parameters
+    ----------
+    key : str
+        The setting that names it.
+    name : str
+        Its name.
+    endings : sequence of str
+        As in ``.json``.
+
+    Yields
+    ------
+    str
+        One line for each problem.
+    """
+    option, path = f"--{key}={name}", Path(name).absolute()
+    if path.is_dir() or path.suffix not in endings:
+        yield f"{option}: must be the name of a {' or '.join(endings)} file"
     folder = next(parent for parent in path.parents if parent.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         yield f"{option}: cannot be written, {folder} is no folder that you may write to"

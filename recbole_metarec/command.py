@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from recbole_metarec.checks import default_settings
+from recbole_metarec.comparison.compare import compare
+from recbole_metarec.comparison.files import write_report
+from recbole_metarec.comparison.summary import summarize
+from recbole_metarec.comparison.text import render as render_comparison
 from recbole_metarec.config import yaml_loader
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.report import render
@@ -24,6 +28,9 @@ usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_d
   --data_path=dataset/      folder that holds each domain as NAME/NAME.inter
   --config_files=a.yaml,b.yaml
   --result_file=x.json      also write the results as JSON
+  --model=MetaRec,ANT:finetune,SASRec   several models side by side, variants behind a colon
+  --seeds=3                 each with so many seeds; --reference=SASRec is what others are compared with
+  --report=x.html,x.md      write the comparison to files
   --mask_history=True       earlier items of a user are no candidates
   --scratch_control=False   leave out the control that trains from scratch
 
@@ -78,7 +85,7 @@ _TEXTS = (
     *("model", "dataset", "data_path", "result_file", "checkpoint_dir", "gpu_id"),
     *("pretrained", "text_encoder", "image_encoder", "image_weights", "image_folder", "feature_cache"),
 )
-_LISTS = ("source_datasets", "config_files", "metrics", "modalities", "text_fields")
+_LISTS = ("source_datasets", "config_files", "metrics", "modalities", "text_fields", "report")
 
 
 def _parse_value(key: str, value: str) -> Any:
@@ -123,6 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if arguments else 2
     try:
         settings = parse_arguments(arguments)
+        if _is_comparison(settings):
+            return _compare(settings)
         runs = run(settings)
     except UserError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
@@ -138,3 +147,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if effective["result_file"]:
         print(f"\nresults: {effective['result_file']}")
     return 0
+
+
+def _is_comparison(settings: Mapping[str, Any]) -> bool:
+    model = settings.get("model") or ""
+    return "," in model or ":" in model or settings.get("seeds", 1) != 1 or bool(settings.get("report"))
+
+
+def _compare(settings: Mapping[str, Any]) -> int:
+    models = [name for name in settings["model"].replace(",", " ").split() if name]
+    comparison = compare({**settings, "model": models})
+    summary = summarize(comparison)
+    print(render_comparison(comparison, summary))
+    files = settings.get("report") or []
+    for file in [files] if isinstance(files, str) else files:
+        write_report(Path(file), comparison, summary)
+        print(f"\nreport: {file}")
+    return 1 if comparison.failures else 0

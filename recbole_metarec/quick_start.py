@@ -25,6 +25,7 @@ from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.groups import cold_metrics
 from recbole_metarec.evaluation.ranking import RankCollector
 from recbole_metarec.evaluation.report import RunResult, write_json
+from recbole_metarec.peak import peak_megabytes, reset_peak
 
 
 def run(settings: Mapping[str, Any]) -> list[RunResult]:
@@ -80,15 +81,17 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
         If RecBole refuses the configuration or the data.
     """
     start = time.perf_counter()
+    reset_peak()
     config = _configure(settings)
     log = _open_log(config)
     trainer, train_data, valid_data, test_data = prepare(config)
-    with _progress(config) as (show, after_epoch):
+    curve: list[float] = []
+    with _progress(config, curve) as (show, after_epoch):
         _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
         test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
     result = _result(config, trainer, valid or {}, test, log, time.perf_counter() - start)
-    return replace(result, cold=cold_metrics(result, train_data._dataset, test_data._dataset))
+    return replace(result, cold=cold_metrics(result, train_data._dataset, test_data._dataset), curve=curve)
 
 
 def prepare(config: PluginConfig) -> tuple[Any, Any, Any, Any]:
@@ -158,8 +161,8 @@ def _open_log(config: PluginConfig) -> str | None:
 
 
 @contextmanager
-def _progress(config: PluginConfig) -> Iterator[tuple[bool, Any]]:
-    """Show one bar over the epochs; RecBole's bars within an epoch vanish when they are full.
+def _progress(config: PluginConfig, curve: list[float]) -> Iterator[tuple[bool, Any]]:
+    """Show one bar over the epochs and take note of their scores; RecBole's bars within an epoch vanish when full.
 
     Bars are for terminals: ``disable=None`` is tqdm's word for that.
     """
@@ -173,6 +176,7 @@ def _progress(config: PluginConfig) -> Iterator[tuple[bool, Any]]:
         def after_epoch(epoch: int, score: float) -> None:
             nonlocal best
             best = max(best, score)
+            curve.append(float(score))
             bar.set_postfix_str(f"{config['valid_metric']} {score:.4f}, best {best:.4f}")
             bar.update(epoch + 1 - bar.n)
 
@@ -212,6 +216,8 @@ def _result(
         epochs=len(trainer.train_loss_dict),
         codebook=usage._asdict() if usage else None,
         memory_weight=getattr(trainer.model, "memory_weight", None),
+        weight_history=list(getattr(trainer, "weight_history", [])),
+        peak_memory=round(peak_megabytes(), 1),
         n_users=0 if ranks is None else len(ranks),
         checkpoint=str(trainer.saved_model_file) if Path(trainer.saved_model_file).exists() else None,
         log=log,

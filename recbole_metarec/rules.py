@@ -117,6 +117,16 @@ def _repeat_items(value: Any) -> str | None:
     return None if isinstance(value, bool) or value == "auto" else "must be True, False or auto"
 
 
+REPORTS = (".html", ".md", ".json")
+"""Endings of files that a comparison is written to."""
+
+
+def _report(value: Any) -> str | None:
+    files = value if isinstance(value, (list, tuple)) else [value]
+    good = value is None or all(isinstance(file, str) for file in files)
+    return None if good else f"must list names of {', '.join(REPORTS)} files"
+
+
 RULES: dict[str, Rule] = {
     # RecBole's, where its own failure would be a traceback
     "epochs": whole(1),
@@ -141,6 +151,10 @@ RULES: dict[str, Rule] = {
     "train_users": number(0, 1, above=True),
     "scratch_control": switch,
     "result_file": text,
+    "seeds": whole(1),
+    "reference": text,
+    "comparison_folder": name_of_folder,
+    "report": _report,
     "bootstrap_samples": whole(100),
     "memory_weight": _memory_weight,
     "memory_reach": whole(1),

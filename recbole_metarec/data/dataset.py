@@ -180,6 +180,11 @@ class DomainDataset(CompactDataset):
         nth = torch.arange(len(row)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
         return row, self._sequences.columns[self.iid_field][begin[row] + nth]
 
+    def history_lengths(self, rows: Interaction) -> Tensor:
+        """Count what each row's user had before the row's target, beyond the window, too, shape (n_rows,)."""
+        target: Tensor = rows[TARGET_ROW]
+        return target - self._sequences.begin[target].long()
+
     def domain(self) -> Domain:
         """Return the sequences up to the last target among this dataset's rows.
 

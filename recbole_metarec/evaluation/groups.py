@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,65 @@ import numpy.typing as npt
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evaluation.report import RunResult
+
+
+class Grouping(NamedTuple):
+    """A division of the test users.
+
+    Attributes
+    ----------
+    title : str
+        By what they are divided.
+    names : tuple of str
+        Of the groups.
+    group : int64 array, shape (n_users,)
+        Number of each user's group.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    group: npt.NDArray[np.int64]
+
+    def sizes(self) -> list[int]:
+        """Count the users of each group."""
+        return [int(n) for n in np.bincount(self.group, minlength=len(self.names))]
+
+
+# Longest history of each group but the last.
+HISTORIES = (5, 10, 20)
+# Popular items have so much of all interactions.
+POPULAR_SHARE = 0.5
+
+
+def group_users(
+    history: npt.NDArray[np.int64], of_target: npt.NDArray[np.int64], of_items: npt.NDArray[np.int64]
+) -> list[Grouping]:
+    """Group test users by the length of their history and by how popular their target is.
+
+    Parameters
+    ----------
+    history : int64 array, shape (n_users,)
+        Interactions before the target.
+    of_target : int64 array, shape (n_users,)
+        Interactions of the target in training.
+    of_items : int64 array, shape (n_items + 1,)
+        Interactions of each item in training, padding first.
+
+    Returns
+    -------
+    list of Grouping
+        Popular are the fewest items that have half of all interactions between them, cold those without any.
+    """
+    bounds = [f"{low + 1} to {high}" for low, high in zip((0, *HISTORIES), HISTORIES, strict=False)]
+    lengths = Grouping(
+        "interactions before the target", (*bounds, f"more than {HISTORIES[-1]}"), np.searchsorted(HISTORIES, history)
+    )
+    falling = np.sort(of_items[1:])[::-1]
+    place = min(int(np.searchsorted(np.cumsum(falling), POPULAR_SHARE * falling.sum())), len(falling) - 1)
+    least = max(int(falling[place]), 1)
+    names = ("cold: nobody had it in training", f"mid: fewer than {least} had it", f"popular: {least} or more had it")
+    popularity = (of_target > 0).astype(np.int64) + (of_target >= least)
+    return [lengths, Grouping("popularity of the target", names, popularity)]
 
 
 def cold_users(train: Any, test: Any) -> npt.NDArray[np.bool_] | None:

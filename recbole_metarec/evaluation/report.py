@@ -51,6 +51,12 @@ class RunResult:
     cold : dict of str to float or None
         Metrics over the users whose target stands nowhere in the training part, and their number as ``n_users``;
         ``None`` if there are none, or for models that do not read sequences.
+    curve : list of float
+        Validation score of each evaluation during training.
+    weight_history : list of dict of str to float
+        Source weights of each epoch of meta transfer.
+    peak_memory : float
+        Largest resident memory during the run, in MB (2**20 bytes).
     ranks : int64 array, shape (n_users,), or None
         Rank of each test target; not part of the JSON.
     """
@@ -72,6 +78,9 @@ class RunResult:
     cold: dict[str, float] | None = None
     checkpoint: str | None = None
     log: str | None = None
+    curve: list[float] = field(default_factory=list)
+    weight_history: list[dict[str, float]] = field(default_factory=list)
+    peak_memory: float = 0.0
     ranks: Ranks | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -136,10 +145,10 @@ def render(runs: Sequence[RunResult], samples: int) -> str:
     transfer, scratch = _pair(runs)
     if transfer and scratch:
         found = changes(transfer, scratch, samples)
-        rows.append(["change", *(_percent(found[m].relative) if m in found else "" for m in metrics), "", ""])
+        rows.append(["change", *(percent(found[m].relative) if m in found else "" for m in metrics), "", ""])
         rows.append(["95% interval", *(_interval(found[m]) if m in found else "" for m in metrics), "", ""])
         verdict = [_sentence(name, change) for name, change in found.items() if name.startswith("ndcg@")][:1]
-    table = tabulate(rows, ["", *map(_spell, metrics), "epochs", "seconds"], disable_numparse=True)
+    table = tabulate(rows, ["", *map(spell, metrics), "epochs", "seconds"], disable_numparse=True)
     parts = [_heading(first), table, *verdict]
     parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run)) if part]
     parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
@@ -179,25 +188,27 @@ def _heading(run: RunResult) -> str:
     return f"{run.dataset}, test split: {run.n_users:,} users, full ranking, history {masked}, seed {run.seed}"
 
 
-def _spell(metric: str) -> str:
+def spell(metric: str) -> str:
+    """Write a metric as the field does: ``ndcg@10`` as ``NDCG@10``."""
     name, _, k = metric.partition("@")
     names = {"recall": "Recall", "ndcg": "NDCG", "mrr": "MRR", "hit": "Hit", "map": "MAP", "precision": "Precision"}
     return f"{names.get(name, name)}@{k}" if k else name
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """Write a relative change."""
     return "n/a" if math.isnan(value) else f"{value:+.1%}"
 
 
 def _interval(change: Change) -> str:
-    return f"{_percent(change.low)} to {_percent(change.high)}"
+    return f"{percent(change.low)} to {percent(change.high)}"
 
 
 def _sentence(name: str, change: Change) -> str:
     if math.isnan(change.relative):
         return "Scratch finds no target: nothing to compare with."
     sense = {"helps": "Transfer helps", "hurts": "Transfer hurts", "no clear difference": "No clear difference"}
-    return f"{sense[change.verdict]}: {_spell(name)} {_percent(change.relative)}, 95% interval {_interval(change)}."
+    return f"{sense[change.verdict]}: {spell(name)} {percent(change.relative)}, 95% interval {_interval(change)}."
 
 
 def _weights(run: RunResult) -> str:
@@ -229,5 +240,5 @@ def _codebook(run: RunResult) -> str:
 def _cold(run: RunResult) -> str:
     if not run.cold:
         return ""
-    found = ", ".join(f"{_spell(name)} {value:.4f}" for name, value in run.cold.items() if name != "n_users")
+    found = ", ".join(f"{spell(name)} {value:.4f}" for name, value in run.cold.items() if name != "n_users")
     return f"{run.label}, the {run.cold['n_users']:,} users whose item nobody had in training: {found}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +21,14 @@ class Change(NamedTuple):
         ``mean(a) / mean(b) - 1``; NaN if the reference's mean is 0.
     low, high : float
         Bounds of the 95% interval.
+    p : float
+        Twice the share of resamples on the rarer side of no change; 1 over the number of resamples at least.
     """
 
     relative: float
     low: float
     high: float
+    p: float
 
     @property
     def verdict(self) -> str:
@@ -61,16 +65,38 @@ def paired_bootstrap(a: Floats, b: Floats, samples: int, seed: int) -> Change:
         raise ValueError(f"paired metrics must cover the same users, got shapes {a.shape} and {b.shape}")
     difference, reference = a - b, float(b.mean())
     if reference == 0:
-        return Change(np.nan, np.nan, np.nan)
-    low = high = float(difference.mean())
+        return Change(np.nan, np.nan, np.nan, np.nan)
+    low = high = mean = float(difference.mean())
+    p = 1.0 if mean == 0 else 1 / samples
     if np.ptp(difference) > 0:
-        interval = bootstrap(
+        found = bootstrap(
             (difference,),
             np.mean,
             n_resamples=samples,
             batch=max(1, 10_000_000 // len(difference)),
             method="percentile",
             rng=np.random.default_rng(seed),
-        ).confidence_interval
-        low, high = float(interval.low), float(interval.high)
-    return Change(float(difference.mean()) / reference, low / reference, high / reference)
+        )
+        low, high = map(float, found.confidence_interval)
+        means = found.bootstrap_distribution
+        p = min(1.0, 2 * max(min(float((means <= 0).mean()), float((means >= 0).mean())), 0.5 / samples))
+    return Change(mean / reference, low / reference, high / reference, p)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values of several comparisons (Holm, Scandinavian Journal of Statistics 1979).
+
+    Parameters
+    ----------
+    p_values : sequence of float
+
+    Returns
+    -------
+    list of float
+        In the same order; rejecting those below a level keeps the chance of any false rejection below it.
+    """
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 
-from recbole_metarec.evaluation.significance import paired_bootstrap
+from recbole_metarec.evaluation.significance import holm, paired_bootstrap
 
 RNG = np.random.default_rng(0)
 BASE = RNG.random(400)
@@ -41,7 +42,7 @@ def test_an_interval_covers_no_change_about_as_often_as_it_says() -> None:
 
 
 def test_equal_models_have_no_difference() -> None:
-    assert paired_bootstrap(BASE, BASE, samples=200, seed=0) == (0, 0, 0)
+    assert paired_bootstrap(BASE, BASE, samples=200, seed=0) == (0, 0, 0, 1)
 
 
 def test_the_seed_decides() -> None:
@@ -59,3 +60,20 @@ def test_a_reference_without_hits_gives_no_number() -> None:
 def test_different_users_are_refused() -> None:
     with pytest.raises(ValueError, match="same users"):
         paired_bootstrap(BASE, BASE[1:], samples=200, seed=0)
+
+
+def test_p_values_agree_with_a_t_test() -> None:
+    rng = np.random.default_rng(0)
+    for shift in (0.0, 0.05, 0.1):
+        a, b = rng.normal(1 + shift, 1, 1000), rng.normal(1, 1, 1000)
+        found = paired_bootstrap(a, b, 5000, 0)
+        assert found.p == pytest.approx(ttest_rel(a, b).pvalue, abs=0.03)
+    same = rng.normal(1, 1, 50)
+    assert paired_bootstrap(same, same, 100, 0).p == 1
+    assert paired_bootstrap(same + 1, same, 100, 0).p == 0.01
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []

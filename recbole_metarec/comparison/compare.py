@@ -1,0 +1,161 @@
+"""Run a comparison: every model and seed once, in the same order, whatever happened before."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from recbole.data import create_dataset, data_preparation
+
+from recbole_metarec.checks import default_settings
+from recbole_metarec.comparison.entries import Entry, make_entries
+from recbole_metarec.comparison.store import load_run, run_file, save_run
+from recbole_metarec.config import PluginConfig
+from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.errors import UserError
+from recbole_metarec.evaluation.groups import Grouping, group_users
+from recbole_metarec.evaluation.report import RunResult
+from recbole_metarec.quick_start import run_one
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Finished runs of several models on one target.
+
+    Attributes
+    ----------
+    settings : dict
+        What the user set.
+    entries : list of Entry
+        The models, in order.
+    reference : str
+        Label of the entry that others are compared with.
+    seeds : list of int
+    runs : dict of str to dict of int to RunResult
+        By label and seed; those that failed lack.
+    failures : dict of (str, int) to str
+        What went wrong, by label and seed.
+    target : str
+        One line about the target's training part.
+    groupings : list of Grouping
+        Parts of the test users.
+    samples : int
+        Resamples of bootstraps.
+    """
+
+    settings: dict[str, Any]
+    entries: list[Entry]
+    reference: str
+    seeds: list[int]
+    runs: dict[str, dict[int, RunResult]]
+    failures: dict[tuple[str, int], str] = field(default_factory=dict)
+    target: str = ""
+    groupings: list[Grouping] = field(default_factory=list)
+    samples: int = 2000
+
+
+def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = None) -> Comparison:
+    """Train and test models side by side.
+
+    Parameters
+    ----------
+    settings : mapping
+        ``model``: list of names, of this package's with a variant behind a colon if wanted (``MetaRec:joint``);
+        ``seeds``, ``reference``, ``comparison_folder``, and any key of a run.
+    say : callable, optional
+        Told of each run as it begins and ends; standard error by default.
+
+    Returns
+    -------
+    Comparison
+        A run that was finished before is read from ``comparison_folder``, one that fails is left out.
+
+    Raises
+    ------
+    UserError
+        If a setting or a dataset is wrong: all of it, before anything runs.
+    """
+    say = say or _to_stderr
+    defaults = default_settings("", settings)
+    settings = {"dataset": defaults["dataset"], **settings}
+    entries = make_entries(settings)
+    effective = {**default_settings(entries[0].model, settings), **settings}
+    reference = _reference(entries, effective["reference"])
+    seeds = [effective["seed"] + number for number in range(effective["seeds"])]
+    folder = Path(effective["comparison_folder"])
+    runs: dict[str, dict[int, RunResult]] = {entry.label: {} for entry in entries}
+    failures: dict[tuple[str, int], str] = {}
+    for seed in seeds:
+        for entry in entries:
+            of_run = {**entry.settings, "seed": seed}
+            path = run_file(folder, entry.label, {**default_settings(entry.model, of_run), **of_run})
+            run = load_run(path)
+            if run is None:
+                run = _try(entry.label, seed, of_run, failures, say)
+                if run is not None:
+                    save_run(path, run)
+            if run is not None:
+                runs[entry.label][seed] = run
+    target, groupings = _describe(entries[0].settings, seeds[0])
+    return Comparison(
+        dict(settings), entries, reference, seeds, runs, failures, target, groupings, effective["bootstrap_samples"]
+    )
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _reference(entries: list[Entry], asked: str | None) -> str:
+    labels = [entry.label for entry in entries]
+    if asked is None:
+        controls = [label for label in labels if label.endswith(":scratch")]
+        return [*controls, *labels][0]
+    if asked not in labels:
+        raise UserError([f"--reference={asked}: must be one of {', '.join(labels)}"])
+    return asked
+
+
+def _try(
+    label: str,
+    seed: int,
+    settings: Mapping[str, Any],
+    failures: dict[tuple[str, int], str],
+    say: Callable[[str], None],
+) -> RunResult | None:
+    say(f"{label}, seed {seed}")
+    begin = time.perf_counter()
+    try:
+        run = run_one(settings)
+    except Exception as error:  # a model of RecBole may fail in any way; the others go on
+        problems = error.problems if isinstance(error, UserError) else [f"{type(error).__name__}: {error}"]
+        failures[label, seed] = " ".join("; ".join(problems).split())
+        logging.getLogger().info(traceback.format_exc())  # for the run's log file
+        say(f"    failed: {failures[label, seed]}")
+        return None
+    say(f"    {time.perf_counter() - begin:.0f} s")
+    return run
+
+
+def _describe(settings: Mapping[str, Any], seed: int) -> tuple[str, list[Grouping]]:
+    """Describe the target's training part and group its test users, in the order of ranks."""
+    config = PluginConfig("MetaRec", settings["dataset"], {**_of_the_target(settings), "seed": seed})
+    train, _, test = data_preparation(config, create_dataset(config))
+    assert isinstance(train._dataset, DomainDataset)
+    domain, rows = train._dataset.domain(), test._dataset.inter_feat
+    targets: npt.NDArray[np.int64] = rows[test._dataset.iid_field].numpy()
+    lengths: npt.NDArray[np.int64] = test._dataset.history_lengths(rows).numpy()
+    return domain.describe(), group_users(lengths, domain.item_counts()[targets], domain.item_counts())
+
+
+def _of_the_target(settings: Mapping[str, Any]) -> dict[str, Any]:
+    known = default_settings("MetaRec", settings)
+    return {key: value for key, value in settings.items() if key in known and key not in ("model", "load_col")}

@@ -1,0 +1,122 @@
+"""What is compared: models by name, and variants of this package's by a suffix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from recbole_metarec.checks import default_settings, file_problems, find_problems, known_models, model_keys
+from recbole_metarec.config import MODELS
+from recbole_metarec.errors import UserError
+from recbole_metarec.rules import REPORTS, RULES
+
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "MetaRec": {
+        "scratch": {"source_datasets": []},
+        "joint": {"meta_epochs": 0},
+        "maml": {"temperature": float("inf"), "source_share": 0},
+    },
+    "ANT": {
+        "scratch": {"source_datasets": [], "adapt": "scratch", "pretrained": None},
+        "relearn": {"adapt": "relearn"},
+        "finetune": {"adapt": "finetune"},
+        "frozen": {"adapt": "frozen"},
+    },
+}
+"""Settings of each variant, by model."""
+
+# Keys of a comparison, not of a run.
+OWN_KEYS = ("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "result_file")
+
+
+class Entry(NamedTuple):
+    """A model that takes part in a comparison.
+
+    Attributes
+    ----------
+    label : str
+        Its name, with the variant behind a colon.
+    settings : dict
+        Of its runs, but for the seed.
+    """
+
+    label: str
+    settings: dict[str, Any]
+
+    @property
+    def model(self) -> str:
+        """Name of the model without the variant."""
+        return self.label.partition(":")[0]
+
+
+def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
+    """Make the entries that settings ask for; models that transfer bring their scratch control.
+
+    Parameters
+    ----------
+    settings : mapping
+        ``model`` is a list of names; a key need not be known to all models, and goes to those that know it.
+
+    Returns
+    -------
+    list of Entry
+        In the order of the names, a control behind its model.
+
+    Raises
+    ------
+    UserError
+        If anything is wrong: all of it.
+    """
+    labels = [str(label) for label in settings["model"]]
+    problems = [f"--model={label}: stands there twice" for label in sorted({x for x in labels if labels.count(x) > 1})]
+    entries = []
+    for label in _with_controls(labels, settings):
+        model, colon, variant = label.partition(":")
+        of_model = VARIANTS.get(model, {})
+        if colon and variant not in of_model:
+            known = f"one of {', '.join(f'{model}:{name}' for name in of_model)}" if of_model else model
+            problems.append(f"--model={label}: no such variant; write {known}")
+            continue
+        entries.append(Entry(label, {**_of_model(model, settings), **of_model.get(variant, {}), "model": model}))
+    problems += _own_problems(settings)
+    problems += _nobodys_keys(settings, [entry.model for entry in entries])
+    for entry in entries:
+        problems += [problem for problem in find_problems(entry.settings) if problem not in problems]
+    if problems:
+        raise UserError(problems)
+    return entries
+
+
+def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
+    every: list[str] = []
+    for label in labels:
+        every.append(label)
+        model, _, variant = label.partition(":")
+        control = f"{model}:scratch"
+        effective = {**default_settings(model, settings), **settings}
+        transfers = model in MODELS and variant != "scratch"
+        transfers = transfers and bool(effective["source_datasets"] or effective.get("pretrained"))
+        if transfers and effective["scratch_control"] and control not in [*labels, *every]:
+            every.append(control)
+    return every
+
+
+def _of_model(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    known = model_keys(model, settings)
+    return {key: value for key, value in settings.items() if key not in OWN_KEYS and key in known}
+
+
+def _own_problems(settings: Mapping[str, Any]) -> list[str]:
+    given = {key: settings[key] for key in OWN_KEYS if key in settings and key in RULES}
+    problems = [f"--{key}={value}: {wrong}" for key, value in given.items() if (wrong := RULES[key](value))]
+    files = settings.get("report") or []
+    if RULES["report"](files) is not None:
+        return problems
+    for file in [files] if isinstance(files, str) else files:
+        problems += file_problems("report", str(file), REPORTS)
+    return problems
+
+
+def _nobodys_keys(settings: Mapping[str, Any], models: Sequence[str]) -> list[str]:
+    known = {key for model in models if model in known_models() for key in model_keys(model, settings)}
+    return [f"--{key}: no model of the comparison knows it" for key in settings if key not in {*known, *OWN_KEYS}]

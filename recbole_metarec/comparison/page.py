@@ -1,0 +1,140 @@
+"""A comparison as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import recbole
+import torch
+
+from recbole_metarec.comparison.compare import Comparison
+from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
+from recbole_metarec.comparison.summary import Effect, Summary
+from recbole_metarec.comparison.text import heading
+from recbole_metarec.evaluation.report import percent, spell
+
+
+def render_page(comparison: Comparison, summary: Summary) -> str:
+    """Lay out a comparison as HTML that needs no other file and no network.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    summary : Summary
+        Of it.
+
+    Returns
+    -------
+    str
+    """
+    source = files("recbole_metarec.comparison").joinpath("page.html").read_text(encoding="utf-8")
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+    metrics = list(summary.rows[0].means) if summary.rows else []
+    shown = template.render(
+        dataset=comparison.settings["dataset"],
+        heading=heading(comparison),
+        answers=summary.answers,
+        metrics=[spell(name) for name in metrics],
+        metric=spell(summary.metric),
+        valid_metric=comparison.settings.get("valid_metric", "NDCG@10"),
+        seed=comparison.seeds[0],
+        reference=comparison.reference,
+        rows=[_row(row, metrics) for row in summary.rows],
+        effect_tables=[
+            _effects(title, effects)
+            for title, effects in (
+                ("Transfer against scratch", summary.transfers),
+                (f"Against {comparison.reference}", summary.effects),
+            )
+            if effects
+        ],
+        groups=_groups(summary),
+        curves=_curves(comparison),
+        weights=_weights(comparison, summary),
+        codebooks=_codebooks(comparison),
+        failures=[f"{label}, seed {seed}: {why}" for (label, seed), why in comparison.failures.items()],
+        command=_command(comparison),
+        versions=f"Python {platform.python_version()}, torch {torch.__version__}, RecBole {recbole.__version__}, "
+        f"{platform.machine()}",
+    )
+    return str(shown)
+
+
+def _row(row: Any, metrics: list[str]) -> dict[str, Any]:
+    numbers = [
+        f"{row.means[name]:.4f} ± {row.spreads[name]:.4f}" if row.seeds > 1 else f"{row.means[name]:.4f}"
+        for name in metrics
+    ]
+    cells = [*numbers, f"{row.epochs:.0f}", f"{row.seconds:,.0f}", f"{row.peak_memory:,.0f}"]
+    return {"label": row.label, "seeds": row.seeds, "cells": cells}
+
+
+def _effects(title: str, effects: list[Effect]) -> tuple[str, str, list[dict[str, str]]]:
+    bounds = [abs(value) for effect in effects for value in effect.change[1:3] if value == value]
+    bound = max([*bounds, 0.01])
+    lines = [
+        {
+            "label": effect.label,
+            "against": effect.against,
+            "change": percent(effect.change.relative),
+            "interval": f"{percent(effect.change.low)} to {percent(effect.change.high)}",
+            "bar": interval_bar(effect.change, bound),
+            "p": f"{effect.adjusted_p:.4f}",
+            "verdict": effect.verdict,
+        }
+        for effect in effects
+    ]
+    return title, f"{bound:.0%}", lines
+
+
+def _groups(summary: Summary) -> list[tuple[str, list[tuple[str, str, list[str]]]]]:
+    labels = [row.label for row in summary.rows]
+    return [
+        (
+            title,
+            [
+                (name, f"{size:,}", [f"{means[label]:.4f}" if label in means else "" for label in labels])
+                for name, size, means in lines
+                if size
+            ],
+        )
+        for title, lines in summary.groups
+    ]
+
+
+def _curves(comparison: Comparison) -> str:
+    first = comparison.seeds[0]
+    series = {label: runs[first].curve for label, runs in comparison.runs.items() if first in runs}
+    return line_chart(series, "validation by epoch")
+
+
+def _weights(comparison: Comparison, summary: Summary) -> list[tuple[str, str, str]]:
+    found = []
+    for label, weights in summary.weights.items():
+        run = comparison.runs[label].get(comparison.seeds[0])
+        ranked = sorted(weights.items(), key=lambda pair: -pair[1])
+        means = "Mean weights: " + ", ".join(f"{name} {weight:.3f}" for name, weight in ranked)
+        found.append((label, heat_map(run.weight_history if run else [], f"source weights of {label}"), means))
+    return found
+
+
+def _codebooks(comparison: Comparison) -> list[list[str]]:
+    first = comparison.seeds[0]
+    used = {label: runs[first].codebook for label, runs in comparison.runs.items() if first in runs}
+    return [
+        [label, f"{usage['share']:.0%}", f"{usage['perplexity']:.0f}", f"{usage['collisions']:.1%}"]
+        for label, usage in used.items()
+        if usage
+    ]
+
+
+def _command(comparison: Comparison) -> str:
+    def value(given: Any) -> str:
+        return ",".join(map(str, given)) if isinstance(given, (list, tuple)) else str(given)
+
+    arguments = [f"--{key}={value(given)}" for key, given in comparison.settings.items()]
+    return " ".join(["python run_recbole_metarec.py", *(shlex.quote(argument) for argument in arguments)])

@@ -1,0 +1,231 @@
+"""What a comparison says: means and spreads, effects with intervals, parts of the users, answers in plain sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recbole_metarec.comparison.compare import Comparison
+from recbole_metarec.config import MODELS
+from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
+from recbole_metarec.evaluation.report import RunResult, percent, spell
+from recbole_metarec.evaluation.significance import Change, holm, paired_bootstrap
+
+LEVEL = 0.05
+_OF_RANKS = ("recall", "hit", "ndcg", "mrr")
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entry's results.
+
+    Attributes
+    ----------
+    label : str
+    seeds : int
+        Runs that finished.
+    means, spreads : dict of str to float
+        Of each test metric over seeds; the spread is the standard deviation, 0 for one seed.
+    valid : float
+        Mean of the metric that models are chosen by.
+    seconds, epochs, peak_memory : float
+        Means over seeds.
+    """
+
+    label: str
+    seeds: int
+    means: dict[str, float]
+    spreads: dict[str, float]
+    valid: float
+    seconds: float
+    epochs: float
+    peak_memory: float
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An entry against another one.
+
+    Attributes
+    ----------
+    label, against : str
+    metric : str
+    change : Change
+        Over users, whose metrics are means over the seeds that both finished.
+    adjusted_p : float
+        After Holm's correction for all comparisons of the same kind.
+    """
+
+    label: str
+    against: str
+    metric: str
+    change: Change
+    adjusted_p: float
+
+    @property
+    def verdict(self) -> str:
+        """``helps``, ``hurts`` or ``no clear difference``, after the correction."""
+        return self.change.verdict if self.adjusted_p < LEVEL else "no clear difference"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is shown of a comparison.
+
+    Attributes
+    ----------
+    metric : str
+        Metric that effects are of.
+    rows : list of Row
+        Entries with a finished run, in order.
+    effects : list of Effect
+        Each of them against the reference.
+    transfers : list of Effect
+        Each model that transfers against its scratch control.
+    groups : list of (str, list of (str, int, dict of str to float))
+        By title: name, users, and each entry's mean of the metric.
+    weights : dict of str to dict of str to float
+        Mean source weights by entry.
+    answers : list of str
+        Sentences.
+    """
+
+    metric: str
+    rows: list[Row]
+    effects: list[Effect]
+    transfers: list[Effect]
+    groups: list[tuple[str, list[tuple[str, int, dict[str, float]]]]]
+    weights: dict[str, dict[str, float]]
+    answers: list[str]
+
+
+def summarize(comparison: Comparison) -> Summary:
+    """Sum up a comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    Summary
+    """
+    finished = {label: runs for label, runs in comparison.runs.items() if runs}
+    rows = [_row(label, runs) for label, runs in finished.items()]
+    metric = _metric(finished)
+    effects = _effects(
+        comparison, metric, [(label, comparison.reference) for label in finished if label != comparison.reference]
+    )
+    controls = [(label, f"{label.partition(':')[0]}:scratch") for label in finished]
+    transfers = _effects(comparison, metric, [(a, b) for a, b in controls if a != b and b in finished])
+    weights = {label: found for label, runs in finished.items() if (found := _weights(runs))}
+    return Summary(
+        metric,
+        rows,
+        effects,
+        transfers,
+        _groups(comparison, metric, finished),
+        weights,
+        _answers(rows, transfers, effects, weights, comparison.reference),
+    )
+
+
+def sentence(effect: Effect, subject: str) -> str:
+    """Say an effect in words."""
+    change = effect.change
+    if np.isnan(change.relative):
+        return f"{subject}: {effect.against} finds no target, nothing to compare with."
+    interval = f"{percent(change.relative)}, 95% CI {percent(change.low)} to {percent(change.high)}"
+    said = {"helps": "helps", "hurts": "hurts: negative transfer" if subject.startswith("Transfer") else "hurts"}
+    return f"{subject} {said.get(effect.verdict, 'makes no clear difference')} ({spell(effect.metric)} {interval})."
+
+
+def _metric(finished: dict[str, dict[int, RunResult]]) -> str:
+    names = [name for runs in finished.values() for run in runs.values() for name in run.test]
+    known = [name for name in names if name.split("@")[0] in _OF_RANKS]
+    return next((name for name in known if name.startswith("ndcg@")), known[0] if known else "")
+
+
+def _row(label: str, runs: dict[int, RunResult]) -> Row:
+    every = list(runs.values())
+    values = {name: np.array([run.test[name] for run in every]) for name in every[0].test}
+    return Row(
+        label,
+        len(every),
+        {name: float(found.mean()) for name, found in values.items()},
+        {name: float(found.std(ddof=1)) if len(every) > 1 else 0.0 for name, found in values.items()},
+        float(np.mean([max(run.curve, default=0.0) for run in every])),
+        *(float(np.mean([getattr(run, key) for run in every])) for key in ("seconds", "epochs", "peak_memory")),
+    )
+
+
+def _per_user(runs: dict[int, RunResult], seeds: list[int], metric: str) -> Floats | None:
+    ranks = [runs[seed].ranks for seed in seeds]
+    found = [metric_of_ranks(metric, of_run) for of_run in ranks if of_run is not None]
+    return np.mean(found, axis=0) if found and len(found) == len(seeds) else None
+
+
+def _effects(comparison: Comparison, metric: str, pairs: list[tuple[str, str]]) -> list[Effect]:
+    found: list[tuple[str, str, Change]] = []
+    for label, against in pairs:
+        ours, theirs = comparison.runs.get(label, {}), comparison.runs.get(against, {})
+        shared = sorted(ours.keys() & theirs.keys())
+        a, b = (_per_user(runs, shared, metric) for runs in (ours, theirs))
+        if shared and metric and a is not None and b is not None and a.shape == b.shape:
+            found.append((label, against, paired_bootstrap(a, b, comparison.samples, comparison.seeds[0])))
+    adjusted = holm([1.0 if np.isnan(change.p) else change.p for *_, change in found])
+    return [
+        Effect(label, against, metric, change, p) for (label, against, change), p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _groups(comparison: Comparison, metric: str, finished: dict[str, dict[int, RunResult]]) -> Any:
+    tables = []
+    values = {label: _per_user(runs, sorted(runs), metric) for label, runs in finished.items()} if metric else {}
+    for grouping in comparison.groupings:
+        lines = []
+        for number, (name, size) in enumerate(zip(grouping.names, grouping.sizes(), strict=True)):
+            inside = grouping.group == number
+            means = {
+                label: float(found[inside].mean())
+                for label, found in values.items()
+                if found is not None and size and found.shape == inside.shape
+            }
+            lines.append((name, size, means))
+        tables.append((grouping.title, lines))
+    return tables
+
+
+def _weights(runs: dict[int, RunResult]) -> dict[str, float] | None:
+    every = [run.source_weights for run in runs.values() if run.source_weights]
+    return {name: float(np.mean([found[name] for found in every])) for name in every[0]} if every else None
+
+
+def _answers(
+    rows: list[Row],
+    transfers: list[Effect],
+    effects: list[Effect],
+    weights: dict[str, dict[str, float]],
+    reference: str,
+) -> list[str]:
+    answers = [sentence(effect, f"Transfer with {effect.label}") for effect in transfers]
+    answers += [
+        sentence(effect, f"{effect.label} in place of {reference}")
+        for effect in effects
+        if (effect.label, effect.against) not in [(other.label, other.against) for other in transfers]
+    ]
+    baselines = [row for row in rows if row.label.partition(":")[0] not in MODELS]
+    ours = [row for row in rows if row.label in {effect.label for effect in transfers}]
+    metric = effects[0].metric if effects else ""
+    if baselines and ours and metric:
+        best, best_of_ours = (max(group, key=lambda row: row.valid) for group in (baselines, ours))
+        change = best_of_ours.means[metric] / best.means[metric] - 1 if best.means[metric] else float("nan")
+        chosen = "each the best of its kind on validation"
+        answers.append(f"{best_of_ours.label} has {percent(change)} {spell(metric)} beside {best.label}, {chosen}.")
+    for label, of_sources in weights.items():
+        ranked = sorted(of_sources.items(), key=lambda pair: -pair[1])
+        most, least = ranked[0], ranked[-1]
+        answers.append(f"{label} weighs {most[0]} most ({most[1]:.3f}) and {least[0]} least ({least[1]:.3f}).")
+    return answers

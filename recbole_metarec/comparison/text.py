@@ -1,0 +1,100 @@
+"""A comparison as text: for a terminal, or as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from recbole_metarec.comparison.compare import Comparison
+from recbole_metarec.comparison.summary import Effect, Summary
+from recbole_metarec.evaluation.report import percent, spell
+
+
+def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> str:
+    """Lay out a comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    summary : Summary
+        Of it.
+    markdown : bool
+        For a file in place of a terminal.
+
+    Returns
+    -------
+    str
+    """
+    style = "pipe" if markdown else "simple"
+    parts = [heading(comparison), _results(summary, style), "\n".join(summary.answers)]
+    titles = {"transfers": "Transfer against scratch", "effects": f"Against {comparison.reference}"}
+    for name, title in titles.items():
+        effects: list[Effect] = getattr(summary, name)
+        if effects:
+            parts.append(_titled(title, _effects(effects, style), markdown))
+    for title, lines in summary.groups:
+        labels = [row.label for row in summary.rows]
+        rows = [[name, size, *(_number(means.get(label)) for label in labels)] for name, size, means in lines if size]
+        table = tabulate(rows, [title, "users", *labels], style, disable_numparse=True)
+        parts.append(_titled(f"{spell(summary.metric)} by {title}", table, markdown))
+    for label, weights in summary.weights.items():
+        ranked = sorted(weights.items(), key=lambda pair: -pair[1])
+        table = tabulate([[name, f"{weight:.3f}"] for name, weight in ranked], ["source", "weight"], style)
+        parts.append(_titled(f"{label}: source weights", table, markdown))
+    parts += [f"{label}, seed {seed} failed: {why}" for (label, seed), why in comparison.failures.items()]
+    return "\n\n".join(part for part in parts if part)
+
+
+def heading(comparison: Comparison) -> str:
+    """Say in a line what was compared on what."""
+    runs = [run for of_entry in comparison.runs.values() for run in of_entry.values()]
+    masked = "masked" if runs and runs[0].mask_history else "not masked"
+    users = f"{runs[0].n_users:,} test users, " if runs else ""
+    seeds = ", ".join(map(str, comparison.seeds))
+    return f"{comparison.target or 'no run finished'}; {users}full ranking, history {masked}, seeds {seeds}"
+
+
+def _titled(title: str, table: str, markdown: bool) -> str:
+    return f"## {title}\n\n{table}" if markdown else f"{title}\n{table}"
+
+
+def _results(summary: Summary, style: str) -> str:
+    if not summary.rows:
+        return ""
+    metrics = list(summary.rows[0].means)
+    rows = [
+        [
+            row.label,
+            str(row.seeds),
+            *(_mean(row.means[name], row.spreads[name], row.seeds) for name in metrics),
+            f"{row.epochs:.0f}",
+            f"{row.seconds:.0f}",
+        ]
+        for row in summary.rows
+    ]
+    return tabulate(rows, ["model", "seeds", *map(spell, metrics), "epochs", "seconds"], style, disable_numparse=True)
+
+
+def _mean(mean: float, spread: float, seeds: int) -> str:
+    return f"{mean:.4f} ± {spread:.4f}" if seeds > 1 else f"{mean:.4f}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _effects(effects: Sequence[Effect], style: str) -> str:
+    rows = [
+        [
+            effect.label,
+            effect.against,
+            percent(effect.change.relative),
+            f"{percent(effect.change.low)} to {percent(effect.change.high)}",
+            f"{effect.adjusted_p:.4f}",
+            effect.verdict,
+        ]
+        for effect in effects
+    ]
+    header = ["model", "against", spell(effects[0].metric), "95% interval", "p (Holm)", "verdict"]
+    return tabulate(rows, header, style, disable_numparse=True)

@@ -1,0 +1,240 @@
+"""A comparison of four models on a tiny domain: run once each, interrupted and continued, written to files."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import planted
+import pytest
+
+from recbole_metarec.command import main
+from recbole_metarec.comparison import compare as module
+from recbole_metarec.comparison.compare import Comparison, compare
+from recbole_metarec.comparison.entries import make_entries
+from recbole_metarec.comparison.files import write_report
+from recbole_metarec.comparison.store import load_run, save_run
+from recbole_metarec.comparison.summary import Summary, summarize
+from recbole_metarec.comparison.text import render
+from recbole_metarec.errors import UserError
+from recbole_metarec.evaluation.ranking import metric_of_ranks
+from recbole_metarec.evaluation.report import RunResult, percent
+
+MODELS = ["MetaRec", "SASRec", "Pop", "MetaRec:maml"]
+LABELS = ["MetaRec", "MetaRec:scratch", "SASRec", "Pop", "MetaRec:maml"]
+
+
+def tiny(root: Path, folder: Path, **changes: Any) -> dict[str, Any]:
+    quick = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 2, "hidden_size": 16, "inner_size": 16, "seeds": 2}
+    quick |= {"model": MODELS, "comparison_folder": str(folder / "runs"), "checkpoint_dir": str(folder)}
+    settings = planted.settings(root, **{**quick, **changes})
+    del settings["n_layers"]
+    return settings
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("comparison")
+
+
+@pytest.fixture(scope="module")
+def compared(suite: Path, folder: Path) -> tuple[Comparison, Summary]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("sys.argv", ["pytest"])
+        found = compare(tiny(suite, folder), say=lambda line: None)
+    return found, summarize(found)
+
+
+def test_each_model_and_its_control_runs_with_each_seed(compared: Any) -> None:
+    found, summary = compared
+    assert list(found.runs) == LABELS == [row.label for row in summary.rows]
+    assert all(sorted(runs) == [1, 2] for runs in found.runs.values())
+    assert found.reference == "MetaRec:scratch"
+    assert found.failures == {}
+    for row in summary.rows:
+        values = [run.test["ndcg@10"] for run in found.runs[row.label].values()]
+        assert row.means["ndcg@10"] == pytest.approx(np.mean(values))
+        assert row.spreads["ndcg@10"] == pytest.approx(np.std(values, ddof=1))
+        assert row.peak_memory > 50
+
+
+def test_nothing_runs_twice(suite: Path, folder: Path, compared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "run_one", lambda settings: pytest.fail("ran again"))
+    again = compare(tiny(suite, folder, model=["SASRec", "MetaRec"], checkpoint_dir="elsewhere"))
+    for label, runs in again.runs.items():
+        for seed, run in runs.items():
+            assert run.to_json() == compared[0].runs[label][seed].to_json()
+            np.testing.assert_array_equal(run.ranks, compared[0].runs[label][seed].ranks)
+
+
+def test_other_settings_are_other_runs(
+    suite: Path, folder: Path, compared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(module, "run_one", lambda settings: asked.append(settings["epochs"]) or next_run(compared))
+    compare(tiny(suite, folder, epochs=3, seeds=1), say=lambda line: None)
+    assert asked == [3] * len(LABELS)
+
+
+def next_run(compared: Any) -> RunResult:
+    run: RunResult = compared[0].runs["Pop"][1]
+    return run
+
+
+def test_an_interrupted_comparison_goes_on_and_a_failure_stops_nobody(
+    suite: Path, tmp_path: Path, compared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def fake(settings: dict[str, Any]) -> RunResult:
+        if settings["model"] == "SASRec":
+            raise RuntimeError("no\nmemory")
+        if settings["model"] == "Pop" and not interrupted:
+            raise KeyboardInterrupt
+        done.append(settings["model"])
+        return next_run(compared)
+
+    monkeypatch.setattr(module, "run_one", fake)
+    interrupted: list[bool] = []
+    with pytest.raises(KeyboardInterrupt):
+        compare(tiny(suite, tmp_path), say=lambda line: None)
+    assert done == ["MetaRec", "MetaRec"]
+    interrupted.append(True)
+    found = compare(tiny(suite, tmp_path), say=lambda line: None)
+    assert len(done) == 2 * 4
+    assert found.failures == {("SASRec", seed): "RuntimeError: no memory" for seed in (1, 2)}
+    assert "SASRec, seed 1 failed: RuntimeError: no memory" in render(found, summarize(found))
+
+
+def test_effects_are_paired_over_users_and_seeds(compared: Any) -> None:
+    found, summary = compared
+    effects = {effect.label: effect for effect in summary.effects}
+    assert set(effects) == set(LABELS) - {"MetaRec:scratch"}
+    ours, theirs = (
+        np.mean([metric_of_ranks("ndcg@10", run.ranks) for run in found.runs[label].values()], axis=0)
+        for label in ("Pop", "MetaRec:scratch")
+    )
+    assert effects["Pop"].change.relative == pytest.approx(ours.mean() / theirs.mean() - 1)
+    assert [(effect.label, effect.against) for effect in summary.transfers] == [
+        ("MetaRec", "MetaRec:scratch"),
+        ("MetaRec:maml", "MetaRec:scratch"),
+    ]
+    assert min(effect.adjusted_p - effect.change.p for effect in summary.effects) >= 0
+
+
+def test_groups_divide_the_users(compared: Any) -> None:
+    found, summary = compared
+    (by_history, _), (by_popularity, lines) = summary.groups
+    assert by_history == "interactions before the target"
+    assert by_popularity == "popularity of the target"
+    assert sum(size for _, size, _ in lines) == 60
+    whole = sum(size * means["MetaRec"] for _, size, means in lines if size) / 60
+    assert whole == pytest.approx(summary.rows[0].means["ndcg@10"])
+    history = found.groupings[0]
+    assert history.sizes() == [0, 0, 60, 0]  # 13 items before the last
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data.strip())
+
+
+def test_the_page_shows_every_number_and_needs_nothing_else(compared: Any, tmp_path: Path) -> None:
+    found, summary = compared
+    write_report(tmp_path / "r.html", found, summary)
+    text = (tmp_path / "r.html").read_text()
+    page = Page()
+    page.feed(text)
+    for row in summary.rows:
+        assert row.label in page.texts
+        for name in row.means:
+            assert f"{row.means[name]:.4f} ± {row.spreads[name]:.4f}" in page.texts
+    for effect in [*summary.effects, *summary.transfers]:
+        assert percent(effect.change.relative) in page.texts
+        assert f"{percent(effect.change.low)} to {percent(effect.change.high)}" in page.texts
+        assert effect.verdict in page.texts
+    for answer in summary.answers:
+        assert answer in page.texts
+    assert sum(tag == "polyline" for tag, _ in page.tags) == len(LABELS)
+    weights = found.runs["MetaRec"][1].weight_history
+    rectangles = sum(tag == "rect" for tag, _ in page.tags)
+    assert rectangles == 2 * len(weights) * len(weights[0])  # MetaRec and MetaRec:maml
+    assert sum(tag == "svg" and "interval" in str(a.get("class")) for tag, a in page.tags) == len(summary.effects) + 2
+    assert not re.search(r"(?:src|href)=|url\(|@import", text)
+
+
+def test_markdown_and_json_say_the_same(compared: Any, tmp_path: Path) -> None:
+    found, summary = compared
+    for name in ("r.md", "r.json"):
+        write_report(tmp_path / name, found, summary)
+    markdown, content = (tmp_path / "r.md").read_text(), json.loads((tmp_path / "r.json").read_text())
+    assert len(content["runs"]) == 2 * len(LABELS)
+    for row, stored in zip(summary.rows, content["summary"]["rows"], strict=True):
+        assert f"{stored['means']['ndcg@10']:.4f} ± {row.spreads['ndcg@10']:.4f}" in markdown
+    assert "## Transfer against scratch" in markdown
+
+
+def test_the_command_compares(suite: Path, folder: Path, compared: Any, capsys: Any, tmp_path: Path) -> None:
+    settings = {**tiny(suite, folder), "report": [str(tmp_path / "r.md")], "reference": "SASRec"}
+    arguments = [f"--{key}={','.join(value) if isinstance(value, list) else value}" for key, value in settings.items()]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "Against SASRec" in printed
+    assert (tmp_path / "r.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"model": ["MetaRec", "MetaRec"]}, "--model=MetaRec: stands there twice"),
+        ({"model": ["MetaRec:joined"]}, "no such variant; write one of MetaRec:scratch, MetaRec:joint, MetaRec:maml"),
+        ({"model": ["SASRec:scratch"]}, "--model=SASRec:scratch: no such variant; write SASRec"),
+        ({"model": ["MetaRec", "SASReck"]}, "--model=SASReck: no such model; did you mean SASRec"),
+        ({"model": ["Pop"], "quantizer": False}, "--quantizer: no model of the comparison knows it"),
+        ({"reference": "GRU4Rec"}, "--reference=GRU4Rec: must be one of MetaRec, MetaRec:scratch, SASRec, Pop"),
+        ({"seeds": 0}, "--seeds=0: must be a whole number, 1 or more"),
+        ({"report": ["r.pdf"]}, "--report=r.pdf: must be the name of a .html or .md or .json file"),
+        ({"report": [f"{__file__}/r.md"]}, "test_compare.py is no folder that you may write to"),
+        ({"report": 3}, "--report=3: must list names of .html, .md, .json files"),
+    ],
+)
+def test_mistakes_are_named_before_anything_runs(
+    suite: Path, tmp_path: Path, changes: dict[str, Any], wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "run_one", lambda settings: pytest.fail("ran"))
+    with pytest.raises(UserError) as refused:
+        compare(tiny(suite, tmp_path, **changes))
+    assert any(wanted in problem for problem in refused.value.problems), refused.value.problems
+
+
+def test_keys_go_to_the_models_that_know_them(suite: Path, tmp_path: Path) -> None:
+    entries = {entry.label: entry.settings for entry in make_entries(tiny(suite, tmp_path))}
+    assert entries["MetaRec"]["warmup_epochs"] == 1
+    assert "warmup_epochs" not in entries["SASRec"]
+    assert entries["SASRec"]["epochs"] == entries["MetaRec"]["epochs"] == 2
+    assert entries["MetaRec:scratch"]["source_datasets"] == []
+    assert entries["MetaRec:maml"]["source_share"] == 0
+    without = make_entries(tiny(suite, tmp_path, model=["MetaRec"], scratch_control=False))
+    assert [entry.label for entry in without] == ["MetaRec"]
+
+
+def test_a_stored_run_is_what_was_saved(compared: Any, tmp_path: Path) -> None:
+    run = compared[0].runs["MetaRec"][1]
+    save_run(tmp_path / "x.json", run)
+    again = load_run(tmp_path / "x.json")
+    assert again == run
+    np.testing.assert_array_equal(again.ranks, run.ranks)
+    assert load_run(tmp_path / "y.json") is None

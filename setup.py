@@ -67,7 +67,9 @@ setup(
     extras_require={
         "text": ["sentence-transformers>=3"],
         "image": ["torchvision>=0.20", "timm>=1", "open_clip_torch>=2.26", "pillow>=10"],
+        "tune": ["optuna>=3"],
         "test": [
+            "optuna>=3",
             "pillow>=10",
             "pytest>=8",
             "pytest-xdist>=3.5",

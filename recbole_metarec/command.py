@@ -31,6 +31,7 @@ usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_d
   --model=MetaRec,ANT:finetune,SASRec   several models side by side, variants behind a colon
   --seeds=3                 each with so many seeds; --reference=SASRec is what others are compared with
   --report=x.html,x.md      write the comparison to files
+  --tune=space.yaml         search for the best settings of each model first, --trials=20 for each
   --mask_history=True       earlier items of a user are no candidates
   --scratch_control=False   leave out the control that trains from scratch
 
@@ -83,7 +84,7 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
 # Keys whose values are taken to the letter, and keys whose lists may be written without brackets.
 _TEXTS = (
     *("model", "dataset", "data_path", "result_file", "checkpoint_dir", "gpu_id"),
-    *("pretrained", "text_encoder", "image_encoder", "image_weights", "image_folder", "feature_cache"),
+    *("pretrained", "text_encoder", "image_encoder", "image_weights", "image_folder", "feature_cache", "tune"),
 )
 _LISTS = ("source_datasets", "config_files", "metrics", "modalities", "text_fields", "report")
 
@@ -151,7 +152,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _is_comparison(settings: Mapping[str, Any]) -> bool:
     model = settings.get("model") or ""
-    return "," in model or ":" in model or settings.get("seeds", 1) != 1 or bool(settings.get("report"))
+    return (
+        "," in model
+        or ":" in model
+        or settings.get("seeds", 1) != 1
+        or bool(settings.get("report") or settings.get("tune"))
+    )
 
 
 def _compare(settings: Mapping[str, Any]) -> int:

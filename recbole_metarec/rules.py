@@ -155,6 +155,8 @@ RULES: dict[str, Rule] = {
     "reference": text,
     "comparison_folder": name_of_folder,
     "report": _report,
+    "tune": text,
+    "trials": whole(1),
     "bootstrap_samples": whole(100),
     "memory_weight": _memory_weight,
     "memory_reach": whole(1),

@@ -18,6 +18,7 @@ from recbole.data import create_dataset, data_preparation
 from recbole_metarec.checks import default_settings
 from recbole_metarec.comparison.entries import Entry, make_entries
 from recbole_metarec.comparison.store import load_run, run_file, save_run
+from recbole_metarec.comparison.tuning import read_space, space_problems, tune
 from recbole_metarec.config import PluginConfig
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.errors import UserError
@@ -69,7 +70,7 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
     ----------
     settings : mapping
         ``model``: list of names, of this package's with a variant behind a colon if wanted (``MetaRec:joint``);
-        ``seeds``, ``reference``, ``comparison_folder``, and any key of a run.
+        ``seeds``, ``reference``, ``comparison_folder``, ``tune``, ``trials``, and any key of a run.
     say : callable, optional
         Told of each run as it begins and ends; standard error by default.
 
@@ -89,8 +90,15 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
     entries = make_entries(settings)
     effective = {**default_settings(entries[0].model, settings), **settings}
     reference = _reference(entries, effective["reference"])
-    seeds = [effective["seed"] + number for number in range(effective["seeds"])]
     folder = Path(effective["comparison_folder"])
+    if effective["tune"]:
+        space = read_space(Path(effective["tune"]))
+        problems = space_problems(space, entries)
+        if problems:
+            raise UserError(problems)
+        trials = effective["trials"], effective["seed"], folder
+        entries = [tune(entry, space, *trials, run_one, say) for entry in entries]
+    seeds = [effective["seed"] + number for number in range(effective["seeds"])]
     runs: dict[str, dict[int, RunResult]] = {entry.label: {} for entry in entries}
     failures: dict[tuple[str, int], str] = {}
     for seed in seeds:

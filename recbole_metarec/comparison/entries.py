@@ -26,7 +26,10 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
 """Settings of each variant, by model."""
 
 # Keys of a comparison, not of a run.
-OWN_KEYS = ("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "result_file")
+OWN_KEYS = (
+    *("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "result_file"),
+    *("tune", "trials"),
+)
 
 
 class Entry(NamedTuple):

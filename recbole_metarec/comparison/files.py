@@ -37,6 +37,7 @@ def write_report(path: Path, comparison: Comparison, summary: Summary) -> None:
 def _to_json(comparison: Comparison, summary: Summary) -> str:
     content = {
         "settings": comparison.settings,
+        "entries": {entry.label: entry.settings for entry in comparison.entries},
         "reference": comparison.reference,
         "seeds": comparison.seeds,
         "target": comparison.target,

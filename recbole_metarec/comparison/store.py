@@ -19,7 +19,17 @@ from recbole_metarec.files import write_text
 # Settings that change where files go and what is shown, but no result.
 _SILENT = (
     *("checkpoint_dir", "show_progress", "state", "gpu_id", "feature_cache", "worker", "log_wandb", "wandb_project"),
-    *("seeds", "reference", "report", "result_file", "comparison_folder", "scratch_control", "bootstrap_samples"),
+    *(
+        "seeds",
+        "tune",
+        "trials",
+        "reference",
+        "report",
+        "result_file",
+        "comparison_folder",
+        "scratch_control",
+        "bootstrap_samples",
+    ),
 )
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -374,3 +374,28 @@ def build_backbone(
     if name == "lru":
         return LRUBackbone(width, layers, inner_width, dropout)
     raise ValueError(f"unknown backbone {name!r}, choose one of {', '.join(BACKBONES)}")
+
+
+def backbone_of(config: Any) -> TransformerBackbone | GRUBackbone | LRUBackbone:
+    """Build the backbone that a configuration describes.
+
+    Parameters
+    ----------
+    config : mapping
+        The backbone's keys of ``properties/model/``, and ``MAX_ITEM_LIST_LENGTH``.
+
+    Returns
+    -------
+    TransformerBackbone or GRUBackbone or LRUBackbone
+    """
+    return build_backbone(
+        config["backbone"],
+        width=config["hidden_size"],
+        layers=config["n_layers"],
+        heads=config["n_heads"],
+        inner_width=config["inner_size"],
+        dropout=config["hidden_dropout_prob"],
+        attention_dropout=config["attn_dropout_prob"],
+        max_length=config["MAX_ITEM_LIST_LENGTH"],
+        from_end=config["positions"] == "end",
+    )

@@ -14,7 +14,7 @@ from recbole_metarec.config import to_plain
 from recbole_metarec.data.features.text import TextSpace
 from recbole_metarec.errors import UserError
 from recbole_metarec.model.adapter import FeatureAdapter, build_adapter
-from recbole_metarec.model.backbone import GRUBackbone, LRUBackbone, TransformerBackbone, build_backbone
+from recbole_metarec.model.backbone import GRUBackbone, LRUBackbone, TransformerBackbone, backbone_of
 
 
 class Core(nn.Module):
@@ -45,17 +45,7 @@ def build_core(config: Any, widths: dict[str, int]) -> Core:
     -------
     Core
     """
-    backbone = build_backbone(
-        config["backbone"],
-        width=config["hidden_size"],
-        layers=config["n_layers"],
-        heads=config["n_heads"],
-        inner_width=config["inner_size"],
-        dropout=config["hidden_dropout_prob"],
-        attention_dropout=config["attn_dropout_prob"],
-        max_length=config["MAX_ITEM_LIST_LENGTH"],
-        from_end=config["positions"] == "end",
-    )
+    backbone = backbone_of(config)
     return Core(build_adapter(config, widths), backbone)
 
 

@@ -13,7 +13,7 @@ from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 
 from recbole_metarec.model.adapter import build_adapter
-from recbole_metarec.model.backbone import build_backbone
+from recbole_metarec.model.backbone import backbone_of
 from recbole_metarec.model.encoder import Batch, SharedEncoder
 from recbole_metarec.model.quantizer import MultiHeadQuantizer, Usage, codebook_usage
 from recbole_metarec.model.recommender import DomainRecommender
@@ -47,17 +47,7 @@ def build_encoder(config: Any, widths: Mapping[str, int] | None = None) -> Share
             moving_average=config["codebook_decay"] if config["codebook_update"] == "moving_average" else None,
             residual=config["quantizer_residual"],
         )
-    backbone = build_backbone(
-        config["backbone"],
-        width=config["hidden_size"],
-        layers=config["n_layers"],
-        heads=config["n_heads"],
-        inner_width=config["inner_size"],
-        dropout=config["hidden_dropout_prob"],
-        attention_dropout=config["attn_dropout_prob"],
-        max_length=config["MAX_ITEM_LIST_LENGTH"],
-        from_end=config["positions"] == "end",
-    )
+    backbone = backbone_of(config)
     adapter = build_adapter(config, widths) if widths else None
     return SharedEncoder(backbone, quantizer, config["quantizer_weight"], config["score_with"], adapter)
 

@@ -58,7 +58,8 @@ def run(key: Key, data_path: Path, cores: Path, cap: float, threads: int) -> Out
             raise SystemExit(f"{core}: is not there; run --suite={lender} --variants=ant --seeds={key.seed} first")
         settings = {
             **variant.settings,
-            **(_of_ant(cores, core) if variant.model == "ANT" else {}),
+            "feature_cache": str(cores / "features"),
+            **({"pretrained": str(core)} if variant.core and core.exists() else {}),
             "data_path": str(data_path),
             "source_datasets": sources,
             "train_users": key.users,
@@ -77,11 +78,6 @@ def run(key: Key, data_path: Path, cores: Path, cap: float, threads: int) -> Out
             core.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(made, core)
         return outcome
-
-
-def _of_ant(cores: Path, core: Path) -> dict[str, Any]:
-    shared = {"feature_cache": str(cores / "features")}
-    return {**shared, "pretrained": str(core)} if core.exists() else shared
 
 
 def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> tuple[Outcome, str | None]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import planted
 import pytest
+from recbole.data import create_dataset, data_preparation
 
 from recbole_metarec.command import main
 from recbole_metarec.comparison import compare as module
@@ -20,6 +21,7 @@ from recbole_metarec.comparison.files import write_report
 from recbole_metarec.comparison.store import load_run, save_run
 from recbole_metarec.comparison.summary import Summary, summarize
 from recbole_metarec.comparison.text import render
+from recbole_metarec.config import PluginConfig
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evaluation.report import RunResult, percent
@@ -238,3 +240,15 @@ def test_a_stored_run_is_what_was_saved(compared: Any, tmp_path: Path) -> None:
     assert again == run
     np.testing.assert_array_equal(again.ranks, run.ranks)
     assert load_run(tmp_path / "y.json") is None
+
+
+def test_general_models_are_tested_on_the_same_targets_in_the_same_order(suite: Path) -> None:
+    rows = []
+    for model in ("MetaRec", "Pop"):
+        config = PluginConfig(model, planted.TARGET, {"data_path": str(suite), "gpu_id": "", "state": "ERROR"})
+        _, _, test = data_preparation(config, create_dataset(config))
+        dataset = test._dataset
+        rows.append([dataset.inter_feat[field].tolist() for field in (dataset.uid_field, dataset.iid_field)])
+        if model == "Pop":
+            assert list(test.uid_list) == rows[1][0]
+    assert rows[0] == rows[1]

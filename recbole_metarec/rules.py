@@ -155,6 +155,7 @@ RULES: dict[str, Rule] = {
     "reference": text,
     "comparison_folder": name_of_folder,
     "report": _report,
+    "leave_one_out": switch,
     "tune": text,
     "trials": whole(1),
     "bootstrap_samples": whole(100),

@@ -25,10 +25,13 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
 }
 """Settings of each variant, by model."""
 
+LEFT_OUT = "without-"
+"""Begins the variant that lacks a source: ``MetaRec:without-amazon-baby``."""
+
 # Keys of a comparison, not of a run.
 OWN_KEYS = (
     *("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "result_file"),
-    *("tune", "trials"),
+    *("tune", "trials", "leave_one_out"),
 )
 
 
@@ -75,7 +78,7 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     entries = []
     for label in _with_controls(labels, settings):
         model, colon, variant = label.partition(":")
-        of_model = VARIANTS.get(model, {})
+        of_model = {**VARIANTS.get(model, {}), **_left_out(model, settings)}
         if colon and variant not in of_model:
             known = f"one of {', '.join(f'{model}:{name}' for name in of_model)}" if of_model else model
             problems.append(f"--model={label}: no such variant; write {known}")
@@ -101,7 +104,17 @@ def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[s
         transfers = transfers and bool(effective["source_datasets"] or effective.get("pretrained"))
         if transfers and effective["scratch_control"] and control not in [*labels, *every]:
             every.append(control)
+        if transfers and not variant and effective["leave_one_out"]:
+            every += [f"{model}:{name}" for name in _left_out(model, settings)]
     return every
+
+
+def _left_out(model: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the variants that lack a source each; there are none where one source is all."""
+    sources = {**default_settings(model, settings), **settings}["source_datasets"] or []
+    if model not in MODELS or len(sources) < 2:
+        return {}
+    return {f"{LEFT_OUT}{name}": {"source_datasets": [s for s in sources if s != name]} for name in sources}
 
 
 def _of_model(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:

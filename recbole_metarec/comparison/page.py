@@ -48,6 +48,7 @@ def render_page(comparison: Comparison, summary: Summary) -> str:
             _effects(title, effects)
             for title, effects in (
                 ("Transfer against scratch", summary.transfers),
+                ("With a source against without", summary.sources),
                 (f"Against {comparison.reference}", summary.effects),
             )
             if effects

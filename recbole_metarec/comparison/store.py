@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from recbole_metarec.comparison.entries import OWN_KEYS
 from recbole_metarec.evaluation.ranking import Ranks
 from recbole_metarec.evaluation.report import RunResult
 from recbole_metarec.files import write_text
@@ -19,17 +20,7 @@ from recbole_metarec.files import write_text
 # Settings that change where files go and what is shown, but no result.
 _SILENT = (
     *("checkpoint_dir", "show_progress", "state", "gpu_id", "feature_cache", "worker", "log_wandb", "wandb_project"),
-    *(
-        "seeds",
-        "tune",
-        "trials",
-        "reference",
-        "report",
-        "result_file",
-        "comparison_folder",
-        "scratch_control",
-        "bootstrap_samples",
-    ),
+    *("bootstrap_samples", *OWN_KEYS),
 )
 
 

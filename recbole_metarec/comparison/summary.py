@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from recbole_metarec.comparison.compare import Comparison
+from recbole_metarec.comparison.entries import LEFT_OUT
 from recbole_metarec.config import MODELS
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
 from recbole_metarec.evaluation.report import RunResult, percent, spell
@@ -84,6 +85,8 @@ class Summary:
         Each of them against the reference.
     transfers : list of Effect
         Each model that transfers against its scratch control.
+    sources : list of Effect
+        Each model that transfers against itself without one of its sources, if those were run.
     groups : list of (str, list of (str, int, dict of str to float))
         By title: name, users, and each entry's mean of the metric.
     weights : dict of str to dict of str to float
@@ -96,6 +99,7 @@ class Summary:
     rows: list[Row]
     effects: list[Effect]
     transfers: list[Effect]
+    sources: list[Effect]
     groups: list[tuple[str, list[tuple[str, int, dict[str, float]]]]]
     weights: dict[str, dict[str, float]]
     answers: list[str]
@@ -115,10 +119,13 @@ def summarize(comparison: Comparison) -> Summary:
     finished = {label: runs for label, runs in comparison.runs.items() if runs}
     rows = [_row(label, runs) for label, runs in finished.items()]
     metric = _metric(finished)
+    left_out = [label for label in finished if f":{LEFT_OUT}" in label]
+    others = [label for label in finished if label not in left_out]
     effects = _effects(
-        comparison, metric, [(label, comparison.reference) for label in finished if label != comparison.reference]
+        comparison, metric, [(label, comparison.reference) for label in others if label != comparison.reference]
     )
-    controls = [(label, f"{label.partition(':')[0]}:scratch") for label in finished]
+    controls = [(label, f"{label.partition(':')[0]}:scratch") for label in others]
+    sources = _effects(comparison, metric, [(label.partition(":")[0], label) for label in left_out])
     transfers = _effects(comparison, metric, [(a, b) for a, b in controls if a != b and b in finished])
     weights = {label: found for label, runs in finished.items() if (found := _weights(runs))}
     return Summary(
@@ -126,9 +133,10 @@ def summarize(comparison: Comparison) -> Summary:
         rows,
         effects,
         transfers,
+        sources,
         _groups(comparison, metric, finished),
         weights,
-        _answers(rows, transfers, effects, weights, comparison.reference),
+        _answers(rows, transfers, sources, effects, weights, comparison.reference),
     )
 
 
@@ -140,6 +148,10 @@ def sentence(effect: Effect, subject: str) -> str:
     interval = f"{percent(change.relative)}, 95% CI {percent(change.low)} to {percent(change.high)}"
     said = {"helps": "helps", "hurts": "hurts: negative transfer" if subject.startswith("Transfer") else "hurts"}
     return f"{subject} {said.get(effect.verdict, 'makes no clear difference')} ({spell(effect.metric)} {interval})."
+
+
+def _source(effect: Effect) -> str:
+    return effect.against.partition(f":{LEFT_OUT}")[2]
 
 
 def _metric(finished: dict[str, dict[int, RunResult]]) -> str:
@@ -206,6 +218,7 @@ def _weights(runs: dict[int, RunResult]) -> dict[str, float] | None:
 def _answers(
     rows: list[Row],
     transfers: list[Effect],
+    sources: list[Effect],
     effects: list[Effect],
     weights: dict[str, dict[str, float]],
     reference: str,
@@ -224,7 +237,10 @@ def _answers(
         change = best_of_ours.means[metric] / best.means[metric] - 1 if best.means[metric] else float("nan")
         chosen = "each the best of its kind on validation"
         answers.append(f"{best_of_ours.label} has {percent(change)} {spell(metric)} beside {best.label}, {chosen}.")
+    answers += [sentence(effect, f"{effect.label} with {_source(effect)}") for effect in sources]
     for label, of_sources in weights.items():
+        if f":{LEFT_OUT}" in label:
+            continue
         ranked = sorted(of_sources.items(), key=lambda pair: -pair[1])
         most, least = ranked[0], ranked[-1]
         answers.append(f"{label} weighs {most[0]} most ({most[1]:.3f}) and {least[0]} least ({least[1]:.3f}).")

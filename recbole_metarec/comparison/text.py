@@ -28,7 +28,11 @@ def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> 
     """
     style = "pipe" if markdown else "simple"
     parts = [heading(comparison), _results(summary, style), "\n".join(summary.answers)]
-    titles = {"transfers": "Transfer against scratch", "effects": f"Against {comparison.reference}"}
+    titles = {
+        "transfers": "Transfer against scratch",
+        "sources": "With a source against without",
+        "effects": f"Against {comparison.reference}",
+    }
     for name, title in titles.items():
         effects: list[Effect] = getattr(summary, name)
         if effects:

@@ -233,6 +233,30 @@ def test_keys_go_to_the_models_that_know_them(suite: Path, tmp_path: Path) -> No
     assert [entry.label for entry in without] == ["MetaRec"]
 
 
+def test_each_source_is_left_out_in_turn(
+    suite: Path, tmp_path: Path, compared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    stored = compared[0].runs
+
+    def fake(settings: dict[str, Any]) -> RunResult:
+        asked.append(settings["source_datasets"])
+        run: RunResult = stored["MetaRec" if settings["source_datasets"] else "MetaRec:scratch"][1]
+        return run
+
+    monkeypatch.setattr(module, "run_one", fake)
+    found = compare(tiny(suite, tmp_path, model=["MetaRec"], leave_one_out=True, seeds=1), say=lambda line: None)
+    sources = [*planted.FRIENDLY, planted.HOSTILE]
+    left_out = [[name for name in sources if name != one] for one in sources]
+    assert asked == [sources, [], *left_out]
+    summary = summarize(found)
+    assert [(effect.label, effect.against) for effect in summary.sources] == [
+        ("MetaRec", f"MetaRec:without-{name}") for name in sources
+    ]
+    assert [effect.label for effect in summary.effects] == ["MetaRec"]
+    assert f"MetaRec with {planted.HOSTILE} makes no clear difference" in "\n".join(summary.answers)
+
+
 def test_a_stored_run_is_what_was_saved(compared: Any, tmp_path: Path) -> None:
     run = compared[0].runs["MetaRec"][1]
     save_run(tmp_path / "x.json", run)

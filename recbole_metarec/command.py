@@ -165,8 +165,9 @@ def _compare(settings: Mapping[str, Any]) -> int:
     comparison = compare({**settings, "model": models})
     summary = summarize(comparison)
     print(render_comparison(comparison, summary))
-    files = settings.get("report") or []
-    for file in [files] if isinstance(files, str) else files:
+    reports = settings.get("report") or []
+    files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]
+    for file in filter(None, files):
         write_report(Path(file), comparison, summary)
         print(f"\nreport: {file}")
     return 1 if comparison.failures else 0

@@ -14,6 +14,29 @@ from recbole.config import Config
 MODELS = ("MetaRec", "ANT")
 """Models of this package."""
 
+SCRATCH: dict[str, dict[str, Any]] = {
+    "MetaRec": {"source_datasets": []},
+    "ANT": {"source_datasets": [], "adapt": "scratch", "pretrained": None},
+}
+"""Settings that make each of them learn from the target alone."""
+
+
+def transfers(settings: Any) -> bool:
+    """Whether a model of this package learns from more than the target.
+
+    Parameters
+    ----------
+    settings : mapping or recbole.config.Config
+        All settings of a run.
+
+    Returns
+    -------
+    bool
+    """
+    known = {key: settings[key] for key in ("source_datasets", "pretrained", "adapt") if key in settings}
+    return bool(known.get("source_datasets") or known.get("pretrained")) and known.get("adapt") != "scratch"
+
+
 # Keys of a dataset's properties that speak of a suite, not of the domain itself.
 _SUITE_KEYS = ("source_datasets",)
 

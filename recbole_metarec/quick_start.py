@@ -19,7 +19,7 @@ from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_s
 from tqdm import tqdm
 
 from recbole_metarec.checks import default_settings, find_problems
-from recbole_metarec.config import MODELS, PluginConfig
+from recbole_metarec.config import MODELS, SCRATCH, PluginConfig, transfers
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.groups import cold_metrics
@@ -56,8 +56,8 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
         raise UserError(problems)
     effective = {**default_settings(model, settings), **settings}
     runs = [run_one(settings)]
-    if model in MODELS and effective["source_datasets"] and effective["scratch_control"]:
-        runs.append(run_one({**settings, "source_datasets": []}))
+    if model in MODELS and transfers(effective) and effective["scratch_control"]:
+        runs.append(run_one({**settings, **SCRATCH[model]}))
     if effective["result_file"]:
         write_json(Path(effective["result_file"]), runs, effective["bootstrap_samples"])
     return runs
@@ -189,7 +189,7 @@ def _progress(config: PluginConfig, curve: list[float]) -> Iterator[tuple[bool, 
 def _variant(config: PluginConfig) -> str | None:
     if config["model"] not in MODELS:
         return None
-    return "transfer" if config["source_datasets"] else "scratch"
+    return "transfer" if transfers(config) else "scratch"
 
 
 def _result(

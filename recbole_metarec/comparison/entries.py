@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from recbole_metarec.checks import default_settings, file_problems, find_problems, known_models, model_keys
-from recbole_metarec.config import MODELS
+from recbole_metarec.config import MODELS, SCRATCH, transfers
 from recbole_metarec.errors import UserError
 from recbole_metarec.rules import REPORTS, RULES
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "MetaRec": {
-        "scratch": {"source_datasets": []},
+        "scratch": SCRATCH["MetaRec"],
         "joint": {"meta_epochs": 0},
         "maml": {"temperature": float("inf"), "source_share": 0},
     },
     "ANT": {
-        "scratch": {"source_datasets": [], "adapt": "scratch", "pretrained": None},
+        "scratch": SCRATCH["ANT"],
         "relearn": {"adapt": "relearn"},
         "finetune": {"adapt": "finetune"},
         "frozen": {"adapt": "frozen"},
@@ -100,11 +100,10 @@ def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[s
         model, _, variant = label.partition(":")
         control = f"{model}:scratch"
         effective = {**default_settings(model, settings), **settings}
-        transfers = model in MODELS and variant != "scratch"
-        transfers = transfers and bool(effective["source_datasets"] or effective.get("pretrained"))
-        if transfers and effective["scratch_control"] and control not in [*labels, *every]:
+        learns_more = model in MODELS and variant != "scratch" and transfers(effective)
+        if learns_more and effective["scratch_control"] and control not in [*labels, *every]:
             every.append(control)
-        if transfers and not variant and effective["leave_one_out"]:
+        if learns_more and not variant and effective["leave_one_out"]:
             every += [f"{model}:{name}" for name in _left_out(model, settings)]
     return every
 
@@ -112,7 +111,7 @@ def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[s
 def _left_out(model: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the variants that lack a source each; there are none where one source is all."""
     sources = {**default_settings(model, settings), **settings}["source_datasets"] or []
-    if model not in MODELS or len(sources) < 2:
+    if model not in MODELS or RULES["source_datasets"](sources) or len(sources) < 2:
         return {}
     return {f"{LEFT_OUT}{name}": {"source_datasets": [s for s in sources if s != name]} for name in sources}
 

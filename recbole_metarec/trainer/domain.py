@@ -17,7 +17,7 @@ from recbole.utils import calculate_valid_score
 from torch import Tensor
 
 from recbole_metarec import checkpoint
-from recbole_metarec.config import to_plain
+from recbole_metarec.config import to_plain, transfers
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.evaluation.ranking import RankCollector, rank_targets
 from recbole_metarec.model.recommender import DomainRecommender
@@ -49,7 +49,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     def __init__(self, config: Any, model: DomainRecommender) -> None:
         super().__init__(config, model)
-        variant = "transfer" if config["source_datasets"] else "scratch"
+        variant = "transfer" if transfers(config) else "scratch"
         stem = Path(self.saved_model_file).stem
         # RecBole names checkpoints by the second: two runs that start together would share one.
         name = f"{stem}-{config['dataset']}-{variant}-{config['seed']}-{os.getpid()}.pth"

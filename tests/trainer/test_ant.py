@@ -164,6 +164,13 @@ def test_a_core_of_other_sizes_or_no_core_is_one_line(featured: Path, tmp_path: 
         fit(featured, pretrained=trainer.saved_model_file)
 
 
+def test_a_core_from_a_file_has_a_scratch_control(featured: Path, tmp_path: Path) -> None:
+    core = fit(featured, checkpoint_dir=str(tmp_path)).core_file
+    settings = planted.featured_settings(featured, **TINY, source_datasets=[], pretrained=core)
+    assert [result.variant for result in run(settings)] == ["transfer", "scratch"]
+    assert [result.variant for result in run({**settings, "pretrained": None})] == ["scratch"]
+
+
 def test_results_are_named_in_the_report(featured: Path) -> None:
     runs: list[RunResult] = run({**planted.featured_settings(featured, **TINY), "adapt": "relearn"})
     assert [run.variant for run in runs] == ["transfer", "scratch"]

@@ -19,8 +19,8 @@ from recbole_metarec.checks import default_settings
 from recbole_metarec.comparison.entries import Entry, make_entries
 from recbole_metarec.comparison.store import load_run, run_file, save_run
 from recbole_metarec.comparison.tuning import read_space, space_problems, tune
-from recbole_metarec.config import PluginConfig
-from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.config import MODELS, PluginConfig, for_domain
+from recbole_metarec.data.dataset import DomainDataset, load_domain
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.groups import Grouping, group_users
 from recbole_metarec.evaluation.report import RunResult
@@ -46,6 +46,8 @@ class Comparison:
         What went wrong, by label and seed.
     target : str
         One line about the target's training part.
+    sources : list of str
+        One line about each source.
     groupings : list of Grouping
         Parts of the test users.
     samples : int
@@ -59,6 +61,7 @@ class Comparison:
     runs: dict[str, dict[int, RunResult]]
     failures: dict[tuple[str, int], str] = field(default_factory=dict)
     target: str = ""
+    sources: list[str] = field(default_factory=list)
     groupings: list[Grouping] = field(default_factory=list)
     samples: int = 2000
 
@@ -112,10 +115,9 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
                     save_run(path, run)
             if run is not None:
                 runs[entry.label][seed] = run
-    target, groupings = _describe(entries[0].settings, seeds[0])
-    return Comparison(
-        dict(settings), entries, reference, seeds, runs, failures, target, groupings, effective["bootstrap_samples"]
-    )
+    target, sources, groupings = _describe(entries, seeds[0])
+    samples = effective["bootstrap_samples"]
+    return Comparison(dict(settings), entries, reference, seeds, runs, failures, target, sources, groupings, samples)
 
 
 def _to_stderr(line: str) -> None:
@@ -153,15 +155,22 @@ def _try(
     return run
 
 
-def _describe(settings: Mapping[str, Any], seed: int) -> tuple[str, list[Grouping]]:
-    """Describe the target's training part and group its test users, in the order of ranks."""
+def _describe(entries: list[Entry], seed: int) -> tuple[str, list[str], list[Grouping]]:
+    """Describe the target's training part and the sources, and group the test users in the order of ranks."""
+    settings = entries[0].settings
     config = PluginConfig("MetaRec", settings["dataset"], {**_of_the_target(settings), "seed": seed})
     train, _, test = data_preparation(config, create_dataset(config))
     assert isinstance(train._dataset, DomainDataset)
     domain, rows = train._dataset.domain(), test._dataset.inter_feat
     targets: npt.NDArray[np.int64] = rows[test._dataset.iid_field].numpy()
     lengths: npt.NDArray[np.int64] = test._dataset.history_lengths(rows).numpy()
-    return domain.describe(), group_users(lengths, domain.item_counts()[targets], domain.item_counts())
+    used = [
+        default_settings(entry.model, entry.settings) | entry.settings for entry in entries if entry.model in MODELS
+    ]
+    names = dict.fromkeys(name for effective in used for name in effective["source_datasets"] or ())
+    sources = [load_domain(for_domain(config, name)).describe() for name in names]
+    groupings = group_users(lengths, domain.item_counts()[targets], domain.item_counts())
+    return domain.describe(), sources, groupings
 
 
 def _of_the_target(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def _to_json(comparison: Comparison, summary: Summary) -> str:
         "reference": comparison.reference,
         "seeds": comparison.seeds,
         "target": comparison.target,
+        "sources": comparison.sources,
         "runs": [run.to_json() for runs in comparison.runs.values() for run in runs.values()],
         "failures": [
             {"model": label, "seed": seed, "error": why} for (label, seed), why in comparison.failures.items()

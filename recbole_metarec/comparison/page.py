@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shlex
 from importlib.resources import files
@@ -10,8 +11,11 @@ from typing import Any
 import jinja2
 import recbole
 import torch
+import yaml
 
+from recbole_metarec.checks import default_settings
 from recbole_metarec.comparison.compare import Comparison
+from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
 from recbole_metarec.comparison.summary import Effect, Summary
 from recbole_metarec.comparison.text import heading
@@ -58,7 +62,10 @@ def render_page(comparison: Comparison, summary: Summary) -> str:
         weights=_weights(comparison, summary),
         codebooks=_codebooks(comparison),
         failures=[f"{label}, seed {seed}: {why}" for (label, seed), why in comparison.failures.items()],
+        target=comparison.target,
+        sources=comparison.sources,
         command=_command(comparison),
+        configurations=[(entry.label, _configuration(entry)) for entry in comparison.entries],
         versions=f"Python {platform.python_version()}, torch {torch.__version__}, RecBole {recbole.__version__}, "
         f"{platform.machine()}",
     )
@@ -131,6 +138,15 @@ def _codebooks(comparison: Comparison) -> list[list[str]]:
         for label, usage in used.items()
         if usage
     ]
+
+
+def _configuration(entry: Entry) -> str:
+    """Return all settings of an entry, defaults of all layers among them, as a property file."""
+    effective = {**default_settings(entry.model, entry.settings), **entry.settings}
+    del effective["model"]
+    plain = json.loads(json.dumps(effective, default=str))
+    text: str = yaml.safe_dump(plain, sort_keys=True, allow_unicode=True)
+    return text
 
 
 def _command(comparison: Comparison) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import planted
 import pytest
+import yaml
 from recbole.data import create_dataset, data_preparation
 
 from recbole_metarec.command import main
@@ -141,6 +142,10 @@ def test_groups_divide_the_users(compared: Any) -> None:
     assert history.sizes() == [0, 0, 60, 0]  # 13 items before the last
 
 
+def settings_of(found: Comparison) -> dict[str, Any]:
+    return found.entries[0].settings
+
+
 class Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -170,6 +175,10 @@ def test_the_page_shows_every_number_and_needs_nothing_else(compared: Any, tmp_p
         assert effect.verdict in page.texts
     for answer in summary.answers:
         assert answer in page.texts
+    for source in settings_of(found)["source_datasets"]:
+        assert any(line.startswith(f"{source}: 300 users, 24 items") for line in page.texts)
+    settings = next(block for block in page.texts if "warmup_epochs:" in block)
+    assert yaml.safe_load(settings)["warmup_epochs"] == 1
     assert sum(tag == "polyline" for tag, _ in page.tags) == len(LABELS)
     weights = found.runs["MetaRec"][1].weight_history
     rectangles = sum(tag == "rect" for tag, _ in page.tags)

@@ -95,7 +95,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             weights = MEMORY_WEIGHTS if asked == "auto" else (float(asked),)
             result = self._choose("memory_weight", weights, valid_data, result, default=min(weights, key=_from_one))
         if config["repeat_items"] == "auto" and not config["mask_history"] and valid_data is not None:
-            penalties = [penalty * (1 + model.memory_weight) for penalty in REPEAT_PENALTIES]
+            # of those that are equally good the one that the training part suggests
+            penalties = [model.repeat_penalty, *(each * (1 + model.memory_weight) for each in REPEAT_PENALTIES)]
             result = self._choose("repeat_penalty", penalties, valid_data, result, default=model.repeat_penalty)
         if state is not None:
             checkpoint.save(path, {**state, "other_parameter": model.other_parameter()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import planted
 import pytest
 import sasrec_twin
@@ -185,6 +186,15 @@ def test_memory_and_repeats_get_the_weights_that_are_best_on_validation(suite: P
     assert min(len(set(found.values())) for found in (by_weight, by_penalty)) > 1
     assert trainer.evaluate(valid_data) == result  # of the checkpoint
     assert (trainer.model.memory_weight, trainer.model.repeat_penalty) == chosen
+
+
+def test_where_nothing_is_repeated_nothing_is_recommended_again(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    walks = [rng.permutation(12)[:8].tolist() for _ in range(40)]
+    planted.write_domain(tmp_path, planted.TARGET, walks, rng)
+    trainer, train_data, valid_data = build(tmp_path, source_datasets=[], epochs=1)
+    trainer.fit(train_data, valid_data, verbose=False, saved=False)
+    assert trainer.model.repeat_penalty == float("inf")
 
 
 @pytest.mark.parametrize(("asked", "given"), [("auto", 1.0), (2.5, 2.5)])

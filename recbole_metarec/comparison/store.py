@@ -7,6 +7,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,19 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
     Returns
     -------
     Path
-        Another one for other settings.
+        Another one for other settings, and for another version of this package.
     """
-    decisive = {key: value for key, value in settings.items() if key not in _SILENT}
+    decisive = {key: value for key, value in settings.items() if key not in _SILENT} | {"version": _version()}
     content = json.dumps(decisive, sort_keys=True, default=str)
     name = f"{label.replace(':', '-')}-{settings['dataset']}-{settings['seed']}"
     return folder / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:10]}.json"
+
+
+def _version() -> str:
+    try:
+        return metadata.version("recbole-metarec")
+    except metadata.PackageNotFoundError:  # run from a checkout
+        return ""
 
 
 def save_run(path: Path, run: RunResult) -> None:

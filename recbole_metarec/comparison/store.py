@@ -7,12 +7,12 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from recbole_metarec import __version__
 from recbole_metarec.comparison.entries import OWN_KEYS
 from recbole_metarec.evaluation.ranking import Ranks
 from recbole_metarec.evaluation.report import RunResult
@@ -42,17 +42,10 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
     Path
         Another one for other settings, and for another version of this package.
     """
-    decisive = {key: value for key, value in settings.items() if key not in _SILENT} | {"version": _version()}
+    decisive = {key: value for key, value in settings.items() if key not in _SILENT} | {"version": __version__}
     content = json.dumps(decisive, sort_keys=True, default=str)
     name = f"{label.replace(':', '-')}-{settings['dataset']}-{settings['seed']}"
     return folder / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:10]}.json"
-
-
-def _version() -> str:
-    try:
-        return metadata.version("recbole-metarec")
-    except metadata.PackageNotFoundError:  # run from a checkout
-        return ""
 
 
 def save_run(path: Path, run: RunResult) -> None:

@@ -17,9 +17,9 @@ from recbole_metarec.checks import default_settings
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
-from recbole_metarec.comparison.summary import Effect, Summary
-from recbole_metarec.comparison.text import heading
-from recbole_metarec.evaluation.report import percent, spell
+from recbole_metarec.comparison.summary import Effect, Row, Summary
+from recbole_metarec.comparison.text import heading, mean_and_spread
+from recbole_metarec.evaluation.report import interval, percent, spell
 
 
 def render_page(comparison: Comparison, summary: Summary) -> str:
@@ -72,11 +72,8 @@ def render_page(comparison: Comparison, summary: Summary) -> str:
     return str(shown)
 
 
-def _row(row: Any, metrics: list[str]) -> dict[str, Any]:
-    numbers = [
-        f"{row.means[name]:.4f} ± {row.spreads[name]:.4f}" if row.seeds > 1 else f"{row.means[name]:.4f}"
-        for name in metrics
-    ]
+def _row(row: Row, metrics: list[str]) -> dict[str, Any]:
+    numbers = [mean_and_spread(row, name) for name in metrics]
     cells = [*numbers, f"{row.epochs:.0f}", f"{row.seconds:,.0f}", f"{row.peak_memory:,.0f}"]
     return {"label": row.label, "seeds": row.seeds, "cells": cells}
 
@@ -89,7 +86,7 @@ def _effects(title: str, effects: list[Effect]) -> tuple[str, str, list[dict[str
             "label": effect.label,
             "against": effect.against,
             "change": percent(effect.change.relative),
-            "interval": f"{percent(effect.change.low)} to {percent(effect.change.high)}",
+            "interval": interval(effect.change),
             "bar": interval_bar(effect.change, bound),
             "p": f"{effect.adjusted_p:.4f}",
             "verdict": effect.verdict,

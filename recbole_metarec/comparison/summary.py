@@ -10,12 +10,11 @@ import numpy as np
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import LEFT_OUT
 from recbole_metarec.config import MODELS
-from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
+from recbole_metarec.evaluation.ranking import Floats, is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.report import RunResult, percent, spell
 from recbole_metarec.evaluation.significance import Change, holm, paired_bootstrap
 
 LEVEL = 0.05
-_OF_RANKS = ("recall", "hit", "ndcg", "mrr")
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ def _source(effect: Effect) -> str:
 
 def _metric(finished: dict[str, dict[int, RunResult]]) -> str:
     names = [name for runs in finished.values() for run in runs.values() for name in run.test]
-    known = [name for name in names if name.split("@")[0] in _OF_RANKS]
+    known = [name for name in names if is_of_ranks(name)]
     return next((name for name in known if name.startswith("ndcg@")), known[0] if known else "")
 
 

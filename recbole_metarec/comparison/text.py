@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from recbole_metarec.comparison.compare import Comparison
-from recbole_metarec.comparison.summary import Effect, Summary
-from recbole_metarec.evaluation.report import percent, spell
+from recbole_metarec.comparison.summary import Effect, Row, Summary
+from recbole_metarec.evaluation.report import interval, percent, spell
 
 
 def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> str:
@@ -71,7 +71,7 @@ def _results(summary: Summary, style: str) -> str:
         [
             row.label,
             str(row.seeds),
-            *(_mean(row.means[name], row.spreads[name], row.seeds) for name in metrics),
+            *(mean_and_spread(row, name) for name in metrics),
             f"{row.epochs:.0f}",
             f"{row.seconds:.0f}",
         ]
@@ -80,8 +80,10 @@ def _results(summary: Summary, style: str) -> str:
     return tabulate(rows, ["model", "seeds", *map(spell, metrics), "epochs", "seconds"], style, disable_numparse=True)
 
 
-def _mean(mean: float, spread: float, seeds: int) -> str:
-    return f"{mean:.4f} ± {spread:.4f}" if seeds > 1 else f"{mean:.4f}"
+def mean_and_spread(row: Row, metric: str) -> str:
+    """Write a metric of an entry; one seed has no spread."""
+    mean = f"{row.means[metric]:.4f}"
+    return f"{mean} ± {row.spreads[metric]:.4f}" if row.seeds > 1 else mean
 
 
 def _number(value: float | None) -> str:
@@ -94,7 +96,7 @@ def _effects(effects: Sequence[Effect], style: str) -> str:
             effect.label,
             effect.against,
             percent(effect.change.relative),
-            f"{percent(effect.change.low)} to {percent(effect.change.high)}",
+            interval(effect.change),
             f"{effect.adjusted_p:.4f}",
             effect.verdict,
         ]

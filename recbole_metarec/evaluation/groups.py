@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recbole_metarec.data.dataset import DomainDataset
-from recbole_metarec.evaluation.ranking import metric_of_ranks
+from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.report import RunResult
 
 
@@ -107,7 +107,7 @@ def cold_metrics(run: RunResult, train: Any, test: Any) -> dict[str, float] | No
         none, or the splits have no sequences.
     """
     cold = cold_users(train, test)
-    known = [name for name in run.test if name.split("@")[0] in ("recall", "hit", "ndcg", "mrr")]
+    known = [name for name in run.test if is_of_ranks(name)]
     if run.ranks is None or cold is None or not cold.any() or not known:
         return None
     metrics = {name: float(np.mean(metric_of_ranks(name, run.ranks[cold]))) for name in known}

@@ -149,6 +149,11 @@ class RankCollector(Collector):  # type: ignore[misc]
         return struct
 
 
+def is_of_ranks(name: str) -> bool:
+    """Whether `metric_of_ranks` knows a metric."""
+    return name.lower().partition("@")[0] in ("recall", "hit", "ndcg", "mrr")
+
+
 def metric_of_ranks(name: str, ranks: Ranks) -> Floats:
     """Compute a metric of each row, where one item is relevant.
 

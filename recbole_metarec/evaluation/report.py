@@ -11,7 +11,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from recbole_metarec.evaluation.ranking import Ranks, metric_of_ranks
+from recbole_metarec.evaluation.ranking import Ranks, is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.significance import Change, paired_bootstrap
 from recbole_metarec.files import write_text
 
@@ -112,7 +112,7 @@ def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Cha
     """
     if run.ranks is None or reference.ranks is None:
         return {}
-    known = [name for name in run.test if name.split("@")[0] in ("recall", "hit", "ndcg", "mrr")]
+    known = [name for name in run.test if is_of_ranks(name)]
     return {
         name: paired_bootstrap(
             metric_of_ranks(name, run.ranks), metric_of_ranks(name, reference.ranks), samples, run.seed
@@ -146,7 +146,7 @@ def render(runs: Sequence[RunResult], samples: int) -> str:
     if transfer and scratch:
         found = changes(transfer, scratch, samples)
         rows.append(["change", *(percent(found[m].relative) if m in found else "" for m in metrics), "", ""])
-        rows.append(["95% interval", *(_interval(found[m]) if m in found else "" for m in metrics), "", ""])
+        rows.append(["95% interval", *(interval(found[m]) if m in found else "" for m in metrics), "", ""])
         verdict = [_sentence(name, change) for name, change in found.items() if name.startswith("ndcg@")][:1]
     table = tabulate(rows, ["", *map(spell, metrics), "epochs", "seconds"], disable_numparse=True)
     parts = [_heading(first), table, *verdict]
@@ -200,7 +200,8 @@ def percent(value: float) -> str:
     return "n/a" if math.isnan(value) else f"{value:+.1%}"
 
 
-def _interval(change: Change) -> str:
+def interval(change: Change) -> str:
+    """Write the interval of a change."""
     return f"{percent(change.low)} to {percent(change.high)}"
 
 
@@ -208,7 +209,7 @@ def _sentence(name: str, change: Change) -> str:
     if math.isnan(change.relative):
         return "Scratch finds no target: nothing to compare with."
     sense = {"helps": "Transfer helps", "hurts": "Transfer hurts", "no clear difference": "No clear difference"}
-    return f"{sense[change.verdict]}: {spell(name)} {percent(change.relative)}, 95% interval {_interval(change)}."
+    return f"{sense[change.verdict]}: {spell(name)} {percent(change.relative)}, 95% interval {interval(change)}."
 
 
 def _weights(run: RunResult) -> str:

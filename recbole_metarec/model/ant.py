@@ -53,8 +53,7 @@ class ANT(DomainRecommender):
         shared = config["adapt"] in ("finetune", "frozen")
         self.core = build_core(config, self.add_features(dataset, shared, space_of_texts(config)))
         self.temperature = config["temperature"]
-        seen = torch.from_numpy(dataset.domain().item_counts() > 0)
-        self.register_buffer("seen", seen, persistent=False)
+        self.register_buffer("seen", torch.from_numpy(self.item_counts > 0), persistent=False)
         self.item_embedding: nn.Embedding | None = None
         if config["transductive"]:
             self.item_embedding = nn.Embedding(self.n_items, config["hidden_size"], padding_idx=0)

@@ -73,6 +73,8 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
     ----------
     memory : TransitionMemory, or None
         What the training part of the target says without learning.
+    item_counts : int64 array, shape (n_items,)
+        Interactions of each item in the training part, padding first.
     memory_weight : float
         Weight of the memory's log probabilities in the scores: 0 until training has ended.
     space : FeatureSpace, or None
@@ -86,6 +88,7 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         domain = dataset.domain()
+        self.item_counts = domain.item_counts()
         self.memory = build_memory(config, domain)
         self.memory_weight = 0.0
         repeats = config["repeat_items"]
@@ -111,7 +114,7 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         dict of str to int
             Width of each modality.
         """
-        seen = dataset.domain().item_counts()[1:] > 0
+        seen = self.item_counts[1:] > 0
         self.space = FeatureSpace(dataset.config, dataset.item_tokens(), seen, shared, text_space)
         found = to_tensors(self.space.target)
         for name, values in found.values.items():

@@ -17,7 +17,7 @@ from recbole_metarec.model.ant import ANT
 from recbole_metarec.model.core import load_core, save_core
 from recbole_metarec.model.encoder import next_item_loss, read_windows
 from recbole_metarec.trainer.domain import DomainTrainer
-from recbole_metarec.trainer.finite import FiniteGate
+from recbole_metarec.trainer.finite import FiniteGate, take_step
 from recbole_metarec.trainer.lessons import Lessons
 from recbole_metarec.trainer.optimizer import TableOptimizer
 from recbole_metarec.trainer.pretraining import Pretraining, Source
@@ -155,10 +155,7 @@ class ANTTrainer(DomainTrainer):
             loss = next_item_loss(states_ND, model.outputs(vectors_ID), batch)
         if self.optimizer.parameters:
             loss.backward()
-            norm = self.optimizer.clip(**(self.config["clip_grad_norm"] or {"max_norm": torch.inf}))
-            self.gate.note(loss.detach(), norm, self.lessons.name)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
+            take_step(self.optimizer, self.config["clip_grad_norm"], self.gate, loss.detach(), self.lessons.name)
         return loss.detach()
 
     # -- checkpoints --------------------------------------------------------------------------------------------

@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
+
+from recbole_metarec.trainer.optimizer import TableOptimizer
+
+
+def take_step(
+    optimizer: TableOptimizer, clip: Mapping[str, float] | None, gate: FiniteGate, loss: Tensor, name: str
+) -> None:
+    """Clip the gradients, let the gate see them, move the parameters and forget the gradients.
+
+    Parameters
+    ----------
+    optimizer : TableOptimizer
+        Of parameters that have their gradients.
+    clip : mapping, or None
+        Arguments of `TableOptimizer.clip`.
+    gate : FiniteGate
+    loss : Tensor, scalar
+        Detached.
+    name : str
+        The domain that the step is taken on.
+    """
+    gate.note(loss, optimizer.clip(**(clip or {"max_norm": torch.inf})), name)
+    optimizer.step()
+    optimizer.zero_grad()
 
 
 class FiniteGate:

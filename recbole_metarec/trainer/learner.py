@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from recbole_metarec.model.encoder import SharedEncoder
-from recbole_metarec.trainer.finite import FiniteGate
+from recbole_metarec.trainer.finite import FiniteGate, take_step
 from recbole_metarec.trainer.lessons import Lesson
 from recbole_metarec.trainer.optimizer import TableOptimizer
 from recbole_metarec.trainer.tasks import DomainTask
@@ -189,10 +189,7 @@ class Learner:
             rate.sub_(self.config["inner_rate_learning_rate"] * gradient).clamp_(min=0)
 
     def _descend(self, loss: Tensor, name: str) -> None:
-        norm = self.optimizer.clip(**(self.config["clip_grad_norm"] or {"max_norm": torch.inf}))
-        self.gate.note(loss, norm, name)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        take_step(self.optimizer, self.config["clip_grad_norm"], self.gate, loss, name)
         self.steps += 1
         if self.steps % LOOK_EVERY == 0:
             self.gate.check()

@@ -18,7 +18,7 @@ from recbole_metarec.model.adapter import ItemFeatures
 from recbole_metarec.model.contrast import image_text_contrast, next_item_contrast
 from recbole_metarec.model.core import Core
 from recbole_metarec.model.encoder import make_batch, read_windows
-from recbole_metarec.trainer.finite import FiniteGate
+from recbole_metarec.trainer.finite import FiniteGate, take_step
 from recbole_metarec.trainer.optimizer import TableOptimizer
 
 
@@ -112,10 +112,7 @@ class Pretraining:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             loss = self._loss(ids.to(self.device), inputs_BL, targets_BL)
         loss.backward()
-        norm = self.optimizer.clip(**(self.config["clip_grad_norm"] or {"max_norm": torch.inf}))
-        self.gate.note(loss.detach(), norm, "the sources")
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        take_step(self.optimizer, self.config["clip_grad_norm"], self.gate, loss.detach(), "the sources")
         return loss.detach()
 
     def _loss(self, ids_U: Tensor, inputs_BL: Tensor, targets_BL: Tensor) -> Tensor:

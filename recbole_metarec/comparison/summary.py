@@ -11,7 +11,7 @@ from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import LEFT_OUT
 from recbole_metarec.config import MODELS
 from recbole_metarec.evaluation.ranking import Floats, is_of_ranks, metric_of_ranks
-from recbole_metarec.evaluation.report import RunResult, percent, spell
+from recbole_metarec.evaluation.report import RunResult, interval, percent, spell
 from recbole_metarec.evaluation.significance import Change, holm, paired_bootstrap
 
 LEVEL = 0.05
@@ -144,9 +144,9 @@ def sentence(effect: Effect, subject: str) -> str:
     change = effect.change
     if np.isnan(change.relative):
         return f"{subject}: {effect.against} finds no target, nothing to compare with."
-    interval = f"{percent(change.relative)}, 95% CI {percent(change.low)} to {percent(change.high)}"
+    measured = f"{percent(change.relative)}, 95% CI {interval(change)}"
     said = {"helps": "helps", "hurts": "hurts: negative transfer" if subject.startswith("Transfer") else "hurts"}
-    return f"{subject} {said.get(effect.verdict, 'makes no clear difference')} ({spell(effect.metric)} {interval})."
+    return f"{subject} {said.get(effect.verdict, 'makes no clear difference')} ({spell(effect.metric)} {measured})."
 
 
 def _source(effect: Effect) -> str:

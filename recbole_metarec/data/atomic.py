@@ -118,18 +118,15 @@ def _read_closely(
     frame = read_cells(path, list(header), separator, encoding)
     if frame.empty:
         raise UserError([f"{path}: no interactions below line 1"])
-    problems = []
-    surplus = frame[SURPLUS].notna() & (frame[SURPLUS] != "")
-    if surplus.any():
-        problems.append(_too_many(path, _first(surplus), len(header)))
+    problems = surplus_problems(path, frame, len(header))
     for field in fields[:2]:
         blank = frame[field].isna() | (frame[field].str.strip() == "")
         if blank.any():
-            problems.append(f"{path}: line {_first(blank)}: {field} is blank ({int(blank.sum())} such lines)")
+            problems.append(f"{path}: line {first_line(blank)}: {field} is blank ({int(blank.sum())} such lines)")
         quoted = frame[field].str.startswith('"', na=False)
         if quoted.any():
             problems.append(
-                f"{path}: line {_first(quoted)}: {field} begins with a quotation mark, which RecBole takes for the "
+                f"{path}: line {first_line(quoted)}: {field} begins with a quotation mark, which RecBole takes for the "
                 f"start of a quoted cell; remove it ({int(quoted.sum())} such lines)"
             )
     for field in fields:
@@ -137,7 +134,7 @@ def _read_closely(
             numbers = pd.to_numeric(frame[field], errors="coerce").astype(np.float64)
             bad = pd.Series(~np.isfinite(numbers.to_numpy()), index=frame.index)
             if bad.any():
-                line, value = _first(bad), frame[field].to_numpy()[bad.to_numpy().argmax()]
+                line, value = first_line(bad), frame[field].to_numpy()[bad.to_numpy().argmax()]
                 problems.append(
                     f"{path}: line {line}: {field} {value!r} is not a finite number ({int(bad.sum())} such lines)"
                 )
@@ -203,10 +200,16 @@ def read_cells(path: Path, names: list[str], separator: str = "\t", encoding: st
     return frame.loc[~blank]
 
 
+def surplus_problems(path: Path, frame: pd.DataFrame, width: int) -> list[str]:
+    """Name the first line of `read_cells`' frame that has more than ``width`` columns, if there is one."""
+    surplus = frame[SURPLUS].notna() & (frame[SURPLUS] != "")
+    return [_too_many(path, first_line(surplus), width)] if surplus.any() else []
+
+
 def _too_many(path: Path, line: int, width: int) -> str:
     return f"{path}: line {line}: more than {width} columns"
 
 
-def _first(flags: pd.Series) -> int:
+def first_line(flags: pd.Series) -> int:
     """Line number of the first row that is flagged."""
     return int(np.asarray(flags.index)[flags.to_numpy().argmax()]) + 2

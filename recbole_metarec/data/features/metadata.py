@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recbole_metarec.data.atomic import SURPLUS, read_cells, read_header
+from recbole_metarec.data.atomic import first_line, read_cells, read_header, surplus_problems
 from recbole_metarec.errors import UserError
 
 
@@ -75,9 +75,9 @@ def read_metadata(
     if item_field not in header:
         raise UserError([f"{path}: field {item_field!r} is missing; line 1 has {', '.join(header)}"])
     frame = read_cells(path, list(header), separator, encoding).fillna("")
-    surplus = (frame[SURPLUS] != "").to_numpy()
-    if surplus.any():
-        raise UserError([f"{path}: line {_line(frame, surplus)}: more than {len(header)} columns"])
+    surplus = surplus_problems(path, frame, len(header))
+    if surplus:
+        raise UserError(surplus)
     blank = pd.Series("", index=frame.index)
     texts = blank
     for name in text_fields:
@@ -85,17 +85,14 @@ def read_metadata(
     prices = pd.to_numeric(frame.get(price_field, blank), errors="coerce").to_numpy(np.float64)
     bad = ~np.isnan(prices) & ~((prices >= 0) & np.isfinite(prices))
     if bad.any():
-        raise UserError([f"{path}: line {_line(frame, bad)}: {price_field} {prices[bad][0]} must be 0 or more"])
+        line = first_line(pd.Series(bad, index=frame.index))
+        raise UserError([f"{path}: line {line}: {price_field} {prices[bad][0]} must be 0 or more"])
     images = frame.get(image_field, blank).str.split()
     rows = zip(frame[item_field], texts.str.strip(), prices, images, strict=True)
     found: dict[str, tuple[str, float, list[str]]] = {}
     for item, text, price, names in rows:
         found.setdefault(item, (text, float(price), names))
     return found
-
-
-def _line(frame: pd.DataFrame, flags: npt.NDArray[np.bool_]) -> int:
-    return int(np.asarray(frame.index)[flags.argmax()]) + 2
 
 
 def of_items(found: Mapping[str, tuple[str, float, list[str]]], tokens: Sequence[str]) -> Metadata:

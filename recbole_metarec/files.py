@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -50,3 +51,12 @@ def write_text(path: Path, lines: Iterable[str]) -> None:
     """
     with whole_file(path) as file:
         file.writelines(f"{line}\n".encode() for line in lines)
+
+
+def checksum(path: Path) -> str:
+    """Compute the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

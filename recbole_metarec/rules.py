@@ -158,6 +158,7 @@ RULES: dict[str, Rule] = {
     "leave_one_out": switch,
     "tune": text,
     "trials": whole(1),
+    "runs_at_once": whole(1),
     "bootstrap_samples": whole(100),
     "memory_weight": _memory_weight,
     "memory_reach": whole(1),

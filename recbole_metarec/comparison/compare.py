@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +14,10 @@ from recbole.data import create_dataset, data_preparation
 
 from recbole_metarec.checks import default_settings
 from recbole_metarec.comparison.entries import Entry, make_entries
-from recbole_metarec.comparison.store import load_run, run_file, save_run
-from recbole_metarec.comparison.tuning import read_space, space_problems, tune
+from recbole_metarec.comparison.jobs import Job, finish
+from recbole_metarec.comparison.space import read_space, space_problems
+from recbole_metarec.comparison.store import run_file
+from recbole_metarec.comparison.tuning import tune
 from recbole_metarec.config import MODELS, PluginConfig, for_domain
 from recbole_metarec.data.dataset import DomainDataset, load_domain
 from recbole_metarec.errors import UserError
@@ -94,27 +93,24 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
     effective = {**default_settings(entries[0].model, settings), **settings}
     reference = _reference(entries, effective["reference"])
     folder = Path(effective["comparison_folder"])
+    at_once = effective["runs_at_once"]
     if effective["tune"]:
         space = read_space(Path(effective["tune"]))
         problems = space_problems(space, entries)
         if problems:
             raise UserError(problems)
-        trials = effective["trials"], effective["seed"], folder
-        entries = [tune(entry, space, *trials, run_one, say) for entry in entries]
+        trials, seed = effective["trials"], effective["seed"]
+        entries = [tune(entry, space, trials, seed, folder, run_one, at_once, say) for entry in entries]
     seeds = [effective["seed"] + number for number in range(effective["seeds"])]
+    pairs = [(entry, seed) for seed in seeds for entry in entries]
+    jobs = [_job(entry, seed, folder) for entry, seed in pairs]
     runs: dict[str, dict[int, RunResult]] = {entry.label: {} for entry in entries}
     failures: dict[tuple[str, int], str] = {}
-    for seed in seeds:
-        for entry in entries:
-            of_run = {**entry.settings, "seed": seed}
-            path = run_file(folder, entry.label, {**default_settings(entry.model, of_run), **of_run})
-            run = load_run(path)
-            if run is None:
-                run = _try(entry.label, seed, of_run, failures, say)
-                if run is not None:
-                    save_run(path, run)
-            if run is not None:
-                runs[entry.label][seed] = run
+    for (entry, seed), outcome in zip(pairs, finish(jobs, run_one, at_once, say), strict=True):
+        if isinstance(outcome, str):
+            failures[entry.label, seed] = outcome
+        else:
+            runs[entry.label][seed] = outcome
     target, sources, groupings = _describe(entries, seeds[0])
     samples = effective["bootstrap_samples"]
     return Comparison(dict(settings), entries, reference, seeds, runs, failures, target, sources, groupings, samples)
@@ -134,25 +130,9 @@ def _reference(entries: list[Entry], asked: str | None) -> str:
     return asked
 
 
-def _try(
-    label: str,
-    seed: int,
-    settings: Mapping[str, Any],
-    failures: dict[tuple[str, int], str],
-    say: Callable[[str], None],
-) -> RunResult | None:
-    say(f"{label}, seed {seed}")
-    begin = time.perf_counter()
-    try:
-        run = run_one(settings)
-    except Exception as error:  # a model of RecBole may fail in any way; the others go on
-        problems = error.problems if isinstance(error, UserError) else [f"{type(error).__name__}: {error}"]
-        failures[label, seed] = " ".join("; ".join(problems).split())
-        logging.getLogger().info(traceback.format_exc())  # for the run's log file
-        say(f"    failed: {failures[label, seed]}")
-        return None
-    say(f"    {time.perf_counter() - begin:.0f} s")
-    return run
+def _job(entry: Entry, seed: int, folder: Path) -> Job:
+    settings = {**entry.settings, "seed": seed}
+    return Job(f"{entry.label}, seed {seed}", run_file(folder, entry.label, settings), settings)
 
 
 def _describe(entries: list[Entry], seed: int) -> tuple[str, list[str], list[Grouping]]:

@@ -31,7 +31,7 @@ LEFT_OUT = "without-"
 # Keys of a comparison, not of a run.
 OWN_KEYS = (
     *("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "result_file"),
-    *("tune", "trials", "leave_one_out"),
+    *("tune", "trials", "leave_one_out", "runs_at_once"),
 )
 
 

@@ -7,22 +7,30 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from recbole.utils.argument_list import evaluation_arguments
 
 from recbole_metarec import __version__
+from recbole_metarec.checks import default_settings
 from recbole_metarec.comparison.entries import OWN_KEYS
+from recbole_metarec.config import MODELS, properties_folder, read_properties
 from recbole_metarec.evaluation.ranking import Ranks
 from recbole_metarec.evaluation.report import RunResult
-from recbole_metarec.files import write_text
+from recbole_metarec.files import checksum, write_text
 
-# Settings that change where files go and what is shown, but no result.
+# Settings that change where files lie, how fast a run is and what is shown, but no result.
 _SILENT = (
-    *("checkpoint_dir", "show_progress", "state", "gpu_id", "feature_cache", "worker", "log_wandb", "wandb_project"),
-    *("bootstrap_samples", *OWN_KEYS),
+    *("data_path", "checkpoint_dir", "show_progress", "state", "gpu_id", "feature_cache", "worker"),
+    *("log_wandb", "wandb_project", "bootstrap_samples", *OWN_KEYS),
 )
+# Of the keys that this package adds for all models, those that RecBole's models heed, too.
+_HEEDED = ("dataset", "mask_history", "train_users", *evaluation_arguments)
+# Settings that name files, which decide by what is in them.
+_FILES = ("pretrained", "image_weights")
 
 
 def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
@@ -40,12 +48,17 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
     Returns
     -------
     Path
-        Another one for other settings, and for another version of this package.
+        Another one for other settings, other content of the domains' files and another version of this package.
     """
-    decisive = {key: value for key, value in settings.items() if key not in _SILENT} | {"version": __version__}
-    content = json.dumps(decisive, sort_keys=True, default=str)
+    settings = {**default_settings(settings["model"], settings), **settings}
+    decisive = {key: value for key, value in settings.items() if key not in _ignored(settings["model"])}
+    domains = [settings["dataset"], *(decisive.get("source_datasets") or [])]
+    files = [file for name in domains for file in _files(Path(settings["data_path"]), name)]
+    files += [Path(settings[key]) for key in _FILES if decisive.pop(key, None)]
+    content = [(file.name, _checksum(file)) for file in files]
+    decided_by = json.dumps([decisive, content, __version__], sort_keys=True, default=str)
     name = f"{label.replace(':', '-')}-{settings['dataset']}-{settings['seed']}"
-    return folder / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:10]}.json"
+    return folder / f"{name}-{hashlib.sha256(decided_by.encode()).hexdigest()[:10]}.json"
 
 
 def save_run(path: Path, run: RunResult) -> None:
@@ -67,3 +80,26 @@ def _pack(ranks: Ranks | None) -> str | None:
 
 def _unpack(text: str | None) -> Ranks | None:
     return None if text is None else np.frombuffer(zlib.decompress(base64.b64decode(text)), "<i4").astype(np.int64)
+
+
+@cache
+def _ignored(model: str) -> frozenset[str]:
+    """Keys without a part in the results of a model."""
+    ours = read_properties(properties_folder() / "overall.yaml").keys() if model not in MODELS else ()
+    return frozenset(_SILENT) | (frozenset(ours) - frozenset(_HEEDED))
+
+
+def _files(data_path: Path, name: str) -> list[Path]:
+    """Files of a domain, but for the card that tells how they were made."""
+    return [file for file in sorted((data_path / name).glob(f"{name}.*")) if file.is_file() and file.suffix != ".json"]
+
+
+def _checksum(path: Path) -> str:
+    facts = path.stat()
+    return _checksum_of(path.absolute(), facts.st_size, facts.st_mtime_ns)
+
+
+@cache
+def _checksum_of(path: Path, size: int, modified: int) -> str:
+    """Read a file once, as long as it does not change."""
+    return checksum(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from recbole_metarec.comparison import compare as module
 from recbole_metarec.comparison.compare import Comparison, compare
 from recbole_metarec.comparison.entries import make_entries
 from recbole_metarec.comparison.files import write_report
-from recbole_metarec.comparison.store import load_run, save_run
+from recbole_metarec.comparison.store import load_run, run_file, save_run
 from recbole_metarec.comparison.summary import Summary, summarize
 from recbole_metarec.comparison.text import render
 from recbole_metarec.config import PluginConfig
@@ -273,6 +274,26 @@ def test_a_stored_run_is_what_was_saved(compared: Any, tmp_path: Path) -> None:
     assert again == run
     np.testing.assert_array_equal(again.ranks, run.ranks)
     assert load_run(tmp_path / "y.json") is None
+
+
+def test_what_decides_a_run_names_its_file(suite: Path, tmp_path: Path) -> None:
+    def name(**settings: Any) -> Path:
+        given = {"data_path": str(suite), "dataset": planted.TARGET, "model": "SASRec", "seed": 1}
+        return run_file(tmp_path, "x", {**given, **settings})
+
+    ours = {"model": "MetaRec", "source_datasets": planted.FRIENDLY}
+    copied = shutil.copytree(suite, tmp_path / "data")
+    here = {"data_path": str(copied)}
+    (copied / planted.TARGET / f"{planted.TARGET}.card.json").write_text("{}")
+    assert name() == name(**here) == name(**here, source_datasets=planted.FRIENDLY) == name(**here, gpu_id="3")
+    assert name(**ours) == name(**ours, **here)
+    assert (
+        len({name(), name(seed=2), name(epochs=3), name(mask_history=True), name(**ours), name(model="MetaRec")}) == 6
+    )
+    source = copied / planted.FRIENDLY[0] / f"{planted.FRIENDLY[0]}.inter"
+    source.write_text(source.read_text() + "\n")
+    assert name() == name(**here)
+    assert name(**ours) != name(**ours, **here)
 
 
 def test_general_models_are_tested_on_the_same_targets_in_the_same_order(suite: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from recbole_metarec.comparison import compare as module
+from recbole_metarec.comparison import jobs
 from recbole_metarec.comparison.compare import compare
-from recbole_metarec.comparison.tuning import read_space
+from recbole_metarec.comparison.space import read_space
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.report import RunResult
 
@@ -58,6 +59,24 @@ def test_the_best_on_validation_is_trained_and_kept(
     asked.clear()
     compare(settings, say=lambda line: None)
     assert asked == []
+
+
+def test_trials_at_once_are_drawn_together_and_the_same_each_time(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: list[int] = []
+
+    def in_turn(missing: list[jobs.Job], train: jobs.Train, at_once: int, say: Any) -> jobs.Ended:
+        together.append(len(missing))
+        return jobs._in_turn(missing, train, say)
+
+    monkeypatch.setattr(jobs, "_on_ray", in_turn)
+    monkeypatch.setattr(module, "run_one", result)
+    several = {**settings, "runs_at_once": 3, "trials": 8}
+    first = compare(several, say=lambda line: None)
+    assert together[:6] == [3, 3, 2, 3, 3, 2]
+    again = compare({**several, "comparison_folder": str(tmp_path / "other")}, say=lambda line: None)
+    assert [entry.settings for entry in again.entries] == [entry.settings for entry in first.entries]
 
 
 def test_trials_that_fail_are_left_out_and_all_of_them_are_an_error(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from recbole_metarec.errors import UserError
-from recbole_metarec.files import whole_file
+from recbole_metarec.files import checksum, whole_file
 
 Card = dict[str, Any]
 """What a dataset is made of, as JSON holds it."""
@@ -164,12 +164,3 @@ def _read_card(folder: Path, name: str) -> Card:
     except (OSError, ValueError):
         return {}
     return card if isinstance(card, dict) and isinstance(card.get("files"), dict) else {}
-
-
-def checksum(path: Path) -> str:
-    """Compute the SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

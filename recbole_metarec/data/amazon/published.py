@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from recbole_metarec.data.amazon.clean import clean_text
-from recbole_metarec.data.amazon.output import Card, OutputFile, check_place, checksum, dataset_files, finish
+from recbole_metarec.data.amazon.output import Card, OutputFile, check_place, dataset_files, finish
 from recbole_metarec.data.amazon.unisrec import Features, Folder, read_folder
 from recbole_metarec.errors import UserError
+from recbole_metarec.files import checksum
 
 Sequences = dict[str, list[str]]
 """Items of each user, oldest first."""

@@ -201,11 +201,21 @@ def _pictures_can_be_encoded(effective: Mapping[str, Any]) -> Iterator[str]:
         yield f"--image_folder={folder}: {encoder} needs a folder with the pictures of each domain in NAME/"
 
 
+def _wandb_is_there(effective: Mapping[str, Any]) -> Iterator[str]:
+    if not effective["log_wandb"]:
+        return
+    try:
+        importlib.import_module("wandb")
+    except ImportError:
+        yield "--log_wandb=True: needs Weights & Biases; pip install wandb"
+
+
 CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]
 """A check of several keys together; it is left out where one of them is wrong already."""
 
 _CROSS_CHECKS: list[CrossCheck] = [
     (("metrics", "topk"), _valid_metric_is_measured),
+    (("log_wandb",), _wandb_is_there),
     (("result_file",), _result_file_can_be_written),
     (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
 ]

@@ -32,6 +32,7 @@ usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_d
   --seeds=3                 each with so many seeds; --reference=SASRec is what others are compared with
   --report=x.html,x.md      write the comparison to files
   --tune=space.yaml         search for the best settings of each model first, --trials=20 for each
+  --runs_at_once=4          make runs and trials at a time, as Ray tasks
   --mask_history=True       earlier items of a user are no candidates
   --scratch_control=False   leave out the control that trains from scratch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -84,9 +85,9 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
     reset_peak()
     config = _configure(settings)
     log = _open_log(config)
-    trainer, train_data, valid_data, test_data = prepare(config)
     curve: list[float] = []
-    with _progress(config, curve) as (show, after_epoch):
+    with _wandb_run(config), _progress(config, curve) as (show, after_epoch):
+        trainer, train_data, valid_data, test_data = prepare(config)
         _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
         test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
@@ -184,6 +185,16 @@ def _progress(config: PluginConfig, curve: list[float]) -> Iterator[tuple[bool, 
             yield show, after_epoch
         finally:
             recbole.trainer.trainer.tqdm = stock
+
+
+@contextmanager
+def _wandb_run(config: PluginConfig) -> Iterator[None]:
+    """End the run that RecBole begins at Weights & Biases, or the next model's curves would go on in it."""
+    try:
+        yield
+    finally:
+        if config["log_wandb"]:
+            importlib.import_module("wandb").finish()
 
 
 def _variant(config: PluginConfig) -> str | None:

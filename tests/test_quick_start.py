@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -143,3 +145,31 @@ def test_the_seed_decides_the_result(suite: Path) -> None:
     assert second.ranks is not None
     assert np.array_equal(first.ranks, second.ranks)
     assert other.valid != first.valid
+
+
+def test_each_model_has_a_wandb_run_of_its_own(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    curves: list[list[str]] = []
+
+    def init(**options: Any) -> None:
+        wandb.run = SimpleNamespace(summary={})
+        curves.append([])
+
+    def log(metrics: dict[str, Any], commit: bool) -> None:
+        assert wandb.run is not None
+        curves[-1] += metrics
+
+    def finish() -> None:
+        wandb.run = None
+
+    wandb = SimpleNamespace(run=None, init=init, log=log, finish=finish, define_metric=lambda *names, **steps: None)
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    run(planted.settings(suite, **QUICK, log_wandb=True))
+    assert len(curves) == 2
+    assert all(of_model.count("train/train_loss") == of_model.count("valid/ndcg@10") == 2 for of_model in curves)
+    assert wandb.run is None
+
+
+def test_wandb_must_be_installed(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(UserError, match="--log_wandb=True: needs Weights & Biases; pip install wandb"):
+        run(planted.settings(suite, log_wandb=True))

@@ -238,7 +238,7 @@ def _answers(
         answers.append(f"{best_of_ours.label} has {percent(change)} {spell(metric)} beside {best.label}, {chosen}.")
     answers += [sentence(effect, f"{effect.label} with {_source(effect)}") for effect in sources]
     for label, of_sources in weights.items():
-        if f":{LEFT_OUT}" in label:
+        if f":{LEFT_OUT}" in label or len(of_sources) < 2:
             continue
         ranked = sorted(of_sources.items(), key=lambda pair: -pair[1])
         most, least = ranked[0], ranked[-1]

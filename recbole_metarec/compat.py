@@ -75,12 +75,19 @@ def _torch_load() -> None:
 
 
 def _missing_ray() -> None:
-    """Without ray, which RecBole cannot have from Python 3.12 on, ``recbole.quick_start`` still imports it (#1518)."""
-    if importlib.util.find_spec("ray") is not None:
+    """``recbole.quick_start`` imports Ray Tune (#1518).
+
+    RecBole cannot have its ray from Python 3.12 on, and a newer one lacks the extra that Ray Tune needs.
+    """
+    try:
+        importlib.import_module("ray.tune")
+    except ImportError:
+        pass
+    else:
         return
     ray, tune = types.ModuleType("ray"), types.ModuleType("ray.tune")
     ray.tune, tune.report = tune, lambda **metrics: None  # type: ignore[attr-defined]
-    stand_ins = {"ray": ray, "ray.tune": tune}
+    stand_ins = {"ray.tune": tune} if importlib.util.find_spec("ray") else {"ray": ray, "ray.tune": tune}
     sys.modules.update(stand_ins)
     try:
         importlib.import_module("recbole.quick_start")

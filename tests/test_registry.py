@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +129,14 @@ def test_only_recbole_may_unpickle(tmp_path: Path) -> None:
 def test_training_is_not_slowed_by_anomaly_detection() -> None:
     known_models()
     assert not torch.is_anomaly_enabled()
+
+
+@pytest.mark.parametrize("missing", [["ray.tune"], ["ray", "ray.tune"]])
+def test_recbole_starts_without_ray_tune_and_leaves_no_stand_in(missing: list[str]) -> None:
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys({missing}))
+import recbole_metarec, recbole.quick_start
+assert "ray.tune" not in sys.modules, sys.modules["ray.tune"]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

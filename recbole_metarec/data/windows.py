@@ -30,10 +30,6 @@ class WindowBatch(NamedTuple):
     inputs: Tensor
     targets: Tensor
 
-    def to(self, device: torch.device) -> WindowBatch:
-        """Copy the batch to a device."""
-        return WindowBatch(self.inputs.to(device), self.targets.to(device))
-
 
 def cut_windows(domain: Domain, max_length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Cut the sequences of a domain into windows of at most ``max_length`` targets.

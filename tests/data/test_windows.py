@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbole_metarec.data.domain import from_sequences
-from recbole_metarec.data.windows import WindowBatch, WindowSampler, cut_windows, even_cuts
+from recbole_metarec.data.windows import WindowSampler, cut_windows, even_cuts
 
 lengths = st.lists(st.integers(0, 12), min_size=1, max_size=20).filter(lambda found: max(found) > 1)
 
@@ -151,9 +151,3 @@ def test_empty_batches_are_refused(batch_size):
 def test_a_domain_with_nothing_to_learn_from_is_refused(lengths):
     with pytest.raises(ValueError, match="shop: no sequence has two items"):
         sampler(lengths)
-
-
-def test_a_batch_moves_to_another_device_whole():
-    found = sampler().batch(0, 0).to(torch.device("meta"))
-    assert isinstance(found, WindowBatch)
-    assert {part.device.type for part in found} == {"meta"}

@@ -244,6 +244,7 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         **_SOFTMAX,
         "learning_rate_decay": number(0, 1, above=True),
         "clip_grad_norm": _clip_grad_norm,
+        "embedding_shrinkage": number(0),
         "adapt": choice("relearn", "finetune", "frozen", "scratch"),
         "thaw_after": whole(0, optional=True),
         "pretrained": text,

@@ -25,8 +25,9 @@ _BLOCK = 16384
 class ANT(DomainRecommender):
     """Sequential recommender whose item vectors are made of features; scores are cosines over a temperature.
 
-    In transductive mode an item's own embedding is added to its vector, for items that the training part has; all
-    others, and all items in inductive mode, are known by their features alone.
+    In transductive mode an item's own embedding is added to its vector, and counts the more the more often the training
+    part has the item: ``n / (n + shrinkage)`` after ``n`` interactions, as in empirical Bayes estimates (Efron and
+    Morris, JASA 1973). Items that it lacks, and all items in inductive mode, are known by their features alone.
 
     Parameters
     ----------
@@ -46,14 +47,16 @@ class ANT(DomainRecommender):
         If no item of the target has a feature, or a feature file is malformed.
     """
 
-    seen: Tensor
+    trust: Tensor
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         shared = config["adapt"] in ("finetune", "frozen")
         self.core = build_core(config, self.add_features(dataset, shared, space_of_texts(config)))
         self.temperature = config["temperature"]
-        self.register_buffer("seen", torch.from_numpy(self.item_counts > 0), persistent=False)
+        counts_I = torch.from_numpy(self.item_counts).float()
+        trust_I = counts_I / (counts_I + config["embedding_shrinkage"]).clamp(min=1)
+        self.register_buffer("trust", trust_I, persistent=False)
         self.item_embedding: nn.Embedding | None = None
         if config["transductive"]:
             self.item_embedding = nn.Embedding(self.n_items, config["hidden_size"], padding_idx=0)
@@ -77,10 +80,10 @@ class ANT(DomainRecommender):
         vectors_ID: Tensor = self.core.adapter(features if ids is None else features.rows(ids)).vectors
         if self.item_embedding is None:
             return vectors_ID
-        own_ID, seen_I = self.item_embedding.weight, self.seen
+        own_ID, trust_I = self.item_embedding.weight, self.trust
         if ids is not None:
-            own_ID, seen_I = own_ID.index_select(0, ids), seen_I.index_select(0, ids)
-        with_own_ID: Tensor = vectors_ID + own_ID * seen_I[:, None]
+            own_ID, trust_I = own_ID.index_select(0, ids), trust_I.index_select(0, ids)
+        with_own_ID: Tensor = vectors_ID + own_ID * trust_I[:, None]
         return with_own_ID
 
     def outputs(self, vectors_ID: Tensor) -> Tensor:
@@ -95,7 +98,7 @@ class ANT(DomainRecommender):
 
     def encode_catalogue(self) -> tuple[Tensor, Tensor]:
         """See `DomainRecommender`."""
-        ids = torch.arange(self.n_items, device=self.seen.device)
+        ids = torch.arange(self.n_items, device=self.trust.device)
         vectors_ID = torch.cat([self.item_vectors(part) for part in ids.split(_BLOCK)])
         return vectors_ID, self.outputs(vectors_ID)
 

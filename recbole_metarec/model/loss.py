@@ -126,11 +126,14 @@ class NegativeSampler:
     item_counts : Tensor, shape (I,)
         Interactions of each item; entry 0 (padding) is never drawn.
     power : float
-        0 draws uniformly, 1 by popularity. Items without an interaction count as one.
+        0 draws uniformly, 1 by popularity.
+    unseen : bool
+        Whether items without an interaction are drawn, too, as those with one are.
     """
 
-    def __init__(self, item_counts: Tensor, power: float) -> None:
-        weights = item_counts[1:].clamp(min=1).double().pow(power)
+    def __init__(self, item_counts: Tensor, power: float, unseen: bool = True) -> None:
+        counts = item_counts[1:]
+        weights = counts.clamp(min=1).double().pow(power) * (counts > 0).logical_or(torch.tensor(unseen))
         self.probabilities = torch.cat([weights.new_zeros(1), weights / weights.sum()])
         self._cumulative = self.probabilities.cumsum(0)
 

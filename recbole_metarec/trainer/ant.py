@@ -63,7 +63,7 @@ class ANTTrainer(DomainTrainer):
     def begin(self, train_data: Any, show_progress: bool) -> None:
         """Pre-train or load the core and adapt it, or go on from a checkpoint."""
         config, target = self.config, train_data._dataset.domain()
-        self.lessons = Lessons(target, config, config["seed"], self.device)
+        self.lessons = Lessons(target, config, config["seed"], self.device, unseen=False)
         if self._resumed is not None:
             self.restore(self._resumed)
             return
@@ -140,7 +140,7 @@ class ANTTrainer(DomainTrainer):
     def step(self, epoch: int, step: int) -> Tensor:
         """Descend on one batch of the target; see `Lessons.draw`.
 
-        The catalogue, or with a sampled softmax what the batch speaks of, is encoded once.
+        What the batch speaks of, all items that the training part has or those of a sampled softmax, is encoded once.
 
         Returns
         -------

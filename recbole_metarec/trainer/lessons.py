@@ -43,6 +43,9 @@ class Lessons:
         Seed of batches and negatives.
     device : torch.device
         Where lessons go.
+    unseen : bool
+        Whether items without an interaction are candidates of the softmax. Where an item is known by its features,
+        they tell more of it than that nobody had it.
 
     Attributes
     ----------
@@ -50,16 +53,21 @@ class Lessons:
         Whether the softmax is sampled, so that a lesson speaks of some items only.
     """
 
-    def __init__(self, domain: Domain, config: Any, seed: int, device: torch.device) -> None:
+    def __init__(self, domain: Domain, config: Any, seed: int, device: torch.device, unseen: bool = True) -> None:
         self.name, self.seed, self.device = domain.name, seed, device
         self.windows = WindowSampler(domain, config["MAX_ITEM_LIST_LENGTH"], config["train_batch_size"], seed)
         self.n_negatives = config["n_negatives"]
         self.sampled = config["softmax"] == "sampled"
         if config["softmax"] == "auto":
             self.sampled = domain.n_items > config["full_softmax_max_items"]
+        counts = torch.from_numpy(domain.item_counts())
+        self.candidates: Tensor | None = None
         if self.sampled:
-            self.negative_sampler = NegativeSampler(torch.from_numpy(domain.item_counts()), config["negative_power"])
+            self.negative_sampler = NegativeSampler(counts, config["negative_power"], unseen)
             self.log_inclusion = self.negative_sampler.log_inclusion(self.n_negatives).to(device)
+        elif not unseen:
+            of_interest = (counts > 0) | (torch.arange(len(counts)) == 0)
+            self.candidates, self._row = of_interest.nonzero().squeeze(1).to(device), of_interest.cumsum(0) - 1
 
     def draw(self, epoch: int, step: int, parts: int = 1) -> Lesson:
         """Draw the windows and negatives of a step; (seed, epoch, step) fixes both.
@@ -77,7 +85,9 @@ class Lessons:
         """
         inputs_BL, targets_BL = self.windows.batch(epoch, step)
         parts = min(parts, len(inputs_BL))
-        ids = negatives = None
+        ids, negatives = self.candidates, None
+        if ids is not None:
+            inputs_BL, targets_BL = self._row[inputs_BL], self._row[targets_BL]
         if self.sampled:
             seed = int(np.random.SeedSequence((self.seed, epoch, step)).generate_state(1)[0])
             drawn = self.negative_sampler.draw(self.n_negatives, torch.Generator().manual_seed(seed))

@@ -25,11 +25,11 @@ restore_checkpoint: Callable[[Any], Any] | None = None
 
 def apply() -> None:
     """Mend numpy, scipy and torch for RecBole; calling it twice changes nothing more."""
+    _quiet_known_warnings()
     _numpy_aliases()
     _scipy_dok_update()
     _torch_load()
     _missing_ray()
-    _quiet_known_warnings()
 
 
 def _numpy_aliases() -> None:

@@ -133,14 +133,15 @@ class NegativeSampler:
 
     def __init__(self, item_counts: Tensor, power: float, unseen: bool = True) -> None:
         counts = item_counts[1:]
-        weights = counts.clamp(min=1).double().pow(power) * (counts > 0).logical_or(torch.tensor(unseen))
+        weights = counts.clamp(min=1).double().pow(power) * ((counts > 0) | unseen)
         self.probabilities = torch.cat([weights.new_zeros(1), weights / weights.sum()])
         self._cumulative = self.probabilities.cumsum(0)
+        self._last = int(self.probabilities.nonzero().max())
 
     def draw(self, number: int, generator: torch.Generator) -> Tensor:
         """Draw ``number`` ids with replacement, and return each once: at most ``number``, in rising order."""
         points = torch.rand(number, generator=generator, dtype=torch.float64)
-        drawn = torch.searchsorted(self._cumulative, points, right=True).clamp(1, len(self.probabilities) - 1)
+        drawn = torch.searchsorted(self._cumulative, points, right=True).clamp(1, self._last)
         distinct: Tensor = drawn.unique()
         return distinct
 

@@ -175,6 +175,18 @@ def test_items_are_drawn_as_often_as_their_probabilities_say(power):
     assert chi_square < 22.5  # 6 degrees of freedom, p = 0.001
 
 
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_items_without_an_interaction_can_be_left_out(power, monkeypatch):
+    popularity = torch.tensor([9, 0, 1, 2, 50, 7, 0])
+    sampler = NegativeSampler(popularity, power, unseen=False)
+    everything = NegativeSampler(popularity, power).probabilities
+    assert sampler.probabilities[[0, 1, 6]].tolist() == [0, 0, 0]
+    torch.testing.assert_close(sampler.probabilities[2:6], everything[2:6] / everything[2:6].sum())
+    ends = torch.tensor([0.0, 1 - 2**-53, 1.0], dtype=torch.float64)
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: ends)
+    assert sampler.draw(3, torch.Generator()).tolist() == [2, 5]
+
+
 def test_power_0_draws_items_alike():
     assert len(NegativeSampler(counts(), 0.0).probabilities[1:].unique()) == 1
 

@@ -91,15 +91,29 @@ def test_pre_training_lowers_its_loss(featured: Path) -> None:
     assert losses[-1] < losses[0] - 0.1
 
 
-def test_cold_items_have_no_embedding_of_their_own(featured: Path) -> None:
-    trainer, train_data, _ = build(featured, train_users=0.1)
+@pytest.mark.parametrize("shrinkage", [0, 0.5, 20])
+def test_an_items_own_embedding_counts_by_its_interactions(featured: Path, shrinkage: float) -> None:
+    trainer, train_data, _ = build(featured, train_users=0.1, embedding_shrinkage=shrinkage)
     model, counts = trainer.model, train_data._dataset.domain().item_counts()
+    assert 10 < int((counts == 0).sum()) < len(counts)
     model.eval()
     by_features = model.core.adapter(model.features()).vectors
-    cold = torch.from_numpy(counts == 0)
-    assert 10 < int(cold.sum()) < len(counts)
-    same = (model.item_vectors() == by_features).all(1)
-    assert torch.equal(same, cold)
+    trust = [n / (n + shrinkage) if n else 0.0 for n in counts.tolist()]
+    own = model.item_embedding.weight * torch.tensor(trust)[:, None]
+    torch.testing.assert_close(model.item_vectors(), by_features + own)
+
+
+@pytest.mark.parametrize("softmax", ["full", "sampled"])
+def test_items_that_nobody_had_teach_nothing(featured: Path, softmax: str) -> None:
+    losses = []
+    for noise in (0.0, 5.0):
+        trainer, train_data, _ = build(featured, train_users=0.1, softmax=softmax, adapt="scratch")
+        trainer.begin(train_data, show_progress=False)
+        model = trainer.model
+        unseen = torch.from_numpy(model.item_counts == 0)
+        model.features().values["text"][unseen] += noise
+        losses.append([float(trainer.step(0, step)) for step in range(len(trainer.lessons.windows))])
+    assert losses[0] == losses[1]
 
 
 def test_metrics_on_cold_items_are_those_of_their_users(featured: Path) -> None:

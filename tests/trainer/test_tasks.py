@@ -10,6 +10,7 @@ from torch import nn
 from recbole_metarec.data.domain import from_sequences
 from recbole_metarec.model.backbone import build_backbone
 from recbole_metarec.model.encoder import SharedEncoder
+from recbole_metarec.trainer.lessons import Lessons
 from recbole_metarec.trainer.tasks import DomainTask
 
 WIDTH, ITEMS = 8, 40
@@ -97,3 +98,17 @@ def test_a_full_softmax_takes_the_table_as_it_is():
     lesson = task.draw(0, 0)
     assert lesson.ids is None
     assert task.rows(lesson) is task.table
+
+
+@pytest.mark.parametrize("softmax", ["full", "sampled"])
+def test_items_that_nobody_had_can_be_no_candidates(softmax):
+    sequences = [[3, 7, 3, 12], [12, 40, 5], [7, 5]]
+    domain = from_sequences("d", sequences, ITEMS)
+    config = {**CONFIG, "softmax": softmax, "n_negatives": 1000}
+    every, some = (Lessons(domain, config, 3, torch.device("cpu"), unseen) for unseen in (True, False))
+    assert some.draw(0, 0).ids.tolist() == [0, 3, 5, 7, 12, 40]
+    ours, theirs = some.draw(0, 0), every.draw(0, 0)
+    (batch,), (wanted,) = ours.batches, theirs.batches
+    assert torch.equal(items_of(ours, batch, batch.inputs_BL), items_of(theirs, wanted, wanted.inputs_BL))
+    assert torch.equal(items_of(ours, batch, batch.targets_N), items_of(theirs, wanted, wanted.targets_N))
+    assert batch.negatives is None or torch.isfinite(batch.negatives.log_inclusion[1:]).all()

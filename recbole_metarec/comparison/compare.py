@@ -72,7 +72,7 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
     ----------
     settings : mapping
         ``model``: list of names, of this package's with a variant behind a colon if wanted (``MetaRec:joint``);
-        ``seeds``, ``reference``, ``comparison_folder``, ``tune``, ``trials``, and any key of a run.
+        ``seeds``, ``reference``, ``comparison_folder``, ``runs_at_once``, ``tune``, ``trials``, and any key of a run.
     say : callable, optional
         Told of each run as it begins and ends; standard error by default.
 

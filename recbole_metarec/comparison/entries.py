@@ -28,6 +28,13 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
 LEFT_OUT = "without-"
 """Begins the variant that lacks a source: ``MetaRec:without-amazon-baby``."""
 
+
+def left_out(label: str) -> str | None:
+    """Return the source that a variant lacks, ``None`` for other variants."""
+    _, _, variant = label.partition(":")
+    return variant.removeprefix(LEFT_OUT) if variant.startswith(LEFT_OUT) else None
+
+
 # Keys of a comparison, not of a run.
 OWN_KEYS = (
     *("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "result_file"),

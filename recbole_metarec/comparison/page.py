@@ -15,9 +15,9 @@ import yaml
 
 from recbole_metarec.checks import default_settings
 from recbole_metarec.comparison.compare import Comparison
-from recbole_metarec.comparison.entries import Entry
+from recbole_metarec.comparison.entries import Entry, left_out
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
-from recbole_metarec.comparison.summary import Effect, Row, Summary
+from recbole_metarec.comparison.summary import Effect, Row, Summary, labels_of
 from recbole_metarec.comparison.text import heading, mean_and_spread
 from recbole_metarec.evaluation.report import interval, percent, spell
 
@@ -48,15 +48,7 @@ def render_page(comparison: Comparison, summary: Summary) -> str:
         seed=comparison.seeds[0],
         reference=comparison.reference,
         rows=[_row(row, metrics) for row in summary.rows],
-        effect_tables=[
-            _effects(title, effects)
-            for title, effects in (
-                ("Transfer against scratch", summary.transfers),
-                ("With a source against without", summary.sources),
-                (f"Against {comparison.reference}", summary.effects),
-            )
-            if effects
-        ],
+        effect_tables=[_effects(title, effects) for title, effects in summary.tables(comparison.reference)],
         groups=_groups(summary),
         curves=_curves(comparison),
         weights=_weights(comparison, summary),
@@ -84,7 +76,7 @@ def _effects(title: str, effects: list[Effect]) -> tuple[str, str, list[dict[str
     lines = [
         {
             "label": effect.label,
-            "against": effect.against,
+            "against": effect.short_against,
             "change": percent(effect.change.relative),
             "interval": interval(effect.change),
             "bar": interval_bar(effect.change, bound),
@@ -96,24 +88,24 @@ def _effects(title: str, effects: list[Effect]) -> tuple[str, str, list[dict[str
     return title, f"{bound:.0%}", lines
 
 
-def _groups(summary: Summary) -> list[tuple[str, list[tuple[str, str, list[str]]]]]:
-    labels = [row.label for row in summary.rows]
-    return [
-        (
-            title,
-            [
-                (name, f"{size:,}", [f"{means[label]:.4f}" if label in means else "" for label in labels])
-                for name, size, means in lines
-                if size
-            ],
-        )
-        for title, lines in summary.groups
-    ]
+def _groups(summary: Summary) -> list[tuple[str, list[str], list[tuple[str, str, list[str]]]]]:
+    tables = []
+    for title, lines in summary.groups:
+        labels = labels_of(lines)
+        rows = [
+            (name, f"{size:,}", [f"{means[label]:.4f}" if label in means else "" for label in labels])
+            for name, size, means in lines
+            if size
+        ]
+        tables.append((title, labels, rows))
+    return tables
 
 
 def _curves(comparison: Comparison) -> str:
     first = comparison.seeds[0]
-    series = {label: runs[first].curve for label, runs in comparison.runs.items() if first in runs}
+    series = {
+        label: runs[first].curve for label, runs in comparison.runs.items() if first in runs and not left_out(label)
+    }
     return line_chart(series, "validation by epoch")
 
 

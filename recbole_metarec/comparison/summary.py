@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recbole_metarec.comparison.compare import Comparison
-from recbole_metarec.comparison.entries import LEFT_OUT
+from recbole_metarec.comparison.entries import left_out
 from recbole_metarec.config import MODELS
 from recbole_metarec.evaluation.ranking import Floats, is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.report import RunResult, interval, percent, spell
@@ -69,6 +69,11 @@ class Effect:
         """``helps``, ``hurts`` or ``no clear difference``, after the correction."""
         return self.change.verdict if self.adjusted_p < LEVEL else "no clear difference"
 
+    @property
+    def short_against(self) -> str:
+        """What it is compared with; of a variant of the same model, the variant alone."""
+        return self.against.removeprefix(f"{self.label}:")
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -87,9 +92,9 @@ class Summary:
     sources : list of Effect
         Each model that transfers against itself without one of its sources, if those were run.
     groups : list of (str, list of (str, int, dict of str to float))
-        By title: name, users, and each entry's mean of the metric.
+        By title: name, users, and each entry's mean of the metric; entries that lack a source are left out.
     weights : dict of str to dict of str to float
-        Mean source weights by entry.
+        Mean source weights by entry; entries that lack a source are left out.
     answers : list of str
         Sentences.
     """
@@ -102,6 +107,13 @@ class Summary:
     groups: list[tuple[str, list[tuple[str, int, dict[str, float]]]]]
     weights: dict[str, dict[str, float]]
     answers: list[str]
+
+    def tables(self, reference: str) -> list[tuple[str, list[Effect]]]:
+        """Put effects into tables with titles; none is empty, none says what another says."""
+        tables = [("Transfer against scratch", self.transfers), ("With a source against without", self.sources)]
+        if self.effects != self.transfers:
+            tables.append((f"Against {reference}", self.effects))
+        return [(title, effects) for title, effects in tables if effects]
 
 
 def summarize(comparison: Comparison) -> Summary:
@@ -118,22 +130,22 @@ def summarize(comparison: Comparison) -> Summary:
     finished = {label: runs for label, runs in comparison.runs.items() if runs}
     rows = [_row(label, runs) for label, runs in finished.items()]
     metric = _metric(finished)
-    left_out = [label for label in finished if f":{LEFT_OUT}" in label]
-    others = [label for label in finished if label not in left_out]
+    lacking = [label for label in finished if left_out(label)]
+    others = {label: runs for label, runs in finished.items() if label not in lacking}
     effects = _effects(
         comparison, metric, [(label, comparison.reference) for label in others if label != comparison.reference]
     )
     controls = [(label, f"{label.partition(':')[0]}:scratch") for label in others]
-    sources = _effects(comparison, metric, [(label.partition(":")[0], label) for label in left_out])
+    sources = _effects(comparison, metric, [(label.partition(":")[0], label) for label in lacking])
     transfers = _effects(comparison, metric, [(a, b) for a, b in controls if a != b and b in finished])
-    weights = {label: found for label, runs in finished.items() if (found := _weights(runs))}
+    weights = {label: found for label, runs in others.items() if (found := _weights(runs))}
     return Summary(
         metric,
         rows,
         effects,
         transfers,
         sources,
-        _groups(comparison, metric, finished),
+        _groups(comparison, metric, others),
         weights,
         _answers(rows, transfers, sources, effects, weights, comparison.reference),
     )
@@ -147,10 +159,6 @@ def sentence(effect: Effect, subject: str) -> str:
     measured = f"{percent(change.relative)}, 95% CI {interval(change)}"
     said = {"helps": "helps", "hurts": "hurts: negative transfer" if subject.startswith("Transfer") else "hurts"}
     return f"{subject} {said.get(effect.verdict, 'makes no clear difference')} ({spell(effect.metric)} {measured})."
-
-
-def _source(effect: Effect) -> str:
-    return effect.against.partition(f":{LEFT_OUT}")[2]
 
 
 def _metric(finished: dict[str, dict[int, RunResult]]) -> str:
@@ -209,6 +217,11 @@ def _groups(comparison: Comparison, metric: str, finished: dict[str, dict[int, R
     return tables
 
 
+def labels_of(lines: list[tuple[str, int, dict[str, float]]]) -> list[str]:
+    """Return the entries that a table of groups has numbers of, in order."""
+    return list(dict.fromkeys(label for _, _, means in lines for label in means))
+
+
 def _weights(runs: dict[int, RunResult]) -> dict[str, float] | None:
     every = [run.source_weights for run in runs.values() if run.source_weights]
     return {name: float(np.mean([found[name] for found in every])) for name in every[0]} if every else None
@@ -236,9 +249,9 @@ def _answers(
         change = best_of_ours.means[metric] / best.means[metric] - 1 if best.means[metric] else float("nan")
         chosen = "each the best of its kind on validation"
         answers.append(f"{best_of_ours.label} has {percent(change)} {spell(metric)} beside {best.label}, {chosen}.")
-    answers += [sentence(effect, f"{effect.label} with {_source(effect)}") for effect in sources]
+    answers += [sentence(effect, f"{effect.label} with {left_out(effect.against)}") for effect in sources]
     for label, of_sources in weights.items():
-        if f":{LEFT_OUT}" in label or len(of_sources) < 2:
+        if len(of_sources) < 2:
             continue
         ranked = sorted(of_sources.items(), key=lambda pair: -pair[1])
         most, least = ranked[0], ranked[-1]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from recbole_metarec.comparison.compare import Comparison
-from recbole_metarec.comparison.summary import Effect, Row, Summary
+from recbole_metarec.comparison.summary import Effect, Row, Summary, labels_of
 from recbole_metarec.evaluation.report import interval, percent, spell
 
 
@@ -28,17 +28,10 @@ def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> 
     """
     style = "pipe" if markdown else "simple"
     parts = [heading(comparison), _results(summary, style), "\n".join(summary.answers)]
-    titles = {
-        "transfers": "Transfer against scratch",
-        "sources": "With a source against without",
-        "effects": f"Against {comparison.reference}",
-    }
-    for name, title in titles.items():
-        effects: list[Effect] = getattr(summary, name)
-        if effects:
-            parts.append(_titled(title, _effects(effects, style), markdown))
+    for title, effects in summary.tables(comparison.reference):
+        parts.append(_titled(title, _effects(effects, style), markdown))
     for title, lines in summary.groups:
-        labels = [row.label for row in summary.rows]
+        labels = labels_of(lines)
         rows = [[name, size, *(_number(means.get(label)) for label in labels)] for name, size, means in lines if size]
         table = tabulate(rows, [title, "users", *labels], style, disable_numparse=True)
         parts.append(_titled(f"{spell(summary.metric)} by {title}", table, markdown))
@@ -94,7 +87,7 @@ def _effects(effects: Sequence[Effect], style: str) -> str:
     rows = [
         [
             effect.label,
-            effect.against,
+            effect.short_against,
             percent(effect.change.relative),
             interval(effect.change),
             f"{effect.adjusted_p:.4f}",

@@ -265,6 +265,12 @@ def test_each_source_is_left_out_in_turn(
     ]
     assert [effect.label for effect in summary.effects] == ["MetaRec"]
     assert f"MetaRec with {planted.HOSTILE} makes no clear difference" in "\n".join(summary.answers)
+    assert list(summary.weights) == ["MetaRec"]
+    assert all(set(means) <= {"MetaRec", "MetaRec:scratch"} for _, lines in summary.groups for _, _, means in lines)
+    titles = [title for title, _ in summary.tables(found.reference)]
+    assert titles == ["Transfer against scratch", "With a source against without"]
+    printed = render(found, summary)
+    assert all(f"without-{name}" in printed for name in sources)
 
 
 def test_a_stored_run_is_what_was_saved(compared: Any, tmp_path: Path) -> None:

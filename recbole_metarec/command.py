@@ -14,7 +14,7 @@ from recbole_metarec.comparison.compare import compare
 from recbole_metarec.comparison.files import write_report
 from recbole_metarec.comparison.summary import summarize
 from recbole_metarec.comparison.text import render as render_comparison
-from recbole_metarec.config import yaml_loader
+from recbole_metarec.config import read_users_yaml, yaml_loader
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.report import render
 from recbole_metarec.quick_start import run
@@ -102,12 +102,7 @@ def _parse_value(key: str, value: str) -> Any:
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml_loader())
-    except OSError as error:
-        raise UserError([f"--config_files: {path}: {error.strerror}"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError([f"--config_files: {path}: is no YAML: {' '.join(str(error).split())}"]) from None
+    content = read_users_yaml(path, f"--config_files: {path}")
     if not isinstance(content, dict):
         raise UserError([f"--config_files: {path}: must hold lines of key: value"])
     return content

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-import yaml
-
 from recbole_metarec.checks import find_problems, model_keys
 from recbole_metarec.comparison.entries import Entry
-from recbole_metarec.config import yaml_loader
+from recbole_metarec.config import read_users_yaml
 from recbole_metarec.errors import UserError
 
 Space = Mapping[str, Mapping[str, Any]]
@@ -34,12 +32,7 @@ def read_space(path: Path) -> Space:
     UserError
         If the file cannot be read or a line is neither: all of them.
     """
-    try:
-        space = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml_loader())
-    except OSError as error:
-        raise UserError([f"--tune={path}: {error.strerror}"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError([f"--tune={path}: is no YAML: {' '.join(str(error).split())}"]) from None
+    space = read_users_yaml(path, f"--tune={path}")
     if not isinstance(space, dict) or not space:
         raise UserError(
             [f"--tune={path}: must hold lines of key: {{low: 0.001, high: 0.01}} or key: {{choices: [1, 2]}}"]

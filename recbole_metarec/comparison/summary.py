@@ -71,8 +71,8 @@ class Effect:
 
     @property
     def short_against(self) -> str:
-        """What it is compared with; of a variant of the same model, the variant alone."""
-        return self.against.removeprefix(f"{self.label}:")
+        """What it is compared with; of itself without a source, the variant alone."""
+        return self.against.removeprefix(f"{self.label}:") if left_out(self.against) else self.against
 
 
 @dataclass(frozen=True)

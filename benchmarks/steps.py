@@ -14,7 +14,6 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ import recbole_metarec  # noqa: F401
 from recbole_metarec.checks import default_settings
 from recbole_metarec.data.domain import Domain, DomainSuite
 from recbole_metarec.model.metarec import build_encoder
+from recbole_metarec.peak import peak_megabytes
 from recbole_metarec.trainer.learner import Learner
 from recbole_metarec.trainer.tasks import make_tasks
 
@@ -113,8 +113,7 @@ def meta(repeats: int) -> None:
 
 def peak_mb() -> float:
     """Peak of this process' resident set; getrusage would count the parent's, too."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e6
+    return peak_megabytes() * 2**20 / 1e6
 
 
 def catalogue(repeats: int) -> None:

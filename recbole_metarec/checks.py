@@ -89,6 +89,11 @@ def default_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**merged, **property_layers(model, str(settings.get("dataset")), settings)}
 
 
+def effective_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge all property layers, the user's own settings on top; see `default_settings`."""
+    return {**default_settings(model, settings), **settings}
+
+
 def _nearest(name: str, known: Collection[str]) -> str:
     lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(str(name).lower(), lower, n=3)

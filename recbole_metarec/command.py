@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from recbole_metarec.checks import default_settings
+from recbole_metarec.checks import effective_settings
 from recbole_metarec.comparison.compare import compare
 from recbole_metarec.comparison.files import write_report
 from recbole_metarec.comparison.summary import summarize
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    effective = {**default_settings(runs[0].model, settings), **settings}
+    effective = effective_settings(runs[0].model, settings)
     print(render(runs, effective["bootstrap_samples"]))
     if effective["result_file"]:
         print(f"\nresults: {effective['result_file']}")

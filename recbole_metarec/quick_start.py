@@ -19,7 +19,7 @@ from recbole.data import create_dataset, data_preparation
 from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_seed
 from tqdm import tqdm
 
-from recbole_metarec.checks import default_settings, find_problems
+from recbole_metarec.checks import default_settings, effective_settings, find_problems
 from recbole_metarec.config import MODELS, SCRATCH, PluginConfig, transfers
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.errors import UserError
@@ -55,7 +55,7 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
     problems = find_problems(settings)
     if problems:
         raise UserError(problems)
-    effective = {**default_settings(model, settings), **settings}
+    effective = effective_settings(model, settings)
     runs = [run_one(settings)]
     if model in MODELS and transfers(effective) and effective["scratch_control"]:
         runs.append(run_one({**settings, **SCRATCH[model]}))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from recbole_metarec.comparison.store import pack_ranks, unpack_ranks
 from recbole_metarec.evaluation.ranking import Ranks
 from recbole_metarec.files import write_text
+
+# Ranks up to 10 fit a byte.
+KIND = "u1"
 
 
 class Key(NamedTuple):
@@ -44,10 +44,7 @@ class Outcome(NamedTuple):
 
 def save(store: Path, key: Key, outcome: Outcome) -> None:
     """Write a run, whole or not at all."""
-    ranks = {
-        protocol: base64.b64encode(zlib.compress(found.astype(np.uint8).tobytes(), 9)).decode()
-        for protocol, found in outcome.ranks.items()
-    }
+    ranks = {protocol: pack_ranks(found, KIND) for protocol, found in outcome.ranks.items()}
     write_text(key.path(store), [json.dumps({**outcome.facts, "ranks": ranks}, indent=1)])
 
 
@@ -57,8 +54,5 @@ def load(store: Path, key: Key) -> Outcome | None:
     if not path.exists():
         return None
     facts = json.loads(path.read_text(encoding="utf-8"))
-    ranks = {
-        protocol: np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).astype(np.int64)
-        for protocol, text in facts.pop("ranks").items()
-    }
+    ranks = {protocol: unpack_ranks(text, KIND) for protocol, text in facts.pop("ranks").items()}
     return Outcome(ranks, facts)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from recbole.data import create_dataset, data_preparation
 
-from recbole_metarec.checks import default_settings
+from recbole_metarec.checks import default_settings, effective_settings
 from recbole_metarec.comparison.entries import Entry, make_entries
 from recbole_metarec.comparison.jobs import Job, finish
 from recbole_metarec.comparison.space import read_space, space_problems
@@ -87,10 +87,9 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
         If a setting or a dataset is wrong: all of it, before anything runs.
     """
     say = say or _to_stderr
-    defaults = default_settings("", settings)
-    settings = {"dataset": defaults["dataset"], **settings}
+    settings = {"dataset": default_settings("", settings)["dataset"], **settings}
     entries = make_entries(settings)
-    effective = {**default_settings(entries[0].model, settings), **settings}
+    effective = effective_settings(entries[0].model, settings)
     reference = _reference(entries, effective["reference"])
     folder = Path(effective["comparison_folder"])
     at_once = effective["runs_at_once"]
@@ -144,9 +143,7 @@ def _describe(entries: list[Entry], seed: int) -> tuple[str, list[str], list[Gro
     domain, rows = train._dataset.domain(), test._dataset.inter_feat
     targets: npt.NDArray[np.int64] = rows[test._dataset.iid_field].numpy()
     lengths: npt.NDArray[np.int64] = test._dataset.history_lengths(rows).numpy()
-    used = [
-        default_settings(entry.model, entry.settings) | entry.settings for entry in entries if entry.model in MODELS
-    ]
+    used = [effective_settings(entry.model, entry.settings) for entry in entries if entry.model in MODELS]
     names = dict.fromkeys(name for effective in used for name in effective["source_datasets"] or ())
     sources = [load_domain(for_domain(config, name)).describe() for name in names]
     groupings = group_users(lengths, domain.item_counts()[targets], domain.item_counts())

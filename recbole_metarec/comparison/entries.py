@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from recbole_metarec.checks import default_settings, file_problems, find_problems, known_models, model_keys
+from recbole_metarec.checks import effective_settings, file_problems, find_problems, known_models, model_keys
 from recbole_metarec.config import MODELS, SCRATCH, transfers
 from recbole_metarec.errors import UserError
 from recbole_metarec.rules import REPORTS, RULES
@@ -106,7 +106,7 @@ def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[s
         every.append(label)
         model, _, variant = label.partition(":")
         control = f"{model}:scratch"
-        effective = {**default_settings(model, settings), **settings}
+        effective = effective_settings(model, settings)
         learns_more = model in MODELS and variant != "scratch" and transfers(effective)
         if learns_more and effective["scratch_control"] and control not in [*labels, *every]:
             every.append(control)
@@ -117,7 +117,7 @@ def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[s
 
 def _left_out(model: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the variants that lack a source each; there are none where one source is all."""
-    sources = {**default_settings(model, settings), **settings}["source_datasets"] or []
+    sources = effective_settings(model, settings)["source_datasets"] or []
     if model not in MODELS or RULES["source_datasets"](sources) or len(sources) < 2:
         return {}
     return {f"{LEFT_OUT}{name}": {"source_datasets": [s for s in sources if s != name]} for name in sources}

@@ -13,7 +13,7 @@ import recbole
 import torch
 import yaml
 
-from recbole_metarec.checks import default_settings
+from recbole_metarec.checks import effective_settings
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import Entry, left_out
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
@@ -113,8 +113,7 @@ def _weights(comparison: Comparison, summary: Summary) -> list[tuple[str, str, s
     found = []
     for label, weights in summary.weights.items():
         run = comparison.runs[label].get(comparison.seeds[0])
-        ranked = sorted(weights.items(), key=lambda pair: -pair[1])
-        means = "Mean weights: " + ", ".join(f"{name} {weight:.3f}" for name, weight in ranked)
+        means = "Mean weights: " + ", ".join(f"{name} {weight:.3f}" for name, weight in weights.items())
         found.append((label, heat_map(run.weight_history if run else [], f"source weights of {label}"), means))
     return found
 
@@ -131,7 +130,7 @@ def _codebooks(comparison: Comparison) -> list[list[str]]:
 
 def _configuration(entry: Entry) -> str:
     """Return all settings of an entry, defaults of all layers among them, as a property file."""
-    effective = {**default_settings(entry.model, entry.settings), **entry.settings}
+    effective = effective_settings(entry.model, entry.settings)
     del effective["model"]
     plain = json.loads(json.dumps(effective, default=str))
     text: str = yaml.safe_dump(plain, sort_keys=True, allow_unicode=True)

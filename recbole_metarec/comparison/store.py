@@ -15,7 +15,7 @@ import numpy as np
 from recbole.utils.argument_list import evaluation_arguments
 
 from recbole_metarec import __version__
-from recbole_metarec.checks import default_settings
+from recbole_metarec.checks import effective_settings
 from recbole_metarec.comparison.entries import OWN_KEYS
 from recbole_metarec.config import MODELS, properties_folder, read_properties
 from recbole_metarec.evaluation.ranking import Ranks
@@ -50,7 +50,7 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
     Path
         Another one for other settings, other content of the domains' files and another version of this package.
     """
-    settings = {**default_settings(settings["model"], settings), **settings}
+    settings = effective_settings(settings["model"], settings)
     decisive = {key: value for key, value in settings.items() if key not in _ignored(settings["model"])}
     domains = [settings["dataset"], *(decisive.get("source_datasets") or [])]
     files = [file for name in domains for file in _files(Path(settings["data_path"]), name)]
@@ -63,7 +63,8 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
 
 def save_run(path: Path, run: RunResult) -> None:
     """Write a run with its ranks, whole or not at all."""
-    write_text(path, [json.dumps({**run.to_json(), "ranks": _pack(run.ranks)}, indent=1)])
+    packed = None if run.ranks is None else pack_ranks(run.ranks)
+    write_text(path, [json.dumps({**run.to_json(), "ranks": packed}, indent=1)])
 
 
 def load_run(path: Path) -> RunResult | None:
@@ -71,15 +72,18 @@ def load_run(path: Path) -> RunResult | None:
     if not path.exists():
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return RunResult(**{**stored, "ranks": _unpack(stored["ranks"])})
+    packed = stored["ranks"]
+    return RunResult(**{**stored, "ranks": None if packed is None else unpack_ranks(packed)})
 
 
-def _pack(ranks: Ranks | None) -> str | None:
-    return None if ranks is None else base64.b64encode(zlib.compress(ranks.astype("<i4").tobytes(), 9)).decode()
+def pack_ranks(ranks: Ranks, kind: str = "<i4") -> str:
+    """Write ranks as text, compressed; ``kind`` is numpy's name of integers that hold them."""
+    return base64.b64encode(zlib.compress(ranks.astype(kind).tobytes(), 9)).decode()
 
 
-def _unpack(text: str | None) -> Ranks | None:
-    return None if text is None else np.frombuffer(zlib.decompress(base64.b64decode(text)), "<i4").astype(np.int64)
+def unpack_ranks(text: str, kind: str = "<i4") -> Ranks:
+    """Read what `pack_ranks` wrote."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), kind).astype(np.int64)
 
 
 @cache

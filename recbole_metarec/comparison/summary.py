@@ -94,7 +94,7 @@ class Summary:
     groups : list of (str, list of (str, int, dict of str to float))
         By title: name, users, and each entry's mean of the metric; entries that lack a source are left out.
     weights : dict of str to dict of str to float
-        Mean source weights by entry; entries that lack a source are left out.
+        Mean source weights by entry, the largest first; entries that lack a source are left out.
     answers : list of str
         Sentences.
     """
@@ -224,7 +224,10 @@ def labels_of(lines: list[tuple[str, int, dict[str, float]]]) -> list[str]:
 
 def _weights(runs: dict[int, RunResult]) -> dict[str, float] | None:
     every = [run.source_weights for run in runs.values() if run.source_weights]
-    return {name: float(np.mean([found[name] for found in every])) for name in every[0]} if every else None
+    if not every:
+        return None
+    means = {name: float(np.mean([found[name] for found in every])) for name in every[0]}
+    return dict(sorted(means.items(), key=lambda pair: -pair[1]))
 
 
 def _answers(
@@ -253,7 +256,6 @@ def _answers(
     for label, of_sources in weights.items():
         if len(of_sources) < 2:
             continue
-        ranked = sorted(of_sources.items(), key=lambda pair: -pair[1])
-        most, least = ranked[0], ranked[-1]
+        most, *_, least = of_sources.items()
         answers.append(f"{label} weighs {most[0]} most ({most[1]:.3f}) and {least[0]} least ({least[1]:.3f}).")
     return answers

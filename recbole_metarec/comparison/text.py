@@ -36,8 +36,7 @@ def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> 
         table = tabulate(rows, [title, "users", *labels], style, disable_numparse=True)
         parts.append(_titled(f"{spell(summary.metric)} by {title}", table, markdown))
     for label, weights in summary.weights.items():
-        ranked = sorted(weights.items(), key=lambda pair: -pair[1])
-        table = tabulate([[name, f"{weight:.3f}"] for name, weight in ranked], ["source", "weight"], style)
+        table = tabulate([[name, f"{weight:.3f}"] for name, weight in weights.items()], ["source", "weight"], style)
         parts.append(_titled(f"{label}: source weights", table, markdown))
     parts += [f"{label}, seed {seed} failed: {why}" for (label, seed), why in comparison.failures.items()]
     return "\n\n".join(part for part in parts if part)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from recbole_metarec.checks import default_settings, model_keys
+from recbole_metarec.checks import effective_settings, model_keys
 from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.comparison.jobs import Job, Train, finish
 from recbole_metarec.comparison.space import Space, suggest
@@ -101,6 +101,5 @@ def tune(
 
 def validation_score(run: RunResult, settings: Mapping[str, Any]) -> float:
     """Return the validation metric that a run's model was chosen by."""
-    model = str(settings["model"])
-    metric = str({**default_settings(model, settings), **settings}["valid_metric"]).lower()
+    metric = str(effective_settings(str(settings["model"]), settings)["valid_metric"]).lower()
     return run.valid[metric]

@@ -60,13 +60,14 @@ class Lessons:
         self.sampled = config["softmax"] == "sampled"
         if config["softmax"] == "auto":
             self.sampled = domain.n_items > config["full_softmax_max_items"]
-        counts = torch.from_numpy(domain.item_counts())
         self.candidates: Tensor | None = None
         if self.sampled:
+            counts = torch.from_numpy(domain.item_counts())
             self.negative_sampler = NegativeSampler(counts, config["negative_power"], unseen)
             self.log_inclusion = self.negative_sampler.log_inclusion(self.n_negatives).to(device)
         elif not unseen:
-            of_interest = (counts > 0) | (torch.arange(len(counts)) == 0)
+            of_interest = torch.from_numpy(domain.item_counts() > 0)
+            of_interest[0] = True  # padding
             self.candidates, self._row = of_interest.nonzero().squeeze(1).to(device), of_interest.cumsum(0) - 1
 
     def draw(self, epoch: int, step: int, parts: int = 1) -> Lesson:

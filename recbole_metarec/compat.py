@@ -7,6 +7,7 @@ Each entry names RecBole's own thread (https://github.com/RUCAIBox/RecBole/issue
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 import pickle
 import sys
@@ -18,6 +19,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 import torch
+
+# The newest ray that RecBole 1.2.1 allows: Ray Tune needs no more there than RecBole does.
+NEWEST_RAY = (2, 6)
 
 # Rebuilds what `torch.load` returns to RecBole; the registry fills it in for this package's own checkpoints.
 restore_checkpoint: Callable[[Any], Any] | None = None
@@ -77,13 +81,9 @@ def _torch_load() -> None:
 def _missing_ray() -> None:
     """``recbole.quick_start`` imports Ray Tune (#1518).
 
-    RecBole cannot have its ray from Python 3.12 on, and a newer one lacks the extra that Ray Tune needs.
+    RecBole cannot have its ray from Python 3.12 on, and a newer one may lack the extra that Ray Tune needs.
     """
-    try:
-        importlib.import_module("ray.tune")
-    except ImportError:
-        pass
-    else:
+    if _has_ray_tune():
         return
     ray, tune = types.ModuleType("ray"), types.ModuleType("ray.tune")
     ray.tune, tune.report = tune, lambda **metrics: None  # type: ignore[attr-defined]
@@ -94,6 +94,19 @@ def _missing_ray() -> None:
     finally:
         for name in stand_ins:
             sys.modules.pop(name)
+
+
+def _has_ray_tune() -> bool:
+    if importlib.util.find_spec("ray") is None:
+        return False
+    major, minor = importlib.metadata.version("ray").split(".")[:2]
+    if (int(major), int(minor)) <= NEWEST_RAY:
+        return True  # without importing it: few runs need it
+    try:
+        importlib.import_module("ray.tune")
+    except ImportError:
+        return False
+    return True
 
 
 def _quiet_known_warnings() -> None:

@@ -134,9 +134,16 @@ def test_training_is_not_slowed_by_anomaly_detection() -> None:
 @pytest.mark.parametrize("missing", [["ray.tune"], ["ray", "ray.tune"]])
 def test_recbole_starts_without_ray_tune_and_leaves_no_stand_in(missing: list[str]) -> None:
     code = f"""
-import sys
+import importlib.metadata, sys
 sys.modules.update(dict.fromkeys({missing}))
+installed = importlib.metadata.version
+importlib.metadata.version = lambda name: "2.60.1" if name == "ray" else installed(name)
 import recbole_metarec, recbole.quick_start
 assert "ray.tune" not in sys.modules, sys.modules["ray.tune"]
 """
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_ray_is_imported_before_it_is_asked_for() -> None:
+    code = "import sys, recbole_metarec.command; assert not [name for name in sys.modules if name.startswith('ray')]"
     subprocess.run([sys.executable, "-c", code], check=True)

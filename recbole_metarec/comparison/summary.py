@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,9 @@ from recbole_metarec.evaluation.report import RunResult, interval, percent, spel
 from recbole_metarec.evaluation.significance import Change, holm, paired_bootstrap
 
 LEVEL = 0.05
+
+Group = tuple[str, int, dict[str, float]]
+"""A part of the users: its name, its size, and each entry's mean of the metric."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class Summary:
         Each model that transfers against its scratch control.
     sources : list of Effect
         Each model that transfers against itself without one of its sources, if those were run.
-    groups : list of (str, list of (str, int, dict of str to float))
-        By title: name, users, and each entry's mean of the metric; entries that lack a source are left out.
+    groups : list of (str, list of Group)
+        By title; entries that lack a source are left out.
     weights : dict of str to dict of str to float
         Mean source weights by entry, the largest first; entries that lack a source are left out.
     answers : list of str
@@ -104,7 +106,7 @@ class Summary:
     effects: list[Effect]
     transfers: list[Effect]
     sources: list[Effect]
-    groups: list[tuple[str, list[tuple[str, int, dict[str, float]]]]]
+    groups: list[tuple[str, list[Group]]]
     weights: dict[str, dict[str, float]]
     answers: list[str]
 
@@ -200,11 +202,13 @@ def _effects(comparison: Comparison, metric: str, pairs: list[tuple[str, str]]) 
     ]
 
 
-def _groups(comparison: Comparison, metric: str, finished: dict[str, dict[int, RunResult]]) -> Any:
+def _groups(
+    comparison: Comparison, metric: str, finished: dict[str, dict[int, RunResult]]
+) -> list[tuple[str, list[Group]]]:
     tables = []
     values = {label: _per_user(runs, sorted(runs), metric) for label, runs in finished.items()} if metric else {}
     for grouping in comparison.groupings:
-        lines = []
+        lines: list[Group] = []
         for number, (name, size) in enumerate(zip(grouping.names, grouping.sizes(), strict=True)):
             inside = grouping.group == number
             means = {
@@ -217,7 +221,7 @@ def _groups(comparison: Comparison, metric: str, finished: dict[str, dict[int, R
     return tables
 
 
-def labels_of(lines: list[tuple[str, int, dict[str, float]]]) -> list[str]:
+def labels_of(lines: list[Group]) -> list[str]:
     """Return the entries that a table of groups has numbers of, in order."""
     return list(dict.fromkeys(label for _, _, means in lines for label in means))
 

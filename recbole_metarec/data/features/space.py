@@ -48,8 +48,8 @@ class FeatureSpace:
     """Loads the features of a suite's domains.
 
     Texts are in one space for all domains if they share an adapter of features; the target weighs as much in it as all
-    sources. Where the target's is its own, its
-    texts have a space of their own, which no other domain's words crowd, and the sources' texts have another.
+    sources. Where the target has an adapter of its own, its texts have a space of their own, which no other domain's
+    words crowd, and the sources' texts have another.
 
     Parameters
     ----------

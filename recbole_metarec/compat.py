@@ -97,9 +97,10 @@ def _missing_ray() -> None:
 
 
 def _has_ray_tune() -> bool:
-    if importlib.util.find_spec("ray") is None:
+    try:
+        major, minor = importlib.metadata.version("ray").split(".")[:2]
+    except importlib.metadata.PackageNotFoundError:
         return False
-    major, minor = importlib.metadata.version("ray").split(".")[:2]
     if (int(major), int(minor)) <= NEWEST_RAY:
         return True  # without importing it: few runs need it
     try:

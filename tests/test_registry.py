@@ -137,7 +137,11 @@ def test_recbole_starts_without_ray_tune_and_leaves_no_stand_in(missing: list[st
 import importlib.metadata, sys
 sys.modules.update(dict.fromkeys({missing}))
 installed = importlib.metadata.version
-importlib.metadata.version = lambda name: "2.60.1" if name == "ray" else installed(name)
+def version(name):
+    if name == "ray" and "ray" in {missing}:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return "2.60.1" if name == "ray" else installed(name)
+importlib.metadata.version = version
 import recbole_metarec, recbole.quick_start
 assert "ray.tune" not in sys.modules, sys.modules["ray.tune"]
 """

@@ -85,7 +85,7 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     entries = []
     for label in _with_controls(labels, settings):
         model, colon, variant = label.partition(":")
-        of_model = {**VARIANTS.get(model, {}), **_left_out(model, settings)}
+        of_model = {**VARIANTS.get(model, {}), **_without_each_source(model, settings)}
         if colon and variant not in of_model:
             known = f"one of {', '.join(f'{model}:{name}' for name in of_model)}" if of_model else model
             problems.append(f"--model={label}: no such variant; write {known}")
@@ -111,11 +111,11 @@ def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[s
         if learns_more and effective["scratch_control"] and control not in [*labels, *every]:
             every.append(control)
         if learns_more and not variant and effective["leave_one_out"]:
-            every += [f"{model}:{name}" for name in _left_out(model, settings)]
+            every += [f"{model}:{name}" for name in _without_each_source(model, settings)]
     return every
 
 
-def _left_out(model: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _without_each_source(model: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the variants that lack a source each; there are none where one source is all."""
     sources = effective_settings(model, settings)["source_datasets"] or []
     if model not in MODELS or RULES["source_datasets"](sources) or len(sources) < 2:

@@ -18,7 +18,7 @@ from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import Entry, left_out
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
 from recbole_metarec.comparison.summary import Effect, Row, Summary, labels_of
-from recbole_metarec.comparison.text import heading, mean_and_spread
+from recbole_metarec.comparison.text import heading, mean_and_spread, number_or_blank
 from recbole_metarec.evaluation.report import interval, percent, spell
 
 
@@ -93,7 +93,7 @@ def _groups(summary: Summary) -> list[tuple[str, list[str], list[tuple[str, str,
     for title, lines in summary.groups:
         labels = labels_of(lines)
         rows = [
-            (name, f"{size:,}", [f"{means[label]:.4f}" if label in means else "" for label in labels])
+            (name, f"{size:,}", [number_or_blank(means.get(label)) for label in labels])
             for name, size, means in lines
             if size
         ]

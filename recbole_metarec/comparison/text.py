@@ -32,7 +32,11 @@ def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> 
         parts.append(_titled(title, _effects(effects, style), markdown))
     for title, lines in summary.groups:
         labels = labels_of(lines)
-        rows = [[name, size, *(_number(means.get(label)) for label in labels)] for name, size, means in lines if size]
+        rows = [
+            [name, size, *(number_or_blank(means.get(label)) for label in labels)]
+            for name, size, means in lines
+            if size
+        ]
         table = tabulate(rows, [title, "users", *labels], style, disable_numparse=True)
         parts.append(_titled(f"{spell(summary.metric)} by {title}", table, markdown))
     for label, weights in summary.weights.items():
@@ -78,7 +82,8 @@ def mean_and_spread(row: Row, metric: str) -> str:
     return f"{mean} ± {row.spreads[metric]:.4f}" if row.seeds > 1 else mean
 
 
-def _number(value: float | None) -> str:
+def number_or_blank(value: float | None) -> str:
+    """Write a metric, or nothing where there is none."""
     return "" if value is None else f"{value:.4f}"
 
 

@@ -11,13 +11,17 @@ from pathlib import Path
 import numpy as np
 import planted
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import transfer
-from suites import training, variants
+from suites import training, trimming, variants
 from suites.store import Key, Outcome, load, save
 from suites.table import render
+
+from recbole_metarec.config import PluginConfig
+from recbole_metarec.quick_start import prepare
 
 SMALL = {"hidden_size": 16, "inner_size": 16, "quantizer_heads": 2, "warmup_epochs": 1, "meta_epochs": 1}
 
@@ -97,3 +101,41 @@ def test_a_run_is_computed_once(
     assert again.err == ""
     assert again.out == first.out
     assert "RecBole SASRec*" in again.out
+
+
+@pytest.fixture(scope="module")
+def featured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("featured")
+    planted.write_featured_suite(root)
+    return root
+
+
+@pytest.mark.parametrize("name", trimming.EXACT)
+def test_without_padding_recboles_models_learn_and_score_the_same(name: str, featured: Path, tmp_path: Path) -> None:
+    settings = {
+        **variants.TITLES,
+        "data_path": str(featured),
+        "checkpoint_dir": str(tmp_path),
+        "gpu_id": "",
+        "state": "ERROR",
+        "MAX_ITEM_LIST_LENGTH": 20,
+    }
+    trainer, train_data, valid_data, _ = prepare(PluginConfig(name, planted.FEATURED_TARGET, settings))
+    model = trainer.model
+    for part in model.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+    batch, rows = next(iter(train_data)), next(iter(valid_data))[0]
+    assert batch[model.ITEM_SEQ].shape[1] == 20 > int(batch[model.ITEM_SEQ_LEN].max())
+
+    def learn() -> list[torch.Tensor]:
+        model.zero_grad()
+        loss = model.calculate_loss(batch)
+        loss.backward()
+        gradients = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+        return [loss.detach(), gradients, model.full_sort_predict(rows).detach()]
+
+    stock = learn()
+    trimming.trim_padding(model)
+    for found, expected in zip(learn(), stock, strict=True):
+        torch.testing.assert_close(found, expected.view_as(found), rtol=1e-4, atol=1e-6)

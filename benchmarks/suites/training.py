@@ -18,6 +18,7 @@ from recbole_metarec.evaluation.groups import cold_users
 from recbole_metarec.evaluation.ranking import Ranks, metric_of_ranks
 from recbole_metarec.quick_start import prepare
 from suites.store import Key, Outcome
+from suites.trimming import EXACT, trim_padding
 from suites.variants import SUITES, VARIANTS
 
 
@@ -83,6 +84,8 @@ def run(key: Key, data_path: Path, cores: Path, cap: float, threads: int) -> Out
 def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> tuple[Outcome, str | None]:
     begin, wall = time.process_time(), time.perf_counter()
     trainer, train_data, valid_data, test_data = prepare(config)
+    if config["model"] in EXACT:
+        trim_padding(trainer.model)
     epochs: list[float] = []
 
     def after_epoch(epoch: int, score: float) -> None:

@@ -3,11 +3,11 @@
 Ties are shared evenly: of the items with the target's own score, half stand before it (rounded down).
 """
 
-# Shapes: B rows, I items (row 0 is padding), D width.
+# Shapes: V rankings, B rows, I items (row 0 is padding), D width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def count_ranks(scores_BI: Tensor, targets_B: Tensor, spare_BI: Tensor | None = 
     Parameters
     ----------
     scores_BI : Tensor, shape (B, I)
-        Scores; minus infinity for what is no candidate. Overwritten.
+        Scores; minus infinity for what is no candidate.
     targets_B : LongTensor, shape (B,)
         Column of each row's target.
     spare_BI : Tensor, shape (B, I), optional
@@ -47,7 +47,7 @@ def count_ranks(scores_BI: Tensor, targets_B: Tensor, spare_BI: Tensor | None = 
     own_B1 = scores_BI.gather(1, targets_B[:, None])
     # In the numbers of the scores' own type: torch adds up truth values one by one.
     below_B = spare_BI.copy_(scores_BI).lt_(own_B1).sum(1)
-    up_to_B = scores_BI.le_(own_B1).sum(1)
+    up_to_B = spare_BI.copy_(scores_BI).le_(own_B1).sum(1)
     rank_B = (1 + scores_BI.shape[1] - up_to_B + (up_to_B - below_B - 1).div(2, rounding_mode="floor")).long()
     return rank_B.where(~own_B1.squeeze(1).isneginf(), 0)
 
@@ -57,9 +57,11 @@ def rank_targets(
     items_ID: Tensor,
     targets_B: Tensor,
     history: tuple[Tensor, Tensor] | None = None,
-    prior: Callable[[slice], Tensor | None] = lambda rows: None,
+    priors: Callable[[slice], Iterable[Tensor | None]] = lambda rows: (None,),
 ) -> Tensor:
     """Rank targets among all items but padding, scored by inner products, a block of rows at a time.
+
+    Several rankings that differ in what is added to the scores cost one pass over states and items.
 
     Parameters
     ----------
@@ -71,13 +73,14 @@ def rank_targets(
         Item ids.
     history : tuple of LongTensor, shape (n,) each, optional
         Row and item of what is no candidate, rows in rising order.
-    prior : callable, optional
-        Maps a slice of the rows to what is added to their scores, shape (rows, I).
+    priors : callable, optional
+        Maps a slice of the rows to what is added to their scores in each ranking, shape (rows, I); overwritten.
+        ``None`` adds nothing.
 
     Returns
     -------
-    LongTensor, shape (B,)
-        See `count_ranks`.
+    LongTensor, shape (V, B)
+        A row for each of V rankings; see `count_ranks`.
     """
     block = min(len(states_BD), max(_FEWEST_ROWS, _BLOCK[states_BD.device.type == "cpu"] // len(items_ID)))
     # Fresh memory for each block would take longer than the products that fill it.
@@ -86,16 +89,21 @@ def rank_targets(
     for first in range(0, len(states_BD), block):
         rows_BD = states_BD[first : first + block]
         scores_BI = torch.mm(rows_BD, items_ID.T, out=scores[: len(rows_BD)])
-        added_BI = prior(slice(first, first + len(rows_BD)))
-        if added_BI is not None:
-            scores_BI += added_BI
         scores_BI[:, 0] = -torch.inf
         if history is not None:
             row, item = history
             within = slice(*torch.searchsorted(row, torch.tensor([first, first + block], device=row.device)).tolist())
             scores_BI[row[within] - first, item[within]] = -torch.inf
-        ranks.append(count_ranks(scores_BI, targets_B[first : first + block], spare[: len(rows_BD)]))
-    return torch.cat(ranks)
+        every = [
+            count_ranks(
+                scores_BI if added_BI is None else added_BI.add_(scores_BI),
+                targets_B[first : first + block],
+                spare[: len(rows_BD)],
+            )
+            for added_BI in priors(slice(first, first + len(rows_BD)))
+        ]
+        ranks.append(torch.stack(every))
+    return torch.cat(ranks, dim=1)
 
 
 class RankCollector(Collector):  # type: ignore[misc]

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +25,21 @@ from recbole_metarec.model.memory import TransitionMemory
 
 # Until validation says more, items do not come twice where no larger share of a domain's interactions are repeats.
 REPEAT_SHARE = 0.001
+
+
+class PriorWeights(NamedTuple):
+    """Weights of what is added to the scores.
+
+    Attributes
+    ----------
+    memory_weight : float
+        Of the memory's log probabilities.
+    repeat_penalty : float
+        What items of the sequence lose.
+    """
+
+    memory_weight: float
+    repeat_penalty: float
 
 
 def build_memory(config: Any, domain: Domain) -> TransitionMemory | None:
@@ -182,6 +198,11 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         longest = int(item_seq_len.max())
         return self.states(self.catalogue()[0][item_seq[:, :longest]], item_seq_len - 1)
 
+    @property
+    def prior_weights(self) -> PriorWeights:
+        """What `prior` adds."""
+        return PriorWeights(self.memory_weight, self.repeat_penalty)
+
     def prior(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor | None:
         """Say what is added to the scores of sequences: the memory, and the penalty of repeats.
 
@@ -195,15 +216,34 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         Tensor, shape (B, n_items), or None
             ``None`` where nothing is added.
         """
-        added_BI: Tensor | None = None
-        if self.memory is not None and self.memory_weight != 0:
-            added_BI = self.memory(item_seq, item_seq_len).mul_(self.memory_weight)
-        if self.repeat_penalty != 0:
-            if added_BI is None:
-                added_BI = torch.zeros(len(item_seq), self.n_items, device=item_seq.device)
-            added_BI.scatter_(1, item_seq, added_BI.gather(1, item_seq) - self.repeat_penalty)
-            added_BI[:, 0] = -torch.inf  # padded sequences or not
-        return added_BI
+        return next(self.priors(item_seq, item_seq_len, [self.prior_weights]))
+
+    def priors(self, item_seq: Tensor, item_seq_len: Tensor, every: Iterable[PriorWeights]) -> Iterator[Tensor | None]:
+        """Say what is added to the scores of sequences with one weight after the other; the memory is asked once.
+
+        Parameters
+        ----------
+        item_seq, item_seq_len
+            See `forward`.
+        every : iterable of PriorWeights
+
+        Yields
+        ------
+        Tensor, shape (B, n_items), or None
+            See `prior`.
+        """
+        known_BI: Tensor | None = None
+        for memory_weight, repeat_penalty in every:
+            added_BI: Tensor | None = None
+            if self.memory is not None and memory_weight != 0:
+                known_BI = self.memory(item_seq, item_seq_len) if known_BI is None else known_BI
+                added_BI = known_BI * memory_weight
+            if repeat_penalty != 0:
+                if added_BI is None:
+                    added_BI = torch.zeros(len(item_seq), self.n_items, device=item_seq.device)
+                added_BI.scatter_(1, item_seq, added_BI.gather(1, item_seq) - repeat_penalty)
+                added_BI[:, 0] = -torch.inf  # padded sequences or not
+            yield added_BI
 
     def predict(self, interaction: Interaction) -> Tensor:
         """Score one item for each row, shape (B,)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from recbole_metarec import checkpoint
 from recbole_metarec.config import to_plain, transfers
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.evaluation.ranking import RankCollector, rank_targets
-from recbole_metarec.model.recommender import DomainRecommender
+from recbole_metarec.model.recommender import DomainRecommender, PriorWeights
 
 # What `memory_weight: auto` and, relative to the scores' weight, `repeat_items: auto` choose from.
 MEMORY_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0)
@@ -107,14 +107,23 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         if valid_data is None:
             setattr(self.model, name, default)
             return result
-        results: dict[float, dict[str, float]] = {}
-        for value in values:
-            setattr(self.model, name, value)
-            results[value] = self.evaluate(valid_data, load_best_model=False)
-        scores = {value: calculate_valid_score(found, self.valid_metric) for value, found in results.items()}
-        best = (max if self.valid_metric_bigger else min)(scores, key=scores.__getitem__)
-        setattr(self.model, name, best)
-        return scores[best], results[best]
+        values = list(dict.fromkeys(values))
+        found = self._evaluate_with(valid_data, [self.model.prior_weights._replace(**{name: each}) for each in values])
+        scores = [calculate_valid_score(each, self.valid_metric) for each in found]
+        best = (max if self.valid_metric_bigger else min)(range(len(values)), key=scores.__getitem__)
+        setattr(self.model, name, values[best])
+        return scores[best], found[best]
+
+    def _evaluate_with(self, eval_data: Any, every: Sequence[PriorWeights]) -> list[dict[str, float]]:
+        """Evaluate with one pair of weights after the other, where ranks are all that is wanted in one pass."""
+        if self._streams(eval_data):
+            self.model.eval()
+            return [self._metrics(ranks) for ranks in self._rank(eval_data._dataset, every)]
+        results = []
+        for weights in every:
+            self.model.memory_weight, self.model.repeat_penalty = weights
+            results.append(self.evaluate(eval_data, load_best_model=False))
+        return results
 
     def _load_best(self, path: Path) -> dict[str, Any]:
         state = checkpoint.load(path, self.device)
@@ -137,21 +146,30 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Where the metrics are functions of ranks in a full ranking, the catalogue is encoded once, sequences of like
         length together, and no matrix of users by items is held.
         """
-        full = isinstance(eval_data, FullSortEvalDataLoader) and isinstance(eval_data._dataset, DomainDataset)
-        if not (full and self.eval_collector.wants_ranks_alone and self.config["single_spec"]):
+        if not self._streams(eval_data):
             return super().evaluate(eval_data, load_best_model, model_file, show_progress)
         if load_best_model:
             self._load_best(Path(model_file or self.saved_model_file))
         self.model.eval()
-        self.eval_collector.collect_ranks(self._rank(eval_data._dataset))
-        result = self.evaluator.evaluate(self.eval_collector.get_data_struct())
+        result = self._metrics(self._rank(eval_data._dataset, [self.model.prior_weights])[0])
         self.wandblogger.log_eval_metrics(result, head="eval")
         return result
 
-    def _rank(self, dataset: DomainDataset) -> Tensor:
+    def _streams(self, eval_data: Any) -> bool:
+        full = isinstance(eval_data, FullSortEvalDataLoader) and isinstance(eval_data._dataset, DomainDataset)
+        return full and self.eval_collector.wants_ranks_alone and self.config["single_spec"]
+
+    def _metrics(self, ranks: Tensor) -> dict[str, float]:
+        self.eval_collector.collect_ranks(ranks)
+        found: dict[str, float] = self.evaluator.evaluate(self.eval_collector.get_data_struct())
+        return found
+
+    @torch.no_grad()
+    def _rank(self, dataset: DomainDataset, every: Sequence[PriorWeights]) -> Tensor:
+        """Rank the targets of all rows with each pair of weights, shape (len(every), n_rows)."""
         model, rows = self.model, dataset.inter_feat
         items_ID, lengths = model.catalogue()[1], rows[model.ITEM_SEQ_LEN]
-        ranks = torch.zeros(len(lengths), dtype=torch.long)
+        ranks = torch.zeros(len(every), len(lengths), dtype=torch.long)
         for index in lengths.argsort(stable=True).split(RANKED_ROWS):
             states = []
             for few in index.split(ENCODED_ROWS):
@@ -159,7 +177,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
                 states.append(model(part[model.ITEM_SEQ].to(self.device), part[model.ITEM_SEQ_LEN].to(self.device)))
             part, states_BD = rows[index], torch.cat(states)
             targets_B, out = part[model.ITEM_ID].to(self.device), self._history(dataset, part)
-            ranks[index] = rank_targets(states_BD, items_ID, targets_B, out, partial(self._prior, part)).cpu()
+            priors = partial(self._priors, part, every)
+            ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, out, priors).cpu()
         return ranks
 
     def _history(self, dataset: DomainDataset, part: Any) -> tuple[Tensor, Tensor] | None:
@@ -168,11 +187,11 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         row, item = dataset.history(part)
         return row.to(self.device), item.to(self.device)
 
-    def _prior(self, part: Any, rows: slice) -> Tensor | None:
+    def _priors(self, part: Any, every: Sequence[PriorWeights], rows: slice) -> Iterator[Tensor | None]:
         model, few = self.model, part[rows]
         lengths = few[model.ITEM_SEQ_LEN]
         few = few.shortened(int(lengths.max()))
-        return model.prior(few[model.ITEM_SEQ].to(self.device), lengths.to(self.device))
+        return model.priors(few[model.ITEM_SEQ].to(self.device), lengths.to(self.device), every)
 
     # -- checkpoints --------------------------------------------------------------------------------------------
 

@@ -68,14 +68,16 @@ def test_blocks_rank_as_one_matrix_does(monkeypatch: pytest.MonkeyPatch, block: 
     items[7] = items[3]
     targets = torch.randint(1, 11, (23,), generator=generator)
     history = (torch.tensor([0, 0, 4, 4, 22]), torch.tensor([int(targets[0]), 2, 5, 5, 1]))
-    more = torch.randn(23, 11, generator=generator).round() * added
-    scores = (states @ items.T + more).tolist()
-    for row in scores:
-        row[0] = -np.inf
-    if masked:
-        for row, item in zip(*history, strict=True):
-            scores[row][item] = -np.inf
-    prior = {"prior": lambda rows: more[rows]} if added else {}
-    found = rank_targets(states, items, targets, history if masked else None, **prior)
-    assert found.tolist() == [rank_by_hand(row, int(t)) for row, t in zip(scores, targets, strict=True)]
-    assert (found[0] == 0) == masked
+    more = torch.randn(23, 11, generator=generator).round()
+    rankings = [states @ items.T + more, states @ items.T] if added else [states @ items.T]
+    priors = {"priors": lambda rows: [more[rows].clone(), None]} if added else {}
+    every = rank_targets(states, items, targets, history if masked else None, **priors)
+    assert len(every) == len(rankings)
+    for scores, found in zip((each.tolist() for each in rankings), every, strict=True):
+        for row in scores:
+            row[0] = -np.inf
+        if masked:
+            for row, item in zip(*history, strict=True):
+                scores[row][item] = -np.inf
+        assert found.tolist() == [rank_by_hand(row, int(t)) for row, t in zip(scores, targets, strict=True)]
+        assert (found[0] == 0) == masked

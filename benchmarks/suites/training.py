@@ -53,10 +53,9 @@ def run(key: Key, data_path: Path, cores: Path, cap: float, threads: int) -> Out
         if variant.hostile:
             data_path, hostile = _with_hostile_source(data_path, [suite.target, *sources], Path(folder))
             sources.append(hostile)
-        lender = suite.borrows if suite.borrows and variant.core == "relearn" else key.suite
-        core = cores / lender / f"{variant.core}-{key.seed}.pth"
-        if lender != key.suite and not core.exists():
-            raise SystemExit(f"{core}: is not there; run --suite={lender} --variants=ant --seeds={key.seed} first")
+        core = cores / (suite.borrows or key.suite) / f"{variant.core}-{key.seed}.pth"
+        if variant.core and suite.borrows and not core.exists():
+            raise SystemExit(f"{core}: is not there; run {key._replace(suite=suite.borrows)} first")
         settings = {
             **variant.settings,
             "feature_cache": str(cores / "features"),

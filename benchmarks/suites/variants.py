@@ -17,7 +17,7 @@ class Suite(NamedTuple):
     sources : tuple of str
         Names of datasets.
     borrows : str or None
-        The suite whose re-learning cores it takes up, in place of pre-training its own.
+        The suite whose cores it takes up, in place of pre-training its own.
     """
 
     target: str
@@ -41,8 +41,7 @@ class Variant(NamedTuple):
     hostile : bool
         Whether one more source is added, whose items stand in random order.
     core : str or None
-        Name of the pre-trained core of a suite and seed that it shares with other variants; that of ``relearn`` can
-        be borrowed.
+        Name of the pre-trained core of a suite and seed that it shares with other variants.
     """
 
     title: str

@@ -202,7 +202,8 @@ class FeatureSpace:
         else:
             size, show = config["feature_batch_size"], bool(config["show_progress"])
             key, compute = digest([encoder, *texts]), lambda: encode_sentences(texts, encoder, size, show)
-        return cached(self.cache, key, compute) * present[:, None], present
+        vectors = cached(self.cache, key, compute) * present[:, None]
+        return vectors if encoder == "tfidf" else _unit_norm(vectors, present), present
 
     def _image(self, name: str, tokens: Sequence[str], metadata: Metadata) -> tuple[Any, npt.NDArray[np.bool_]]:
         config, encoder = self.config, self.config["image_encoder"]
@@ -220,7 +221,7 @@ class FeatureSpace:
             lambda: encode_pictures(files, build_encoder(encoder, weights), size, bool(config["show_progress"])),
         )
         present = np.asarray(np.isfinite(vectors).all(axis=1))
-        return np.where(present[:, None], vectors, 0), present
+        return _unit_norm(np.where(present[:, None], vectors, 0), present), present
 
     def _price(self, name: str, tokens: Sequence[str], metadata: Metadata) -> tuple[Any, npt.NDArray[np.bool_]]:
         buckets = price_buckets(metadata.prices)
@@ -234,7 +235,7 @@ class FeatureSpace:
         return _unit_norm(vectors, present), present
 
 
-def _unit_norm(vectors: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> npt.NDArray[np.float16]:
+def _unit_norm(vectors: npt.NDArray[np.floating], present: npt.NDArray[np.bool_]) -> npt.NDArray[np.float16]:
     """Scale vectors to a mean square norm of 1, whatever encoder they are from."""
-    norm = np.sqrt(np.square(vectors[present]).sum(1).mean()) if present.any() else 1.0
+    norm = np.sqrt(np.square(vectors[present], dtype=np.float32).sum(1).mean()) if present.any() else 1.0
     return (vectors / max(float(norm), 1e-30)).astype(np.float16)

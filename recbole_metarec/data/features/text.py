@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def encode_sentences(texts: Sequence[str], name: str, batch_size: int, progress:
     batch_size : int
         Texts in a batch.
     progress : bool
-        Show a bar.
+        Show a bar, if there is a terminal.
 
     Returns
     -------
@@ -152,5 +153,6 @@ def encode_sentences(texts: Sequence[str], name: str, batch_size: int, progress:
         model = SentenceTransformer(name)
     except (OSError, ValueError) as error:
         raise UserError([f"--text_encoder={name}: cannot be loaded: {' '.join(str(error).split())}"]) from None
-    encoded = model.encode(list(texts), batch_size=batch_size, show_progress_bar=progress, convert_to_numpy=True)
+    show = progress and sys.stderr.isatty()
+    encoded = model.encode(list(texts), batch_size=batch_size, show_progress_bar=show, convert_to_numpy=True)
     return np.asarray(encoded, np.float32)

@@ -113,6 +113,19 @@ def test_ready_texts_and_their_widths(tmp_path: Path) -> None:
         space.features(SOURCE, TOKENS_OF_SOURCE)
 
 
+def test_sentence_vectors_have_unit_norm_whatever_the_encoder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(texts: Any, *arguments: Any) -> Any:
+        return 20 * np.arange(1, 2 * len(texts) + 1, dtype=np.float32).reshape(-1, 2)
+
+    monkeypatch.setattr(module, "encode_sentences", encode)
+    target = build(root, text_encoder="some/model").target
+    present = target.present["text"]
+    expected = encode(range(20))[present[1:]]
+    expected /= np.sqrt(np.square(expected).sum(1).mean())
+    np.testing.assert_allclose(target.values["text"][present], expected, atol=2e-3)
+    assert not target.values["text"][~present].any()
+
+
 def test_pictures_go_through_the_encoder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planted.write_featured_suite(tmp_path, target_users=5, source_users=5)
     name = planted.FEATURED_TARGET
@@ -129,7 +142,7 @@ def test_pictures_go_through_the_encoder_once(tmp_path: Path, monkeypatch: pytes
 
     def encode(files: Any, *arguments: Any) -> Any:
         asked.append([len(own) for own in files])
-        return np.where(np.array(asked[-1])[:, None] > 0, np.ones((len(files), 2)), np.nan).astype(np.float32)
+        return np.where(np.array(asked[-1])[:, None] > 0, np.full((len(files), 2), 20), np.nan).astype(np.float32)
 
     monkeypatch.setattr(module, "encode_pictures", encode)
     monkeypatch.setattr(module, "build_encoder", lambda *arguments: None)
@@ -137,4 +150,5 @@ def test_pictures_go_through_the_encoder_once(tmp_path: Path, monkeypatch: pytes
     for _ in range(2):
         target = build(tmp_path, **settings).target
         assert np.flatnonzero(target.present["image"]).tolist() == [1, 4]
+        np.testing.assert_allclose(target.values["image"][[1, 4]], 0.5**0.5, atol=1e-3)
     assert asked == [[int(i in (0, 3)) for i in range(20)]]

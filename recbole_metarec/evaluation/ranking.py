@@ -46,8 +46,8 @@ def count_ranks(scores_BI: Tensor, targets_B: Tensor, spare_BI: Tensor | None = 
     spare_BI = torch.empty_like(scores_BI) if spare_BI is None else spare_BI
     own_B1 = scores_BI.gather(1, targets_B[:, None])
     # In the numbers of the scores' own type: torch adds up truth values one by one.
-    below_B = spare_BI.copy_(scores_BI).lt_(own_B1).sum(1)
-    up_to_B = spare_BI.copy_(scores_BI).le_(own_B1).sum(1)
+    below_B = torch.lt(scores_BI, own_B1, out=spare_BI).sum(1)
+    up_to_B = torch.le(scores_BI, own_B1, out=spare_BI).sum(1)
     rank_B = (1 + scores_BI.shape[1] - up_to_B + (up_to_B - below_B - 1).div(2, rounding_mode="floor")).long()
     return rank_B.where(~own_B1.squeeze(1).isneginf(), 0)
 
@@ -57,11 +57,11 @@ def rank_targets(
     items_ID: Tensor,
     targets_B: Tensor,
     history: tuple[Tensor, Tensor] | None = None,
-    priors: Callable[[slice], Iterable[Tensor | None]] = lambda rows: (None,),
+    joined: Callable[[Tensor, slice], Iterable[Tensor]] = lambda scores_BI, rows: (scores_BI,),
 ) -> Tensor:
     """Rank targets among all items but padding, scored by inner products, a block of rows at a time.
 
-    Several rankings that differ in what is added to the scores cost one pass over states and items.
+    Several rankings that differ in what is joined with the scores cost one pass over states and items.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ def rank_targets(
         Item ids.
     history : tuple of LongTensor, shape (n,) each, optional
         Row and item of what is no candidate, rows in rising order.
-    priors : callable, optional
-        Maps a slice of the rows to what is added to their scores in each ranking, shape (rows, I); overwritten.
-        ``None`` adds nothing.
+    joined : callable, optional
+        Maps the scores of a slice of the rows, shape (rows, I), and that slice to what is ranked, once or several
+        times; each is done with before the next is asked for.
 
     Returns
     -------
@@ -95,12 +95,8 @@ def rank_targets(
             within = slice(*torch.searchsorted(row, torch.tensor([first, first + block], device=row.device)).tolist())
             scores_BI[row[within] - first, item[within]] = -torch.inf
         every = [
-            count_ranks(
-                scores_BI if added_BI is None else added_BI.add_(scores_BI),
-                targets_B[first : first + block],
-                spare[: len(rows_BD)],
-            )
-            for added_BI in priors(slice(first, first + len(rows_BD)))
+            count_ranks(joined_BI, targets_B[first : first + block], spare[: len(rows_BD)])
+            for joined_BI in joined(scores_BI, slice(first, first + len(rows_BD)))
         ]
         ranks.append(torch.stack(every))
     return torch.cat(ranks, dim=1)

@@ -200,62 +200,49 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
 
     @property
     def prior_weights(self) -> PriorWeights:
-        """What `prior` adds."""
+        """What `joined` is asked for where nothing is tried."""
         return PriorWeights(self.memory_weight, self.repeat_penalty)
 
-    def prior(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor | None:
-        """Say what is added to the scores of sequences: the memory, and the penalty of repeats.
+    def joined(
+        self, scores_BI: Tensor, item_seq: Tensor, item_seq_len: Tensor, every: Iterable[PriorWeights]
+    ) -> Iterator[Tensor]:
+        """Join the scores of sequences with memory and penalty of repeats, with one pair of weights after the other.
+
+        The memory is asked once.
 
         Parameters
         ----------
-        item_seq, item_seq_len
-            See `forward`.
-
-        Returns
-        -------
-        Tensor, shape (B, n_items), or None
-            ``None`` where nothing is added.
-        """
-        return next(self.priors(item_seq, item_seq_len, [self.prior_weights]))
-
-    def priors(self, item_seq: Tensor, item_seq_len: Tensor, every: Iterable[PriorWeights]) -> Iterator[Tensor | None]:
-        """Say what is added to the scores of sequences with one weight after the other; the memory is asked once.
-
-        Parameters
-        ----------
+        scores_BI : Tensor, shape (B, n_items)
+            Minus infinity for padding; as it was when all are done.
         item_seq, item_seq_len
             See `forward`.
         every : iterable of PriorWeights
 
         Yields
         ------
-        Tensor, shape (B, n_items), or None
-            See `prior`.
+        Tensor, shape (B, n_items)
+            Until the next is asked for.
         """
         known_BI: Tensor | None = None
         for memory_weight, repeat_penalty in every:
-            added_BI: Tensor | None = None
+            joined_BI = scores_BI
             if self.memory is not None and memory_weight != 0:
                 known_BI = self.memory(item_seq, item_seq_len) if known_BI is None else known_BI
-                added_BI = known_BI * memory_weight
-            if repeat_penalty != 0:
-                if added_BI is None:
-                    added_BI = torch.zeros(len(item_seq), self.n_items, device=item_seq.device)
-                added_BI.scatter_(1, item_seq, added_BI.gather(1, item_seq) - repeat_penalty)
-                added_BI[:, 0] = -torch.inf  # padded sequences or not
-            yield added_BI
+                joined_BI = torch.add(scores_BI, known_BI, alpha=memory_weight)
+            if repeat_penalty == 0:
+                yield joined_BI
+            else:
+                without_BL = joined_BI.gather(1, item_seq)
+                yield joined_BI.scatter_(1, item_seq, without_BL - repeat_penalty)
+                joined_BI.scatter_(1, item_seq, without_BL)
 
     def predict(self, interaction: Interaction) -> Tensor:
         """Score one item for each row, shape (B,)."""
-        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
-        item_B1 = interaction[self.ITEM_ID][:, None]
-        scores_B = (self.forward(item_seq, item_seq_len) * self.catalogue()[1][item_B1[:, 0]]).sum(-1)
-        added_BI = self.prior(item_seq, item_seq_len)
-        return scores_B if added_BI is None else scores_B + added_BI.gather(1, item_B1).squeeze(1)
+        return self.full_sort_predict(interaction).gather(1, interaction[self.ITEM_ID][:, None]).squeeze(1)
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
-        """Score all items for each row, shape (B, n_items); column 0 is padding."""
+        """Score all items for each row, shape (B, n_items); column 0 is padding, minus infinity."""
         item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
         scores_BI = self.forward(item_seq, item_seq_len) @ self.catalogue()[1].T
-        added_BI = self.prior(item_seq, item_seq_len)
-        return scores_BI if added_BI is None else scores_BI + added_BI
+        scores_BI[:, 0] = -torch.inf
+        return next(self.joined(scores_BI, item_seq, item_seq_len, [self.prior_weights]))

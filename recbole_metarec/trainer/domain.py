@@ -177,8 +177,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
                 states.append(model(part[model.ITEM_SEQ].to(self.device), part[model.ITEM_SEQ_LEN].to(self.device)))
             part, states_BD = rows[index], torch.cat(states)
             targets_B, out = part[model.ITEM_ID].to(self.device), self._history(dataset, part)
-            priors = partial(self._priors, part, every)
-            ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, out, priors).cpu()
+            joined = partial(self._joined, part, every)
+            ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, out, joined).cpu()
         return ranks
 
     def _history(self, dataset: DomainDataset, part: Any) -> tuple[Tensor, Tensor] | None:
@@ -187,11 +187,11 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         row, item = dataset.history(part)
         return row.to(self.device), item.to(self.device)
 
-    def _priors(self, part: Any, every: Sequence[PriorWeights], rows: slice) -> Iterator[Tensor | None]:
+    def _joined(self, part: Any, every: Sequence[PriorWeights], scores_BI: Tensor, rows: slice) -> Iterator[Tensor]:
         model, few = self.model, part[rows]
         lengths = few[model.ITEM_SEQ_LEN]
         few = few.shortened(int(lengths.max()))
-        return model.priors(few[model.ITEM_SEQ].to(self.device), lengths.to(self.device), every)
+        return model.joined(scores_BI, few[model.ITEM_SEQ].to(self.device), lengths.to(self.device), every)
 
     # -- checkpoints --------------------------------------------------------------------------------------------
 

@@ -70,8 +70,8 @@ def test_blocks_rank_as_one_matrix_does(monkeypatch: pytest.MonkeyPatch, block: 
     history = (torch.tensor([0, 0, 4, 4, 22]), torch.tensor([int(targets[0]), 2, 5, 5, 1]))
     more = torch.randn(23, 11, generator=generator).round()
     rankings = [states @ items.T + more, states @ items.T] if added else [states @ items.T]
-    priors = {"priors": lambda rows: [more[rows].clone(), None]} if added else {}
-    every = rank_targets(states, items, targets, history if masked else None, **priors)
+    joined = {"joined": lambda scores, rows: [scores + more[rows], scores]} if added else {}
+    every = rank_targets(states, items, targets, history if masked else None, **joined)
     assert len(every) == len(rankings)
     for scores, found in zip((each.tolist() for each in rankings), every, strict=True):
         for row in scores:

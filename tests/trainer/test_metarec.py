@@ -21,6 +21,7 @@ from recbole_metarec.data.domain import from_sequences
 from recbole_metarec.data.transitions import share_of_repeats
 from recbole_metarec.errors import UserError
 from recbole_metarec.model.metarec import MetaRec
+from recbole_metarec.model.recommender import PriorWeights
 from recbole_metarec.trainer.domain import MEMORY_WEIGHTS, REPEAT_PENALTIES
 from recbole_metarec.trainer.learner import Learner
 from recbole_metarec.trainer.metarec import MetaRecTrainer
@@ -188,6 +189,20 @@ def test_memory_and_repeats_get_the_weights_that_are_best_on_validation(suite: P
     assert (trainer.model.memory_weight, trainer.model.repeat_penalty) == chosen
 
 
+def test_scores_are_joined_with_one_pair_of_weights_after_the_other_and_left_as_they_were(suite: Path) -> None:
+    model = build(suite)[0].model.eval()
+    item_seq, lengths = torch.tensor([[3, 5, 3, 0], [1, 2, 4, 6]]), torch.tensor([3, 4])
+    scores = torch.randn(2, model.n_items)
+    scores[:, 0] = -torch.inf
+    had = torch.zeros(2, model.n_items, dtype=torch.bool).scatter(1, item_seq, True)
+    every = [PriorWeights(*pair) for pair in ((0.0, 0.0), (0.0, 2.0), (3.0, 0.0), (0.5, 1.5), (1.0, torch.inf))]
+    given = scores.clone()
+    for (weight, penalty), found in zip(every, model.joined(given, item_seq, lengths, every), strict=True):
+        expected = scores + weight * model.memory(item_seq, lengths) if weight else scores
+        torch.testing.assert_close(found, torch.where(had, expected - penalty, expected))
+    assert torch.equal(given, scores)
+
+
 def test_where_nothing_is_repeated_nothing_is_recommended_again(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     walks = [rng.permutation(12)[:8].tolist() for _ in range(40)]
@@ -238,4 +253,5 @@ def test_without_a_quantizer_it_is_recboles_sasrec(suite: Path) -> None:
     trainer.model.eval()
     rows = valid_data._dataset[:].to("cpu")
     with torch.no_grad():
-        torch.testing.assert_close(trainer.model.full_sort_predict(rows), sasrec.full_sort_predict(rows))
+        found, expected = (model.full_sort_predict(rows)[:, 1:] for model in (trainer.model, sasrec))
+    torch.testing.assert_close(found, expected)

@@ -238,7 +238,13 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
 
     def predict(self, interaction: Interaction) -> Tensor:
         """Score one item for each row, shape (B,)."""
-        return self.full_sort_predict(interaction).gather(1, interaction[self.ITEM_ID][:, None]).squeeze(1)
+        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        item_B1 = interaction[self.ITEM_ID][:, None]
+        own_B1 = (self.forward(item_seq, item_seq_len) * self.catalogue()[1][item_B1[:, 0]]).sum(-1, keepdim=True)
+        # The same score in all columns: what is joined is read at one, and no other item is scored for it.
+        scores_BI = own_B1.repeat(1, self.n_items)
+        joined_BI = next(self.joined(scores_BI, item_seq, item_seq_len, [self.prior_weights]))
+        return joined_BI.gather(1, item_B1).squeeze(1)
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Score all items for each row, shape (B, n_items); column 0 is padding, minus infinity."""

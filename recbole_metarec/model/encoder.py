@@ -269,4 +269,5 @@ def next_item_loss(states_ND: Tensor, outputs_ID: Tensor, batch: Batch, twice_di
         rows_M,
         log_inclusion[batch.targets_N],
         log_inclusion[rows_M],
+        twice_differentiable,
     )

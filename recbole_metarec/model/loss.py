@@ -49,23 +49,16 @@ def full_softmax(states_ND: Tensor, items_ID: Tensor, targets_N: Tensor, twice_d
 class _BlockedSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states_ND: Tensor, items_ID: Tensor, targets_N: Tensor) -> Tensor:
-        wanted = any(ctx.needs_input_grad)
         by_states_ND, by_items_ID = torch.empty_like(states_ND), torch.zeros_like(items_ID)
         total = states_ND.new_zeros((), dtype=torch.promote_types(states_ND.dtype, torch.float32))
-        block = max(1, _BLOCK[states_ND.device.type == "cpu"] // len(items_ID))
+        block = _rows_of_block(states_ND, len(items_ID))
         for part, targets_n1, by_part in zip(
             states_ND.split(block), targets_N[:, None].split(block), by_states_ND.split(block), strict=True
         ):
             logits_nI = (part @ items_ID.T).to(total.dtype)
-            logits_nI -= logits_nI.amax(1, keepdim=True)
-            total -= logits_nI.gather(1, targets_n1).sum()
-            sums_n1 = logits_nI.exp_().sum(1, keepdim=True)
-            total += sums_n1.log().sum()
-            if wanted:
-                p_nI = logits_nI.div_(sums_n1 * len(states_ND))
-                p_nI.scatter_add_(1, targets_n1, p_nI.new_full(targets_n1.shape, -1 / len(states_ND)))
-                by_part.copy_(p_nI @ items_ID)
-                by_items_ID += p_nI.T @ part
+            total += _cross_entropy_(logits_nI, targets_n1, len(states_ND))
+            by_part.copy_(logits_nI @ items_ID)
+            by_items_ID += logits_nI.T @ part
         ctx.save_for_backward(by_states_ND, by_items_ID)
         return total / len(states_ND)
 
@@ -76,6 +69,21 @@ class _BlockedSoftmax(torch.autograd.Function):
         return gradient * by_states_ND, gradient * by_items_ID, None
 
 
+def _rows_of_block(like: Tensor, columns: int) -> int:
+    return max(1, _BLOCK[like.device.type == "cpu"] // columns)
+
+
+def _cross_entropy_(logits_nC: Tensor, targets_n1: Tensor, n_rows: int) -> Tensor:
+    """Return the sum of a block's cross entropies; its logits become their gradient, of the mean over all rows."""
+    logits_nC -= logits_nC.amax(1, keepdim=True)
+    total = -logits_nC.gather(1, targets_n1).sum()
+    sums_n1 = logits_nC.exp_().sum(1, keepdim=True)
+    total += sums_n1.log().sum()
+    logits_nC.div_(sums_n1 * n_rows)
+    logits_nC.scatter_add_(1, targets_n1, logits_nC.new_full(targets_n1.shape, -1 / n_rows))
+    return total
+
+
 def sampled_softmax(
     states_ND: Tensor,
     positives_ND: Tensor,
@@ -84,8 +92,9 @@ def sampled_softmax(
     negative_ids_M: Tensor,
     log_inclusion_positives_N: Tensor,
     log_inclusion_negatives_M: Tensor,
+    twice_differentiable: bool = False,
 ) -> Tensor:
-    """Cross entropy over the target and M distinct negatives that all positions share, with the logQ correction.
+    """Cross entropy over the target and M negatives that all positions share, with the logQ correction.
 
     A negative that is a position's own target is no candidate there. Source: Bengio and Senécal 2008;
     Yi et al. 2019, https://research.google/pubs/pub48840. The correction is by inclusion probabilities: expected
@@ -102,9 +111,11 @@ def sampled_softmax(
     targets_N : LongTensor, shape (N,)
         Target ids.
     negative_ids_M : LongTensor, shape (M,)
-        Ids of the negatives.
+        Ids of the negatives, each once.
     log_inclusion_positives_N, log_inclusion_negatives_M : Tensor
         Log of the probability that each candidate is among the negatives.
+    twice_differentiable : bool
+        See `full_softmax`.
 
     Returns
     -------
@@ -112,10 +123,55 @@ def sampled_softmax(
         Mean over positions.
     """
     positive_N = (states_ND * positives_ND).sum(-1) - log_inclusion_positives_N
-    negative_NM = states_ND @ negatives_MD.T - log_inclusion_negatives_M
-    own_NM = targets_N[:, None] == negative_ids_M
-    # -log(e^p / (e^p + sum_m e^n_m))
-    return softplus(negative_NM.masked_fill(own_NM, -torch.inf).logsumexp(1) - positive_N).mean()
+    if twice_differentiable:
+        negative_NM = states_ND @ negatives_MD.T - log_inclusion_negatives_M
+        own_NM = targets_N[:, None] == negative_ids_M
+        # -log(e^p / (e^p + sum_m e^n_m))
+        return softplus(negative_NM.masked_fill(own_NM, -torch.inf).logsumexp(1) - positive_N).mean()
+    sorted_M, order_M = negative_ids_M.sort()
+    place_N = torch.searchsorted(sorted_M, targets_N).clamp(max=len(sorted_M) - 1)
+    own_N = order_M[place_N].where(sorted_M[place_N] == targets_N, len(sorted_M))
+    loss: Tensor = _BlockedSampledSoftmax.apply(  # type: ignore[no-untyped-call]
+        states_ND, negatives_MD, positive_N, own_N, log_inclusion_negatives_M
+    )
+    return loss
+
+
+class _BlockedSampledSoftmax(torch.autograd.Function):
+    """Columns are the M negatives and, last, the target, so that M stands for a target that is no negative."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, states_ND: Tensor, negatives_MD: Tensor, positive_N: Tensor, own_N: Tensor, log_inclusion_M: Tensor
+    ) -> Tensor:
+        n_negatives = len(negatives_MD)
+        by_states_ND, by_negatives_MD = torch.empty_like(states_ND), torch.zeros_like(negatives_MD)
+        by_positive_N, total = torch.empty_like(positive_N), positive_N.new_zeros(())
+        block = _rows_of_block(states_ND, n_negatives + 1)
+        for part, positive_n1, own_n1, by_part, by_positive_n in zip(
+            states_ND.split(block),
+            positive_N[:, None].split(block),
+            own_N[:, None].split(block),
+            by_states_ND.split(block),
+            by_positive_N.split(block),
+            strict=True,
+        ):
+            logits_nC = positive_n1.new_empty(len(part), n_negatives + 1)
+            torch.sub(part @ negatives_MD.T, log_inclusion_M, out=logits_nC[:, :-1])
+            logits_nC.scatter_(1, own_n1, -torch.inf)
+            logits_nC[:, -1:] = positive_n1
+            total += _cross_entropy_(logits_nC, torch.full_like(own_n1, n_negatives), len(states_ND))
+            by_part.copy_(logits_nC[:, :-1] @ negatives_MD)
+            by_negatives_MD += logits_nC[:, :-1].T @ part
+            by_positive_n.copy_(logits_nC[:, -1])
+        ctx.save_for_backward(by_states_ND, by_negatives_MD, by_positive_N)
+        return total / len(states_ND)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        by_states_ND, by_negatives_MD, by_positive_N = ctx.saved_tensors
+        return gradient * by_states_ND, gradient * by_negatives_MD, gradient * by_positive_N, None, None
 
 
 class NegativeSampler:

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recbole_metarec.model import loss
 from recbole_metarec.model.loss import NegativeSampler, full_softmax, sampled_softmax
 
 WIDTH = 4
@@ -30,7 +31,7 @@ def naive(states, table, targets):
     return total / len(states)
 
 
-def sampled(states, table, targets, ids, log_q_positives=None, log_q_negatives=None):
+def sampled(states, table, targets, ids, log_q_positives=None, log_q_negatives=None, twice_differentiable=False):
     zeros = torch.zeros(())
     return sampled_softmax(
         states,
@@ -40,6 +41,7 @@ def sampled(states, table, targets, ids, log_q_positives=None, log_q_negatives=N
         ids,
         zeros.expand(len(targets)) if log_q_positives is None else log_q_positives,
         zeros.expand(len(ids)) if log_q_negatives is None else log_q_negatives,
+        twice_differentiable,
     )
 
 
@@ -73,6 +75,25 @@ def test_full_softmax_survives_large_scores():
 # Sampled -------------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 9), st.sets(st.integers(1, 12), min_size=1), st.integers(1, 40), st.integers(0, 99))
+def test_loss_and_gradients_do_not_depend_on_blocks(positions, ids, block, seed):
+    states, table, targets = problem(positions, items=12, seed=seed)
+    for each in (states, table):
+        each.requires_grad_()
+    ids, generator = torch.tensor(sorted(ids)), torch.Generator().manual_seed(seed)
+    log_q = [torch.randn(n, generator=generator).double() for n in (positions, len(ids))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loss, "_BLOCK", {True: block, False: block})
+        for softmax in (full_softmax, lambda *args: sampled(*args[:3], ids, *log_q, *args[3:])):
+            found, expected = (softmax(states, table, targets, twice) for twice in (False, True))
+            torch.testing.assert_close(found, expected)
+            for left, right in zip(
+                *(torch.autograd.grad(2 * each, (states, table)) for each in (found, expected)), strict=True
+            ):
+                torch.testing.assert_close(left, right)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_with_every_item_drawn_once_it_is_the_full_softmax(seed):
     states, table, targets = problem(seed=seed)
@@ -81,13 +102,14 @@ def test_with_every_item_drawn_once_it_is_the_full_softmax(seed):
     ids = torch.randperm(7, generator=torch.Generator().manual_seed(seed)) + 1
     ours, full = sampled(states, table, targets, ids), full_softmax(states, table, targets)
     torch.testing.assert_close(ours, full)
-    for left, right in zip(*(torch.autograd.grad(loss, (states, table)) for loss in (ours, full)), strict=True):
+    for left, right in zip(*(torch.autograd.grad(each, (states, table)) for each in (ours, full)), strict=True):
         torch.testing.assert_close(left, right)
 
 
-def test_sampled_softmax_by_hand():
+@pytest.mark.parametrize("twice_differentiable", [False, True])
+def test_sampled_softmax_by_hand(twice_differentiable):
     states, table, targets = problem(positions=2)
-    targets, ids = torch.tensor([3, 5]), torch.tensor([3, 1, 1])
+    targets, ids = torch.tensor([3, 5]), torch.tensor([3, 1, 4])
     log_q_positives = torch.tensor([0.3, -0.7]).double()
     log_q_negatives = torch.tensor([0.1, -0.4, 0.9]).double()
     scores = states @ table.T
@@ -96,14 +118,14 @@ def test_sampled_softmax_by_hand():
         positive = math.exp(scores[n, target] - log_q_positives[n])
         others = [math.exp(scores[n, i] - log_q_negatives[m]) for m, i in enumerate(ids.tolist()) if i != target]
         expected -= math.log(positive / (positive + sum(others))) / 2
-    found = sampled(states, table, targets, ids, log_q_positives, log_q_negatives)
+    found = sampled(states, table, targets, ids, log_q_positives, log_q_negatives, twice_differentiable)
     assert found.item() == pytest.approx(expected)
 
 
 def test_an_accidental_hit_is_no_candidate_for_its_own_position_but_for_others():
     states, table, _ = problem(positions=2)
     targets = torch.tensor([3, 5])
-    base, hit = torch.tensor([1, 2]), torch.tensor([1, 2, 3, 3])
+    base, hit = torch.tensor([1, 2]), torch.tensor([1, 2, 3])
     for n, changes in ((0, False), (1, True)):
         one = slice(n, n + 1)
         before, after = (sampled(states[one], table, targets[one], ids) for ids in (base, hit))
@@ -113,9 +135,9 @@ def test_an_accidental_hit_is_no_candidate_for_its_own_position_but_for_others()
 def test_a_position_all_of_whose_negatives_are_its_target_has_no_loss():
     states, table, _ = problem(positions=1)
     states.requires_grad_()
-    loss = sampled(states, table, torch.tensor([4]), torch.tensor([4, 4, 4]))
-    loss.backward()
-    assert loss.item() == 0
+    found = sampled(states, table, torch.tensor([4]), torch.tensor([4]))
+    found.backward()
+    assert found.item() == 0
     assert not states.grad.any()
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy, softplus
 
-# Logits in a block of the full softmax: on a CPU they fit its caches, elsewhere they bound the memory.
+# Logits in a block: on a CPU they fit its caches, elsewhere they bound the memory.
 _BLOCK = {True: 2**19, False: 2**26}
 
 

@@ -25,6 +25,7 @@ from recbole_metarec.errors import UserError
 from recbole_metarec.rules import MODEL_RULES, RULES, Rule
 
 COMMAND_KEYS = ("model", "dataset", "config_files")
+SOURCE_EPOCHS = ("warmup_epochs", "meta_epochs")
 
 
 def find_problems(settings: Mapping[str, Any]) -> list[str]:
@@ -149,6 +150,11 @@ def _heads_divide(effective: Mapping[str, Any]) -> Iterator[str]:
             yield f"--{key}={effective[key]}: must divide hidden_size ({width})"
 
 
+def _something_is_learnt_before_freezing(effective: Mapping[str, Any]) -> Iterator[str]:
+    if effective["freeze"] and effective["source_datasets"] and not any(effective[key] for key in SOURCE_EPOCHS):
+        yield f"--freeze=True: shared parameters learn nothing without {' or '.join(SOURCE_EPOCHS)}; set one above 0"
+
+
 def _valid_metric_is_measured(effective: Mapping[str, Any]) -> Iterator[str]:
     measured, ks = _listed(effective["metrics"]), _listed(effective["topk"])
     candidates = [f"{metric}@{k}" for metric in measured for k in ks]
@@ -227,6 +233,7 @@ _CROSS_CHECKS: list[CrossCheck] = [
 _MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {
     "MetaRec": [
         (("hidden_size", "quantizer_heads", "n_heads", "quantizer", "backbone"), _heads_divide),
+        (("freeze", "source_datasets", *SOURCE_EPOCHS), _something_is_learnt_before_freezing),
     ],
     "ANT": [
         (("hidden_size", "n_heads", "backbone"), _heads_divide),

@@ -224,6 +224,7 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "dead_code_threshold": number(0),
         "warmup_epochs": whole(0),
         "meta_epochs": whole(0),
+        "freeze": switch,
         "clip_grad_norm": _clip_grad_norm,
         "inner_steps": whole(1),
         "inner_learning_rate": number(0, above=True),

@@ -41,6 +41,14 @@ class TestMetaRecPlainMAML(RecommenderContract):
     mode = {"temperature": float("inf"), "source_share": 0.0, "sources_per_step": 2, "warmup_epochs": 0}
 
 
+class TestMetaRecFrozen(RecommenderContract):
+    mode = {"freeze": True}
+
+
+class TestMetaRecFrozenMovingAverageCodebooks(RecommenderContract):
+    mode = {"freeze": True, "codebook_update": "moving_average", "meta_epochs": 0, "softmax": "sampled"}
+
+
 class TestMetaRecMovingAverageCodebooks(RecommenderContract):
     mode = {"codebook_update": "moving_average", "quantizer_residual": False}
 

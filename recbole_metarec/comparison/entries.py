@@ -15,6 +15,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "scratch": SCRATCH["MetaRec"],
         "joint": {"meta_epochs": 0},
         "maml": {"temperature": float("inf"), "source_share": 0},
+        "frozen": {"freeze": True},
     },
     "ANT": {
         "scratch": SCRATCH["ANT"],

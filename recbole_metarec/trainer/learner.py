@@ -47,9 +47,12 @@ class Learner:
         Source-target similarities, smoothed over steps; NaN where a source had no turn yet.
     steps : int
         Steps so far.
+    frozen : bool
+        Whether the shared parameters, codebooks included, stay as they are at present.
     """
 
     optimizer: TableOptimizer
+    frozen = False
 
     def __init__(self, encoder: SharedEncoder, tasks: Sequence[DomainTask], config: Any, autocast: bool) -> None:
         self.encoder, self.tasks, self.config, self.autocast = encoder, tasks, config, autocast
@@ -67,21 +70,24 @@ class Learner:
             self._revive(torch.inf)
 
     def _theta(self) -> dict[str, Tensor]:
-        return dict(self.encoder.named_parameters())
+        return {name: value.detach() if self.frozen else value for name, value in self.encoder.named_parameters()}
 
-    def learn(self, tasks: Sequence[DomainTask]) -> None:
+    def learn(self, tasks: Sequence[DomainTask], freeze: bool = False) -> None:
         """Begin a phase in which the shared parameters and the tables of some domains learn.
 
         Parameters
         ----------
         tasks : sequence of DomainTask
             Whose tables.
+        freeze : bool
+            Let the tables learn alone, by plain steps.
         """
         config = self.config
-        self.learning = list(tasks)
+        self.learning, self.frozen = list(tasks), freeze
+        shared = [] if freeze else [*self.encoder.parameters()]
         self.optimizer = TableOptimizer(
             config["learner"],
-            [*self.encoder.parameters(), *(task.table for task in tasks if not task.by_rows)],
+            [*shared, *(task.table for task in tasks if not task.by_rows)],
             [task.table for task in tasks if task.by_rows],
             config["learning_rate"],
             config["weight_decay"],
@@ -105,8 +111,9 @@ class Learner:
         lesson, theta = task.draw(epoch, step), self._theta()
         rows, loss = task.rows(lesson), _LessonLoss(self, task, lesson)
         value = loss(theta, rows)
-        *by_theta, by_rows = torch.autograd.grad(value, [*theta.values(), rows], allow_unused=True)
-        for parameter, gradient in zip(theta.values(), by_theta, strict=True):
+        learning = [] if self.frozen else [*theta.values()]
+        *by_theta, by_rows = torch.autograd.grad(value, [*learning, rows], allow_unused=True)
+        for parameter, gradient in zip(learning, by_theta, strict=True):
             parameter.grad = gradient
         task.set_gradient(lesson, by_rows)
         self._note(loss)
@@ -193,13 +200,13 @@ class Learner:
         self.steps += 1
         if self.steps % LOOK_EVERY == 0:
             self.gate.check()
-            if self.encoder.quantizer is not None and self.config["dead_code_threshold"]:
+            if self.encoder.quantizer is not None and self.config["dead_code_threshold"] and not self.frozen:
                 self._revive(self.config["dead_code_threshold"])
 
     # -- codebooks ----------------------------------------------------------------------------------------------
 
     def _note(self, loss: _LessonLoss) -> None:
-        if self.encoder.quantizer is not None and loss.codes is not None:
+        if self.encoder.quantizer is not None and loss.codes is not None and not self.frozen:
             self.encoder.quantizer.update(loss.items[1:], loss.codes)
 
     @torch.no_grad()

@@ -23,7 +23,7 @@ Phase = Literal["meta transfer", "fine-tuning"]
 class MetaRecTrainer(DomainTrainer):
     """RecBole trainer of `MetaRec`.
 
-    Without source domains it trains from scratch: fine-tuning alone, for as many epochs.
+    Without source domains it trains from scratch: fine-tuning alone, of everything, for as many epochs.
 
     Parameters
     ----------
@@ -123,7 +123,10 @@ class MetaRecTrainer(DomainTrainer):
             self.cur_step = -1  # no miss may end it: patience counts in fine-tuning only
         if phase != self._phase:
             self._phase = phase
-            self.learner.learn(self.learner.tasks if phase == "meta transfer" else self.learner.tasks[:1])
+            if phase == "meta transfer":
+                self.learner.learn(self.learner.tasks)
+            else:
+                self.learner.learn(self.learner.tasks[:1], freeze=self.config["freeze"] and bool(self.suite.sources))
             self.optimizer = self.learner.optimizer
 
     # -- checkpoints --------------------------------------------------------------------------------------------

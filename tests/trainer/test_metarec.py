@@ -23,7 +23,7 @@ from recbole_metarec.errors import UserError
 from recbole_metarec.model.metarec import MetaRec
 from recbole_metarec.model.recommender import PriorWeights
 from recbole_metarec.trainer.domain import MEMORY_WEIGHTS, REPEAT_PENALTIES
-from recbole_metarec.trainer.learner import Learner
+from recbole_metarec.trainer.learner import LOOK_EVERY, Learner
 from recbole_metarec.trainer.metarec import MetaRecTrainer
 from recbole_metarec.trainer.suite import load_suite
 from recbole_metarec.trainer.tasks import make_tasks
@@ -56,6 +56,37 @@ def test_meta_transfer_lasts_its_epochs_then_fine_tuning_follows(suite: Path) ->
     assert len(trainer.train_loss_dict) == 4
     tuned = {id(p) for group in trainer.optimizer.param_groups for p in group["params"]}
     assert tuned == {id(p) for p in trainer.model.parameters()}
+
+
+FREEZABLE: dict[str, dict[str, Any]] = {
+    "meta transfer": {},
+    "moving averages": {"codebook_update": "moving_average"},
+    "sampled softmax": {"softmax": "sampled", "n_negatives": 8},
+}
+
+
+@pytest.mark.parametrize("case", FREEZABLE)
+@pytest.mark.parametrize("freeze", [True, False])
+def test_frozen_shared_parameters_stay_as_meta_transfer_leaves_them(suite: Path, case: str, freeze: bool) -> None:
+    # more steps than two looks for dead codes are apart, every code dead
+    long = {"epochs": 30, "train_batch_size": 16, "dead_code_threshold": 1e9, **FREEZABLE[case]}
+    trainer, train_data, valid_data = build(suite, freeze=freeze, **long)
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def note(epoch: int, score: float) -> None:
+        seen.append({name: value.clone() for name, value in trainer.model.state_dict().items()})
+
+    trainer.fit(train_data, valid_data, verbose=False, saved=False, callback_fn=note)
+    assert trainer.learner.steps > 2 * LOOK_EVERY
+    last_of_transfer = seen[trainer.config["meta_epochs"] - 1]
+    table, *shared = [name for name in seen[-1] if not torch.equal(seen[-1][name], last_of_transfer[name])]
+    assert table == "item_embedding.weight"
+    assert bool(shared) != freeze
+
+
+def test_scratch_learns_everything_whether_sources_would_be_frozen_or_not(suite: Path) -> None:
+    states = [fit(suite, freeze=freeze, source_datasets=[]).model.state_dict() for freeze in (True, False)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def test_patience_counts_in_fine_tuning_only(suite: Path) -> None:

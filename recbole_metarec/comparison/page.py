@@ -66,7 +66,13 @@ def render_page(comparison: Comparison, summary: Summary) -> str:
 
 def _row(row: Row, metrics: list[str]) -> dict[str, Any]:
     numbers = [mean_and_spread(row, name) for name in metrics]
-    cells = [*numbers, f"{row.epochs:.0f}", f"{row.seconds:,.0f}", f"{row.peak_memory:,.0f}"]
+    cells = [
+        *numbers,
+        number_or_blank(row.valid),
+        f"{row.epochs:.0f}",
+        f"{row.seconds:,.0f}",
+        f"{row.peak_memory:,.0f}",
+    ]
     return {"label": row.label, "seeds": row.seeds, "cells": cells}
 
 

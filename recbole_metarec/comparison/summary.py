@@ -31,7 +31,7 @@ class Row:
     means, spreads : dict of str to float
         Of each test metric over seeds; the spread is the standard deviation, 0 for one seed.
     valid : float
-        Mean of the metric that models are chosen by.
+        Mean of the shown metric on validation, with memory and repeats joined, to choose by; NaN without any.
     seconds, epochs, peak_memory : float
         Means over seeds.
     """
@@ -130,8 +130,8 @@ def summarize(comparison: Comparison) -> Summary:
     Summary
     """
     finished = {label: runs for label, runs in comparison.runs.items() if runs}
-    rows = [_row(label, runs) for label, runs in finished.items()]
     metric = _metric(finished)
+    rows = [_row(label, runs, metric) for label, runs in finished.items()]
     lacking = [label for label in finished if left_out(label)]
     others = {label: runs for label, runs in finished.items() if label not in lacking}
     effects = _effects(
@@ -169,7 +169,7 @@ def _metric(finished: dict[str, dict[int, RunResult]]) -> str:
     return next((name for name in known if name.startswith("ndcg@")), known[0] if known else "")
 
 
-def _row(label: str, runs: dict[int, RunResult]) -> Row:
+def _row(label: str, runs: dict[int, RunResult], metric: str) -> Row:
     every = list(runs.values())
     values = {name: np.array([run.test[name] for run in every]) for name in every[0].test}
     return Row(
@@ -177,7 +177,7 @@ def _row(label: str, runs: dict[int, RunResult]) -> Row:
         len(every),
         {name: float(found.mean()) for name, found in values.items()},
         {name: float(found.std(ddof=1)) if len(every) > 1 else 0.0 for name, found in values.items()},
-        float(np.mean([max(run.curve, default=0.0) for run in every])),
+        float(np.mean([run.valid.get(metric, np.nan) for run in every])),
         *(float(np.mean([getattr(run, key) for run in every])) for key in ("seconds", "epochs", "peak_memory")),
     )
 

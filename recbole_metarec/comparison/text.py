@@ -68,12 +68,14 @@ def _results(summary: Summary, style: str) -> str:
             row.label,
             str(row.seeds),
             *(mean_and_spread(row, name) for name in metrics),
+            number_or_blank(row.valid),
             f"{row.epochs:.0f}",
             f"{row.seconds:.0f}",
         ]
         for row in summary.rows
     ]
-    return tabulate(rows, ["model", "seeds", *map(spell, metrics), "epochs", "seconds"], style, disable_numparse=True)
+    header = ["model", "seeds", *map(spell, metrics), f"valid {spell(summary.metric)}", "epochs", "seconds"]
+    return tabulate(rows, header, style, disable_numparse=True)
 
 
 def mean_and_spread(row: Row, metric: str) -> str:
@@ -84,7 +86,7 @@ def mean_and_spread(row: Row, metric: str) -> str:
 
 def number_or_blank(value: float | None) -> str:
     """Write a metric, or nothing where there is none."""
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None or value != value else f"{value:.4f}"
 
 
 def _effects(effects: Sequence[Effect], style: str) -> str:

@@ -115,6 +115,17 @@ def test_an_interrupted_comparison_goes_on_and_a_failure_stops_nobody(
     assert "SASRec, seed 1 failed: RuntimeError: no memory" in render(found, summarize(found))
 
 
+def test_entries_are_chosen_by_validation_as_tested_memory_joined(compared: Any) -> None:
+    found, summary = compared
+    printed = render(found, summary)
+    for row in summary.rows:
+        runs = found.runs[row.label]
+        assert row.valid == pytest.approx(np.mean([run.valid["ndcg@10"] for run in runs.values()]))
+        assert f"  {row.valid:.4f}  " in next(line for line in printed.splitlines() if line.startswith(f"{row.label} "))
+    assert "valid NDCG@10" in printed
+    assert any(run.valid["ndcg@10"] != max(run.curve) for run in found.runs["MetaRec"].values())  # the model's alone
+
+
 def test_effects_are_paired_over_users_and_seeds(compared: Any) -> None:
     found, summary = compared
     effects = {effect.label: effect for effect in summary.effects}
@@ -168,6 +179,7 @@ def test_the_page_shows_every_number_and_needs_nothing_else(compared: Any, tmp_p
     page.feed(text)
     for row in summary.rows:
         assert row.label in page.texts
+        assert f"{row.valid:.4f}" in page.texts
         for name in row.means:
             assert f"{row.means[name]:.4f} ± {row.spreads[name]:.4f}" in page.texts
     for effect in [*summary.effects, *summary.transfers]:

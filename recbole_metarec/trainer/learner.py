@@ -52,7 +52,7 @@ class Learner:
     """
 
     optimizer: TableOptimizer
-    frozen = False
+    frozen: bool
 
     def __init__(self, encoder: SharedEncoder, tasks: Sequence[DomainTask], config: Any, autocast: bool) -> None:
         self.encoder, self.tasks, self.config, self.autocast = encoder, tasks, config, autocast
@@ -70,7 +70,7 @@ class Learner:
             self._revive(torch.inf)
 
     def _theta(self) -> dict[str, Tensor]:
-        return {name: value.detach() if self.frozen else value for name, value in self.encoder.named_parameters()}
+        return dict(self.encoder.named_parameters())
 
     def learn(self, tasks: Sequence[DomainTask], freeze: bool = False) -> None:
         """Begin a phase in which the shared parameters and the tables of some domains learn.
@@ -84,6 +84,7 @@ class Learner:
         """
         config = self.config
         self.learning, self.frozen = list(tasks), freeze
+        self.encoder.requires_grad_(not freeze)
         shared = [] if freeze else [*self.encoder.parameters()]
         self.optimizer = TableOptimizer(
             config["learner"],
@@ -111,7 +112,7 @@ class Learner:
         lesson, theta = task.draw(epoch, step), self._theta()
         rows, loss = task.rows(lesson), _LessonLoss(self, task, lesson)
         value = loss(theta, rows)
-        learning = [] if self.frozen else [*theta.values()]
+        learning = [parameter for parameter in theta.values() if parameter.requires_grad]
         *by_theta, by_rows = torch.autograd.grad(value, [*learning, rows], allow_unused=True)
         for parameter, gradient in zip(learning, by_theta, strict=True):
             parameter.grad = gradient

@@ -150,8 +150,12 @@ def _heads_divide(effective: Mapping[str, Any]) -> Iterator[str]:
             yield f"--{key}={effective[key]}: must divide hidden_size ({width})"
 
 
-def _something_is_learnt_before_freezing(effective: Mapping[str, Any]) -> Iterator[str]:
-    if effective["freeze"] and effective["source_datasets"] and not any(effective[key] for key in SOURCE_EPOCHS):
+def _freezing_makes_sense(effective: Mapping[str, Any]) -> Iterator[str]:
+    if not effective["freeze"] or not effective["source_datasets"]:
+        return
+    if effective["meta_epochs"] is None:
+        yield "--freeze=True: is for fine-tuning, which there is none of; set meta_epochs to a number, such as 10"
+    elif not any(effective[key] for key in SOURCE_EPOCHS):
         yield f"--freeze=True: shared parameters learn nothing without {' or '.join(SOURCE_EPOCHS)}; set one above 0"
 
 
@@ -233,7 +237,7 @@ _CROSS_CHECKS: list[CrossCheck] = [
 _MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {
     "MetaRec": [
         (("hidden_size", "quantizer_heads", "n_heads", "quantizer", "backbone"), _heads_divide),
-        (("freeze", "source_datasets", *SOURCE_EPOCHS), _something_is_learnt_before_freezing),
+        (("freeze", "source_datasets", *SOURCE_EPOCHS), _freezing_makes_sense),
     ],
     "ANT": [
         (("hidden_size", "n_heads", "backbone"), _heads_divide),

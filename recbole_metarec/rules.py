@@ -223,7 +223,7 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "score_with": choice("quantized", "embedding"),
         "dead_code_threshold": number(0),
         "warmup_epochs": whole(0),
-        "meta_epochs": whole(0),
+        "meta_epochs": whole(0, optional=True),
         "freeze": switch,
         "clip_grad_norm": _clip_grad_norm,
         "inner_steps": whole(1),

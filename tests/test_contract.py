@@ -41,6 +41,10 @@ class TestMetaRecPlainMAML(RecommenderContract):
     mode = {"temperature": float("inf"), "source_share": 0.0, "sources_per_step": 2, "warmup_epochs": 0}
 
 
+class TestMetaRecWithoutFineTuning(RecommenderContract):
+    mode = {"meta_epochs": None}
+
+
 class TestMetaRecFrozen(RecommenderContract):
     mode = {"freeze": True}
 

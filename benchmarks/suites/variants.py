@@ -120,7 +120,12 @@ VARIANTS = {
         settings={"temperature": 1e9, "source_share": 0},
         transfers=True,
     ),
-    "frozen": Variant("MetaRec, shared parameters frozen on the target", settings={"freeze": True}, transfers=True),
+    "finetune": Variant("MetaRec, then fine-tuning", settings={"meta_epochs": 10}, transfers=True),
+    "frozen": Variant(
+        "MetaRec, then fine-tuning of the item embeddings alone",
+        settings={"meta_epochs": 10, "freeze": True},
+        transfers=True,
+    ),
     "no-quantizer": Variant("MetaRec without quantizer", settings={"quantizer": False}, transfers=True),
     "no-memory": Variant("MetaRec without memory", settings=NO_MEMORY, transfers=True),
     "features": Variant("MetaRec with item features", settings={"item_features": True}, transfers=True),

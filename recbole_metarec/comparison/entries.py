@@ -15,7 +15,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "scratch": SCRATCH["MetaRec"],
         "joint": {"meta_epochs": 0},
         "maml": {"temperature": float("inf"), "source_share": 0},
-        "frozen": {"freeze": True},
+        "finetune": {"meta_epochs": 10},
+        "frozen": {"meta_epochs": 10, "freeze": True},
     },
     "ANT": {
         "scratch": SCRATCH["ANT"],

@@ -118,8 +118,10 @@ class MetaRecTrainer(DomainTrainer):
         return float(total) / len(target.windows)
 
     def _enter(self, epoch: int) -> None:
-        phase: Phase = "meta transfer" if self.suite.sources and epoch < self.config["meta_epochs"] else "fine-tuning"
-        if phase == "meta transfer":
+        last = self.config["meta_epochs"]
+        transfers = bool(self.suite.sources) and (last is None or epoch < last)
+        phase: Phase = "meta transfer" if transfers else "fine-tuning"
+        if transfers and last is not None:
             self.cur_step = -1  # no miss may end it: patience counts in fine-tuning only
         if phase != self._phase:
             self._phase = phase

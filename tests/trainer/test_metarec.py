@@ -94,6 +94,11 @@ def test_patience_counts_in_fine_tuning_only(suite: Path) -> None:
     assert 12 < len(trainer.train_loss_dict) < 60
 
 
+def test_meta_transfer_without_a_number_of_epochs_goes_on_until_patience_ends(suite: Path) -> None:
+    trainer = fit(suite, learning_rate=0.03, meta_epochs=None, epochs=60, stopping_step=2)
+    assert len(trainer.weight_history) == len(trainer.train_loss_dict) < 60
+
+
 def test_warm_up_trains_sources_and_leaves_the_target_alone(suite: Path) -> None:
     trainer, train_data, _ = build(suite)
     learn_from(trainer, train_data)

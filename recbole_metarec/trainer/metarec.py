@@ -118,11 +118,14 @@ class MetaRecTrainer(DomainTrainer):
         return float(total) / len(target.windows)
 
     def _enter(self, epoch: int) -> None:
-        last = self.config["meta_epochs"]
+        config = self.config
+        last = config["meta_epochs"]
         transfers = bool(self.suite.sources) and (last is None or epoch < last)
         phase: Phase = "meta transfer" if transfers else "fine-tuning"
-        if transfers and last is not None:
-            self.cur_step = -1  # no miss may end it: patience counts in fine-tuning only
+        # No miss may end meta transfer before fine-tuning begins; nor, without any, while the target's table is new to
+        # shared parameters that warm-up has made, and validation rises and falls.
+        if transfers and (last is not None or epoch < config["stopping_step"]):
+            self.cur_step = -1
         if phase != self._phase:
             self._phase = phase
             if phase == "meta transfer":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,11 @@ def test_patience_counts_in_fine_tuning_only(suite: Path) -> None:
 
 
 def test_meta_transfer_without_a_number_of_epochs_goes_on_until_patience_ends(suite: Path) -> None:
-    trainer = fit(suite, learning_rate=0.03, meta_epochs=None, epochs=60, stopping_step=2)
-    assert len(trainer.weight_history) == len(trainer.train_loss_dict) < 60
+    trainer, train_data, valid_data = build(suite, meta_epochs=None, epochs=30, stopping_step=5)
+    worse_and_worse = itertools.count(0, -1)
+    trainer._valid_epoch = lambda *_, **__: (float(next(worse_and_worse)), {})
+    trainer.fit(train_data, valid_data, verbose=False)
+    assert len(trainer.weight_history) == len(trainer.train_loss_dict) == 11  # the first five do not count
 
 
 def test_warm_up_trains_sources_and_leaves_the_target_alone(suite: Path) -> None:

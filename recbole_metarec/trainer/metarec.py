@@ -93,6 +93,8 @@ class MetaRecTrainer(DomainTrainer):
         self, train_data: Any, epoch_idx: int, loss_func: Any = None, show_progress: bool = False
     ) -> float:
         self._enter(epoch_idx)
+        if self._patience_waits(epoch_idx):
+            self.cur_step = -1
         self.model.train()
         learner = self.learner
         target, *sources = learner.tasks
@@ -117,15 +119,20 @@ class MetaRecTrainer(DomainTrainer):
             self.weight_history.append({task.name: w for task, w in zip(sources, mean, strict=True)})
         return float(total) / len(target.windows)
 
-    def _enter(self, epoch: int) -> None:
+    def _patience_waits(self, epoch: int) -> bool:
+        """Whether no miss may end training.
+
+        Not before fine-tuning begins; nor, where there is none, while the target's table is new to shared parameters
+        that warm-up has made, and validation rises and falls.
+        """
         config = self.config
-        last = config["meta_epochs"]
+        goes_on = config["meta_epochs"] is not None or epoch < config["stopping_step"]
+        return self._phase == "meta transfer" and goes_on
+
+    def _enter(self, epoch: int) -> None:
+        last = self.config["meta_epochs"]
         transfers = bool(self.suite.sources) and (last is None or epoch < last)
         phase: Phase = "meta transfer" if transfers else "fine-tuning"
-        # No miss may end meta transfer before fine-tuning begins; nor, without any, while the target's table is new to
-        # shared parameters that warm-up has made, and validation rises and falls.
-        if transfers and (last is not None or epoch < config["stopping_step"]):
-            self.cur_step = -1
         if phase != self._phase:
             self._phase = phase
             if phase == "meta transfer":

@@ -103,6 +103,20 @@ def test_meta_transfer_without_a_number_of_epochs_goes_on_until_patience_ends(su
     assert len(trainer.weight_history) == len(trainer.train_loss_dict) == 11  # the first five do not count
 
 
+@pytest.mark.parametrize("meta_epochs", [2, None])
+def test_a_resumed_run_is_as_patient_as_one_that_had_not_stopped(
+    suite: Path, tmp_path: Path, meta_epochs: int | None
+) -> None:
+    trainer, train_data, valid_data = build(suite, meta_epochs=meta_epochs, epochs=2, stopping_step=2)
+    trainer.fit(train_data, valid_data, verbose=False, saved=False)
+    trainer.cur_step = 0
+    trainer._save_checkpoint(1, saved_model_file=tmp_path / "last-of-transfer.pth")
+    resumed, *_ = build(suite, meta_epochs=meta_epochs, epochs=2, stopping_step=2)
+    resumed.resume_checkpoint(tmp_path / "last-of-transfer.pth")
+    resumed.begin(train_data, show_progress=False)
+    assert resumed.cur_step == 0
+
+
 def test_warm_up_trains_sources_and_leaves_the_target_alone(suite: Path) -> None:
     trainer, train_data, _ = build(suite)
     learn_from(trainer, train_data)

@@ -93,7 +93,7 @@ class MetaRecTrainer(DomainTrainer):
         self, train_data: Any, epoch_idx: int, loss_func: Any = None, show_progress: bool = False
     ) -> float:
         self._enter(epoch_idx)
-        if self._patience_waits(epoch_idx):
+        if self.suite.sources and epoch_idx < self._first_counted_epoch:
             self.cur_step = -1
         self.model.train()
         learner = self.learner
@@ -119,19 +119,20 @@ class MetaRecTrainer(DomainTrainer):
             self.weight_history.append({task.name: w for task, w in zip(sources, mean, strict=True)})
         return float(total) / len(target.windows)
 
-    def _patience_waits(self, epoch: int) -> bool:
-        """Whether no miss may end training.
+    @property
+    def _first_counted_epoch(self) -> int:
+        """The first epoch after warm-up whose miss counts for patience.
 
-        Not before fine-tuning begins; nor, where there is none, while the target's table is new to shared parameters
-        that warm-up has made, and validation rises and falls.
+        It is that of fine-tuning. Where there is none, misses do not count at first: the target's table is new to
+        shared parameters that warm-up has made, and validation rises and falls.
         """
-        config = self.config
-        goes_on = config["meta_epochs"] is not None or epoch < config["stopping_step"]
-        return self._phase == "meta transfer" and goes_on
+        meta_epochs: int | None = self.config["meta_epochs"]
+        stopping_step: int = self.config["stopping_step"]
+        return stopping_step if meta_epochs is None else meta_epochs
 
     def _enter(self, epoch: int) -> None:
-        last = self.config["meta_epochs"]
-        transfers = bool(self.suite.sources) and (last is None or epoch < last)
+        meta_epochs = self.config["meta_epochs"]
+        transfers = bool(self.suite.sources) and (meta_epochs is None or epoch < meta_epochs)
         phase: Phase = "meta transfer" if transfers else "fine-tuning"
         if phase != self._phase:
             self._phase = phase

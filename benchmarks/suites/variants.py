@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from recbole_metarec.comparison import entries
+
 
 class Suite(NamedTuple):
     """A target and its sources.
@@ -98,6 +100,7 @@ SUITES = {
     ),
 }
 
+OF_COMPARISONS = entries.VARIANTS["MetaRec"]
 RECBOLE = ("SASRec", "GRU4Rec", "BERT4Rec", "LightSANs", "CORE")
 NO_MEMORY = {"memory_weight": 0, "repeat_items": True}
 
@@ -114,16 +117,16 @@ TAKEN_OVER = {"model": "ANT", "transfers": True, "core": "shared-space"}
 VARIANTS = {
     "metarec": Variant("MetaRec", transfers=True),
     "hostile": Variant("MetaRec, one more source in random order", transfers=True, hostile=True),
-    "joint": Variant("pre-training on the sources, then fine-tuning", settings={"meta_epochs": 0}, transfers=True),
+    "joint": Variant("pre-training on the sources, then fine-tuning", settings=OF_COMPARISONS["joint"], transfers=True),
     "maml": Variant(
         "plain MAML: equal weights, target gradients alone",
         settings={"temperature": 1e9, "source_share": 0},
         transfers=True,
     ),
-    "finetune": Variant("MetaRec, then fine-tuning", settings={"meta_epochs": 10}, transfers=True),
+    "finetune": Variant("MetaRec, then fine-tuning", settings=OF_COMPARISONS["finetune"], transfers=True),
     "frozen": Variant(
         "MetaRec, then fine-tuning of the item embeddings alone",
-        settings={"meta_epochs": 10, "freeze": True},
+        settings=OF_COMPARISONS["frozen"],
         transfers=True,
     ),
     "no-quantizer": Variant("MetaRec without quantizer", settings={"quantizer": False}, transfers=True),

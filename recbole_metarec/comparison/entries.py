@@ -10,13 +10,15 @@ from recbole_metarec.config import MODELS, SCRATCH, transfers
 from recbole_metarec.errors import UserError
 from recbole_metarec.rules import REPORTS, RULES
 
+_FINETUNE = {"meta_epochs": 10}
+
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "MetaRec": {
         "scratch": SCRATCH["MetaRec"],
         "joint": {"meta_epochs": 0},
         "maml": {"temperature": float("inf"), "source_share": 0},
-        "finetune": {"meta_epochs": 10},
-        "frozen": {"meta_epochs": 10, "freeze": True},
+        "finetune": _FINETUNE,
+        "frozen": {**_FINETUNE, "freeze": True},
     },
     "ANT": {
         "scratch": SCRATCH["ANT"],

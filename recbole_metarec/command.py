@@ -17,7 +17,7 @@ from recbole_metarec.comparison.text import render as render_comparison
 from recbole_metarec.config import read_users_yaml, yaml_loader
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.report import render
-from recbole_metarec.quick_start import run
+from recbole_metarec.quick_start import delivery, run
 
 USAGE = """\
 usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_datasets=A,B,C] [--key=value ...]
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     effective = effective_settings(runs[0].model, settings)
-    print(render(runs, effective["bootstrap_samples"]))
+    print(render(runs, effective["bootstrap_samples"], delivery(settings, runs)))
     if effective["result_file"]:
         print(f"\nresults: {effective['result_file']}")
     return 0

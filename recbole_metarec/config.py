@@ -13,21 +13,23 @@ from recbole.config import Config
 
 from recbole_metarec.errors import UserError
 
-MODELS = ("MetaRec", "ANT")
-"""Models of this package."""
+MODELS = ("MetaRec", "ANT", "Memory")
+"""Models of this package that have a name on the command line."""
 
 SCRATCH: dict[str, dict[str, Any]] = {
     "MetaRec": {"source_datasets": []},
     "ANT": {"source_datasets": [], "adapt": "scratch", "pretrained": None},
 }
-"""Settings that make each of them learn from the target alone."""
+"""Settings that make those that can transfer learn from the target alone."""
 
 
-def transfers(settings: Any) -> bool:
-    """Whether a model of this package learns from more than the target.
+def transfers(model: str, settings: Any) -> bool:
+    """Whether a model learns from more than the target.
 
     Parameters
     ----------
+    model : str
+        Its name.
     settings : mapping or recbole.config.Config
         All settings of a run.
 
@@ -35,8 +37,17 @@ def transfers(settings: Any) -> bool:
     -------
     bool
     """
+    if model not in SCRATCH:
+        return False
     known = {key: settings[key] for key in ("source_datasets", "pretrained", "adapt") if key in settings}
     return bool(known.get("source_datasets") or known.get("pretrained")) and known.get("adapt") != "scratch"
+
+
+def variant_of(config: Config) -> str | None:
+    """Tell ``transfer`` from ``scratch``; ``None`` for models that cannot transfer."""
+    if config["model"] not in SCRATCH:
+        return None
+    return "transfer" if transfers(config["model"], config) else "scratch"
 
 
 # Keys of a dataset's properties that speak of a suite, not of the domain itself.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,13 +19,16 @@ from recbole.data import create_dataset, data_preparation
 from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_seed
 from tqdm import tqdm
 
+from recbole_metarec import checkpoint
 from recbole_metarec.checks import default_settings, effective_settings, find_problems
-from recbole_metarec.config import MODELS, SCRATCH, PluginConfig, transfers
+from recbole_metarec.config import SCRATCH, PluginConfig, transfers, variant_of
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.errors import UserError
+from recbole_metarec.evaluation.delivery import Delivery, deliver
 from recbole_metarec.evaluation.groups import cold_metrics
 from recbole_metarec.evaluation.ranking import RankCollector
-from recbole_metarec.evaluation.report import RunResult, write_json
+from recbole_metarec.evaluation.report import write_json
+from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.peak import peak_megabytes, reset_peak
 
 
@@ -40,7 +43,8 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
     Returns
     -------
     list of RunResult
-        The run; behind it its control, if there is one. With ``result_file`` they are written there, too.
+        The run; behind it its controls: from scratch, an ensemble of both, the memory alone. With ``result_file`` they
+        are written there, too.
 
     Raises
     ------
@@ -57,11 +61,48 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
         raise UserError(problems)
     effective = effective_settings(model, settings)
     runs = [run_one(settings)]
-    if model in MODELS and transfers(effective) and effective["scratch_control"]:
-        runs.append(run_one({**settings, **SCRATCH[model]}))
+    if effective["scratch_control"]:
+        runs += _controls(settings, effective, runs[0])
     if effective["result_file"]:
-        write_json(Path(effective["result_file"]), runs, effective["bootstrap_samples"])
+        write_json(Path(effective["result_file"]), runs, effective["bootstrap_samples"], delivery(settings, runs))
     return runs
+
+
+def delivery(settings: Mapping[str, Any], runs: Sequence[RunResult]) -> Delivery | None:
+    """Choose the run of `run` whose model is to be used; see `deliver`."""
+    effective = effective_settings(settings["model"], settings)
+    return deliver(runs, effective["valid_metric"], effective["deliver"])
+
+
+def _controls(settings: Mapping[str, Any], effective: Mapping[str, Any], run: RunResult) -> Iterator[RunResult]:
+    model = settings["model"]
+    if transfers(model, effective):
+        scratch = run_one({**settings, **SCRATCH[model]})
+        yield scratch
+        if effective["deliver"] in ("auto", "ensemble"):
+            yield combine(run, scratch)
+    if model in SCRATCH and effective["memory_weight"] != 0:
+        yield run_one({**settings, "model": "Memory"})
+
+
+def combine(*members: RunResult) -> RunResult:
+    """Make an ensemble of trained models and test it.
+
+    Parameters
+    ----------
+    *members : RunResult
+        Runs of this package's models on one target, with their checkpoints.
+
+    Returns
+    -------
+    RunResult
+        ``ensemble`` is its variant.
+    """
+    files = [str(member.checkpoint) for member in members]
+    plain = [checkpoint.load(Path(file))["config"] for file in files]
+    settings = {**plain[0], "model": "Ensemble", "members": plain, "member_files": files}
+    first = members[0]
+    return replace(run_one(settings), model=first.model, variant="ensemble", source_datasets=first.source_datasets)
 
 
 def run_one(settings: Mapping[str, Any]) -> RunResult:
@@ -91,8 +132,23 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
         _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
         test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
-    result = _result(config, trainer, valid or {}, test, log, time.perf_counter() - start)
-    return replace(result, cold=cold_metrics(result, train_data._dataset, test_data._dataset), curve=curve)
+    seconds = time.perf_counter() - start
+    result = _result(config, trainer, valid or {}, test, log, seconds)
+    cold = cold_metrics(result, train_data._dataset, trainer.eval_collector.targets)
+    return replace(
+        result,
+        cold=cold,
+        curve=curve,
+        **_rows(trainer.eval_collector, test_data._dataset, ""),
+        **_rows(getattr(trainer, "validated", None), test_data._dataset, "valid_"),
+    )
+
+
+def _rows(found: Any, dataset: Any, prefix: str) -> dict[str, Any]:
+    """Return targets by name and their ranks, if there are any, as attributes of a result."""
+    if found is None or found.targets is None:
+        return {}
+    return {f"{prefix}targets": found.targets.named(dataset), f"{prefix}ranks": found.ranks}
 
 
 def prepare(config: PluginConfig) -> tuple[Any, Any, Any, Any]:
@@ -133,7 +189,7 @@ def _configure(settings: Mapping[str, Any]) -> PluginConfig:
 def _load(config: PluginConfig) -> Any:
     """Load and split the target: stock rows for RecBole's models, at a fraction of the memory."""
     special = hasattr(recbole.data.dataset, f"{config['model']}Dataset")
-    ours = config["MODEL_TYPE"] == ModelType.SEQUENTIAL and not special
+    ours = config["MODEL_TYPE"] == ModelType.SEQUENTIAL and not special and not config["benchmark_filename"]
     try:
         dataset = DomainDataset(config) if ours else create_dataset(config)
         if config["train_users"] < 1 and not isinstance(dataset, DomainDataset):
@@ -169,7 +225,7 @@ def _progress(config: PluginConfig, curve: list[float]) -> Iterator[tuple[bool, 
     """
     show = bool(config["show_progress"])
     stock, best = recbole.trainer.trainer.tqdm, float("-inf")
-    variant = _variant(config)
+    variant = variant_of(config)
     label = f"{config['model']} {variant or ''}".strip()
     recbole.trainer.trainer.tqdm = partial(stock, leave=False, delay=2, disable=None)
     with tqdm(total=config["epochs"], desc=label, unit="epoch", disable=None if show else True) as bar:
@@ -197,12 +253,6 @@ def _wandb_run(config: PluginConfig) -> Iterator[None]:
             importlib.import_module("wandb").finish()
 
 
-def _variant(config: PluginConfig) -> str | None:
-    if config["model"] not in MODELS:
-        return None
-    return "transfer" if transfers(config) else "scratch"
-
-
 def _result(
     config: PluginConfig,
     trainer: Any,
@@ -212,14 +262,15 @@ def _result(
     seconds: float,
 ) -> RunResult:
     usage = trainer.model.codebook_usage() if config["model"] == "MetaRec" else None
-    ranks = trainer.eval_collector.ranks
+    targets = trainer.eval_collector.targets
     return RunResult(
         model=config["model"],
-        variant=_variant(config),
+        variant=variant_of(config),
         dataset=config["dataset"],
-        source_datasets=list(config["source_datasets"] or []) if config["model"] in MODELS else [],
+        source_datasets=list(config["source_datasets"]) if transfers(config["model"], config) else [],
         seed=config["seed"],
         mask_history=bool(config["mask_history"]),
+        mode=_mode(config),
         valid={name.lower(): float(value) for name, value in valid.items()},
         test={name.lower(): float(value) for name, value in test.items()},
         source_weights=getattr(trainer, "source_weights", None),
@@ -229,8 +280,15 @@ def _result(
         memory_weight=getattr(trainer.model, "memory_weight", None),
         weight_history=list(getattr(trainer, "weight_history", [])),
         peak_memory=round(peak_megabytes(), 1),
-        n_users=0 if ranks is None else len(ranks),
+        n_users=0 if targets is None else targets.n_users,
+        n_targets=0 if targets is None else len(targets.users),
         checkpoint=str(trainer.saved_model_file) if Path(trainer.saved_model_file).exists() else None,
         log=log,
-        ranks=ranks,
+        ranks=trainer.eval_collector.ranks,
     )
+
+
+def _mode(config: PluginConfig) -> str:
+    """Return what is ranked in the test split."""
+    mode = config["eval_args"]["mode"]
+    return str(mode["test"] if isinstance(mode, Mapping) else mode)

@@ -14,22 +14,28 @@ from functools import wraps
 from typing import Any
 
 import recbole.data.dataset
+import recbole.data.utils
 import recbole.trainer
 import torch
 from recbole.config import Config
 from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.data.dataset import Dataset
+from recbole.data.interaction import Interaction
+from recbole.model.general_recommender.pop import Pop
 from recbole.utils.argument_list import dataset_arguments
 from torch import Tensor
 
 from recbole_metarec import checkpoint, compat
 from recbole_metarec.config import MODELS, property_layers
 from recbole_metarec.data.dataset import DomainDataset, sort_exactly
-from recbole_metarec.evaluation.history import history_index
+from recbole_metarec.evaluation.candidates import PHASES, FixedSampler, everything_had
+from recbole_metarec.evaluation.history import history_index, oldest_first
 from recbole_metarec.model.ant import ANT
 from recbole_metarec.model.metarec import MetaRec
+from recbole_metarec.model.untrained import Ensemble, Memory
 from recbole_metarec.trainer.ant import ANTTrainer
 from recbole_metarec.trainer.metarec import MetaRecTrainer
+from recbole_metarec.trainer.untrained import EnsembleTrainer, MemoryTrainer
 
 _done = False
 
@@ -42,9 +48,13 @@ def register() -> None:
     _done = True
     _register_model(MetaRec, MetaRecTrainer)
     _register_model(ANT, ANTTrainer)
+    _register_model(Memory, MemoryTrainer)
+    _register_model(Ensemble, EnsembleTrainer)
     _register_properties()
-    _register_history_mask()
+    _register_masked_evaluation()
+    _register_fixed_candidates()
     _import_models_without_anomaly_detection()
+    _mend_pop()
     Dataset._change_feat_format = sort_exactly(Dataset._change_feat_format)
     compat.restore_checkpoint = checkpoint.restore
     # RecBole reuses a saved dataset if these keys are unchanged.
@@ -74,7 +84,7 @@ def _register_properties() -> None:
     Config._load_internal_config_dict = load_with_ours
 
 
-def _register_history_mask() -> None:
+def _register_masked_evaluation() -> None:
     collate = FullSortEvalDataLoader.collate_fn
 
     @wraps(collate)
@@ -85,9 +95,51 @@ def _register_history_mask() -> None:
             history = None
         elif mask:
             history = history_index(self, index, rows)
+        if not self.is_sequential:
+            positive_row, positive_item = oldest_first(self, rows, positive_row, positive_item)
         return rows, history, positive_row, positive_item
 
     FullSortEvalDataLoader.collate_fn = collate_masked
+
+
+def _register_fixed_candidates() -> None:
+    create = recbole.data.utils.create_samplers
+
+    @wraps(create)
+    def create_fixed(config: Config, dataset: Dataset, built_datasets: list[Dataset]) -> list[Any]:
+        samplers = list(create(config, dataset, built_datasets))
+        had = None
+        for place, phase in enumerate(PHASES, 1):
+            how = config[f"{phase}_neg_sample_args"]["distribution"]
+            if how in ("uniform", "popularity") and samplers[place] is not None:
+                had = everything_had(dataset, built_datasets) if had is None else had
+                samplers[place] = FixedSampler(samplers[place], had, how == "popularity", config["seed"])
+        return samplers
+
+    recbole.data.utils.create_samplers = create_fixed
+
+
+def _mend_pop() -> None:
+    """Let RecBole's Pop count interactions.
+
+    It counts an item that a batch has several times once, and sampled negatives as if they were interactions.
+    """
+    make = Pop.__init__
+
+    @wraps(make)
+    def make_with_label(self: Pop, config: Config, dataset: Dataset) -> None:
+        make(self, config, dataset)
+        self.label_field = config["LABEL_FIELD"]
+
+    def calculate_loss(self: Pop, interaction: Interaction) -> Tensor:
+        items = interaction[self.ITEM_ID]
+        if self.label_field in interaction:
+            items = items[interaction[self.label_field] > 0]
+        self.item_cnt.index_add_(0, items, torch.ones_like(self.item_cnt[items]))
+        self.max_cnt = self.item_cnt.max(dim=0)[0]
+        return torch.nn.Parameter(torch.zeros(1, device=items.device))
+
+    Pop.__init__, Pop.calculate_loss = make_with_label, calculate_loss
 
 
 def _import_models_without_anomaly_detection() -> None:

@@ -150,6 +150,7 @@ RULES: dict[str, Rule] = {
     "mask_history": switch,
     "train_users": number(0, 1, above=True),
     "scratch_control": switch,
+    "deliver": choice("auto", "transfer", "scratch", "ensemble"),
     "result_file": text,
     "seeds": whole(1),
     "reference": text,

@@ -15,6 +15,7 @@ from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import ModelType, get_model, get_trainer, init_seed
 from recbole.utils.case_study import full_sort_topk
 
+from recbole_metarec import checkpoint
 from recbole_metarec.config import PluginConfig
 from recbole_metarec.data.dataset import DomainDataset
 
@@ -140,19 +141,31 @@ class RecommenderContract:
             assert torch.equal(value, second.model.state_dict()[name]), name
 
     def test_resuming_gives_the_same_weights_as_not_stopping(self, small_suite: Path, tmp_path: Path) -> None:
-        whole = self._fit(small_suite, tmp_path, epochs=3)
-        part = self._fit(small_suite, tmp_path, epochs=2)
-        part._save_checkpoint(1, saved_model_file=tmp_path / "part.pth")
-        resumed = self._fit(small_suite, tmp_path, epochs=3, resume=tmp_path / "part.pth")
-        for name, value in whole.model.state_dict().items():
-            assert torch.equal(value, resumed.model.state_dict()[name]), name
+        self._fit(small_suite, tmp_path, epochs=3, last=tmp_path / "whole.pth")
+        self._fit(small_suite, tmp_path, epochs=2, last=tmp_path / "part.pth")
+        self._fit(small_suite, tmp_path, epochs=3, last=tmp_path / "resumed.pth", resume=tmp_path / "part.pth")
+        whole, resumed = (checkpoint.load(tmp_path / f"{name}.pth")["state_dict"] for name in ("whole", "resumed"))
+        for name, value in whole.items():
+            assert torch.equal(value, resumed[name]), name
+
+    def test_without_saving_the_best_epoch_is_kept_and_no_file(self, small_suite: Path, tmp_path: Path) -> None:
+        trainer = self._fit(small_suite, tmp_path, epochs=3)
+        assert not list(tmp_path.glob("*.pth"))
+        _, valid_data, _ = self._data(small_suite, tmp_path)
+        again = trainer.evaluate(valid_data, load_best_model=False)
+        assert again == trainer.validated.metrics
 
     def _rows(self, trained: Any) -> tuple[Any, Any]:
         _, (_, model, _, _, _, test_data) = trained
         model.eval()
         return model, test_data._dataset[np.arange(8)]
 
-    def _fit(self, root: Path, folder: Path, epochs: int, resume: Path | None = None) -> Any:
+    def _data(self, root: Path, folder: Path) -> tuple[Any, Any, Any]:
+        config = PluginConfig(self.model, self.target, self.settings(root, folder))
+        return data_preparation(config, DomainDataset(config))  # type: ignore[no-any-return]
+
+    def _fit(self, root: Path, folder: Path, epochs: int, last: Path | None = None, resume: Path | None = None) -> Any:
+        """Train without saving, but for each epoch's state in ``last``."""
         settings = {**self.settings(root, folder), "epochs": epochs}
         config = PluginConfig(self.model, self.target, settings)
         init_seed(config["seed"], True)
@@ -161,5 +174,10 @@ class RecommenderContract:
         trainer = trainer_class(config, get_model(self.model)(config, train_data._dataset))
         if resume:
             trainer.resume_checkpoint(resume)
-        trainer.fit(train_data, valid_data, verbose=False, saved=False)
+
+        def keep(epoch: int, score: float) -> None:
+            if last:
+                trainer._save_checkpoint(epoch, saved_model_file=last)
+
+        trainer.fit(train_data, valid_data, verbose=False, saved=False, callback_fn=keep)
         return trainer

@@ -7,7 +7,8 @@ from pathlib import Path
 import planted
 import pytest
 
-from recbole_metarec.evaluation.report import RunResult, changes
+from recbole_metarec.evaluation.report import changes
+from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.quick_start import run
 
 

@@ -30,17 +30,21 @@ def test_the_command_prints_a_table_and_writes_the_same_as_json(suite: Path, cap
     assert main(arguments(settings)) == 0
     printed = capsys.readouterr().out
     content = json.loads((tmp_path / "out" / "x.json").read_text())
-    transfer, scratch = content["runs"]
-    assert (transfer["variant"], scratch["variant"]) == ("transfer", "scratch")
+    transfer, scratch, ensemble, memory = content["runs"]
+    assert [entry["variant"] for entry in content["runs"]] == ["transfer", "scratch", "ensemble", None]
+    assert [entry["model"] for entry in content["runs"]] == [*["MetaRec"] * 3, "Memory"]
+    assert (ensemble["epochs"], memory["epochs"]) == (0, 0)
     assert transfer["source_datasets"] == settings["source_datasets"]
     assert scratch["source_datasets"] == []
-    for entry in (transfer, scratch):
+    for entry in content["runs"]:
         assert set(entry["test"]) == {"recall@10", "ndcg@10", "mrr@10", "hit@10"} == set(entry["valid"])
         for value in entry["test"].values():
             assert f"{value:.4f}" in printed
         assert Path(entry["checkpoint"]).is_file()
         assert entry["checkpoint"] in printed
-        assert (entry["epochs"], entry["seed"], entry["mask_history"], entry["n_users"]) == (2, 1, False, 60)
+        assert (entry["seed"], entry["mask_history"], entry["mode"]) == (1, False, "full")
+        assert entry["n_users"] == entry["n_targets"] == 60
+    assert transfer["epochs"] == scratch["epochs"] == 2
     assert sum(transfer["source_weights"].values()) == pytest.approx(1, abs=1e-5)
     for name, weight in transfer["source_weights"].items():
         assert any(name in line and f"{weight:.3f}" in line for line in printed.splitlines())
@@ -49,8 +53,12 @@ def test_the_command_prints_a_table_and_writes_the_same_as_json(suite: Path, cap
     assert change["low"] <= change["relative"] <= change["high"]
     assert "95% interval" in printed
     assert "codes in use" in printed
-    for label, entry in (("MetaRec", transfer), ("MetaRec (scratch)", scratch)):
-        assert f"{label} memory: weight {entry['memory_weight']:g}" in printed
+    for label in ("MetaRec", "MetaRec (scratch)"):
+        assert f"{label} memory: " in printed
+    delivered = next(entry for entry in content["runs"] if entry["variant"] == content["delivered"]["variant"])
+    assert content["delivered"]["checkpoint"] == delivered["checkpoint"]
+    label = "MetaRec" if delivered is transfer else f"MetaRec ({delivered['variant']})"
+    assert f"To be used: {label}, " in printed
 
 
 def test_the_ranks_give_recboles_metrics(suite: Path) -> None:
@@ -71,7 +79,7 @@ def test_a_recbole_model_runs_on_the_same_split(suite: Path, model: str) -> None
 
 @pytest.mark.parametrize("model", ["MetaRec", "SASRec"])
 def test_a_share_of_the_users_trains_and_all_are_tested(suite: Path, model: str) -> None:
-    (result,) = run({**shared(suite), "model": model, "epochs": 1, "train_users": 0.5})
+    result, *_ = run({**shared(suite), "model": model, "epochs": 1, "train_users": 0.5})
     assert result.n_users == 60
 
 
@@ -128,7 +136,7 @@ def test_what_recbole_refuses_is_a_users_mistake(suite: Path) -> None:
 
 def test_each_run_has_its_own_log_and_a_quiet_console(suite: Path, capfd: Any) -> None:
     settings = planted.settings(suite, **QUICK, state="INFO")
-    transfer, scratch = run(settings)
+    transfer, scratch, *_ = run(settings)
     assert transfer.log != scratch.log
     for result in (transfer, scratch):
         assert result.log is not None
@@ -144,7 +152,7 @@ def test_the_seed_decides_the_result(suite: Path) -> None:
     assert first.ranks is not None
     assert second.ranks is not None
     assert np.array_equal(first.ranks, second.ranks)
-    assert other.valid != first.valid
+    assert other.curve != first.curve
 
 
 def test_each_model_has_a_wandb_run_of_its_own(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,8 +172,8 @@ def test_each_model_has_a_wandb_run_of_its_own(suite: Path, monkeypatch: pytest.
     wandb = SimpleNamespace(run=None, init=init, log=log, finish=finish, define_metric=lambda *names, **steps: None)
     monkeypatch.setitem(sys.modules, "wandb", wandb)
     run(planted.settings(suite, **QUICK, log_wandb=True))
-    assert len(curves) == 2
-    assert all(of_model.count("train/train_loss") == of_model.count("valid/ndcg@10") == 2 for of_model in curves)
+    assert len(curves) == 4  # the ensemble and the memory learn nothing
+    assert all(of_model.count("train/train_loss") == of_model.count("valid/ndcg@10") == 2 for of_model in curves[:2])
     assert wandb.run is None
 
 

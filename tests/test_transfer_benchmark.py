@@ -64,7 +64,9 @@ def test_the_table_tells_means_spread_and_what_was_capped(tmp_path: Path) -> Non
     assert scratch[6:8] == ["", ""]
     assert sasrec[0] == "| RecBole SASRec*"
     assert sasrec[8] == "1,234 |"
-    low, high = sasrec[6].split("(")[1].rstrip(")").split(" to ")
+    found, of_seeds = sasrec[6].split("; by seed ")
+    assert len(of_seeds.split(", ")) == 2
+    low, high = found.split("(")[1].split(" to ")
     change, low, high = (float(text.rstrip("%")) for text in (sasrec[6].split()[0], low, high))
     assert low <= change <= high
 

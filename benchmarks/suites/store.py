@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recbole_metarec.comparison.store import pack_ranks, unpack_ranks
-from recbole_metarec.evaluation.ranking import Ranks
+from recbole_metarec.evaluation.targets import Ranks
 from recbole_metarec.files import write_text
 
 # Ranks up to 10 fit a byte.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
-from recbole_metarec.evaluation.significance import paired_bootstrap
+from recbole_metarec.evaluation.significance import Change, paired_bootstrap
 from suites.store import Key, Outcome, load
 from suites.variants import VARIANTS
 
@@ -37,7 +37,8 @@ def render(store: Path, suite: str, users: float, seeds: range) -> str:
     -------
     str
         Means over seeds, spread (standard deviation) behind them; changes with the 95% interval of a paired bootstrap
-        over users, whose metrics are means over the seeds that both variants have. ``*`` marks runs that the cap ended.
+        over users and the seeds that both variants have, and the change of each seed. ``*`` marks runs that the cap
+        ended.
     """
     runs = {
         name: {seed: found for seed in seeds if (found := load(store, Key(suite, users, name, seed)))}
@@ -67,13 +68,22 @@ def _row(name: str, runs: dict[int, Outcome], reference: dict[int, Outcome]) -> 
             cells.append("")
             continue
         ours, theirs = (
-            np.mean([_values(found[seed], protocol, "ndcg@10") for seed in shared], axis=0)
-            for found in (runs, reference)
+            np.stack([_values(found[seed], protocol, "ndcg@10") for seed in shared]) for found in (runs, reference)
         )
         change = paired_bootstrap(ours, theirs, 2000, 0)
-        cells.append(f"{change.relative:+.1%} ({change.low:+.1%} to {change.high:+.1%})")
+        cells.append(_written(change, of_seeds=protocol == "masked"))
     cells.append(f"{np.mean([run.facts['cpu_seconds'] for run in runs.values()]):,.0f}")
     return f"| {' | '.join(cells)} |"
+
+
+def _written(change: Change, of_seeds: bool) -> str:
+    interval = f"{change.low:+.1%} to {change.high:+.1%}"
+    seeds = ", ".join(f"{each:+.1%}" for each in change.of_seeds)
+    if len(change.of_seeds) == 1:
+        interval += "; one seed"
+    elif of_seeds:
+        interval += f"; by seed {seeds}"
+    return f"{change.relative:+.1%} ({interval})"
 
 
 def _values(run: Outcome, protocol: str, metric: str) -> Floats:

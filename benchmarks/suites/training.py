@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from recbole_metarec.config import PluginConfig
-from recbole_metarec.evaluation.groups import cold_users
-from recbole_metarec.evaluation.ranking import Ranks, metric_of_ranks
+from recbole_metarec.evaluation.groups import cold_targets
+from recbole_metarec.evaluation.ranking import metric_of_ranks
+from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.quick_start import prepare
 from suites.store import Key, Outcome
 from suites.trimming import EXACT, trim_padding
@@ -103,6 +104,7 @@ def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> tuple[
         config["mask_history"] = protocol == "masked"
         trainer.evaluate(test_data)
         ranks[protocol] = np.asarray(trainer.eval_collector.ranks)
+    targets = trainer.eval_collector.targets
     facts = {
         "model": config["model"],
         "dataset": config["dataset"],
@@ -111,22 +113,22 @@ def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> tuple[
         "valid": float(valid),
         "memory_weight": getattr(trainer.model, "memory_weight", None),
         "epochs": len(epochs),
-        "best_epoch": 1 + int(np.argmax(epochs)),
+        "best_epoch": 1 + int(np.argmax(epochs)) if epochs else 0,
         "stopped": stopped if len(epochs) < config["epochs"] else "epochs",
         "cpu_seconds": round(cpu),
         "seconds": round(seconds),
         "source_weights": getattr(trainer, "source_weights", None),
         "pretraining_losses": getattr(trainer, "pretraining_losses", None),
-        "cold": _on_cold_items(ranks, train_data._dataset, test_data._dataset),
+        "cold": _on_cold_items(ranks, train_data._dataset, targets),
         "hardware": f"{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores",
         "torch": torch.__version__,
     }
     return Outcome(ranks, facts), getattr(trainer, "core_file", None)
 
 
-def _on_cold_items(ranks: dict[str, Ranks], train: Any, test: Any) -> dict[str, Any] | None:
+def _on_cold_items(ranks: dict[str, Ranks], train: Any, targets: Targets) -> dict[str, Any] | None:
     """Test metrics over the users whose target nobody had in training."""
-    cold = cold_users(train, test)
+    cold = cold_targets(train, targets)
     if cold is None or not cold.any():
         return None
     found = {

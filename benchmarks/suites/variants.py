@@ -133,6 +133,7 @@ VARIANTS = {
     "no-memory": Variant("MetaRec without memory", settings=NO_MEMORY, transfers=True),
     "features": Variant("MetaRec with item features", settings={"item_features": True}, transfers=True),
     "scratch": Variant("scratch"),
+    "memory": Variant("the memory alone", "Memory"),
     "scratch-features": Variant("scratch with item features", settings={"item_features": True}),
     "scratch-no-quantizer": Variant("scratch without quantizer", settings={"quantizer": False}),
     "scratch-no-memory": Variant("scratch without memory", settings=NO_MEMORY),

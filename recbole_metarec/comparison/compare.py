@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from recbole.data import create_dataset, data_preparation
 
 from recbole_metarec.checks import default_settings, effective_settings
 from recbole_metarec.comparison.entries import Entry, make_entries
@@ -18,12 +17,14 @@ from recbole_metarec.comparison.jobs import Job, finish
 from recbole_metarec.comparison.space import read_space, space_problems
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.tuning import tune
-from recbole_metarec.config import MODELS, PluginConfig, for_domain
+from recbole_metarec.config import SCRATCH, PluginConfig, for_domain
 from recbole_metarec.data.dataset import DomainDataset, load_domain
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.groups import Grouping, group_users
-from recbole_metarec.evaluation.report import RunResult
-from recbole_metarec.quick_start import run_one
+from recbole_metarec.evaluation.delivery import Delivery, deliver
+from recbole_metarec.evaluation.groups import Grouping, group_targets
+from recbole_metarec.evaluation.result import RunResult
+from recbole_metarec.evaluation.targets import Targets
+from recbole_metarec.quick_start import combine, run_one
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,12 @@ class Comparison:
         One line about the target's training part.
     sources : list of str
         One line about each source.
+    grouped : Targets or None
+        The test targets that groupings divide.
     groupings : list of Grouping
-        Parts of the test users.
+        Parts of them.
+    deliveries : dict of str to dict of int to Delivery
+        By label and seed, for the models that transfer: which of their variants is to be used.
     samples : int
         Resamples of bootstraps.
     """
@@ -61,7 +66,9 @@ class Comparison:
     failures: dict[tuple[str, int], str] = field(default_factory=dict)
     target: str = ""
     sources: list[str] = field(default_factory=list)
+    grouped: Targets | None = None
     groupings: list[Grouping] = field(default_factory=list)
+    deliveries: dict[str, dict[int, Delivery]] = field(default_factory=dict)
     samples: int = 2000
 
 
@@ -103,16 +110,72 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
     seeds = [effective["seed"] + number for number in range(effective["seeds"])]
     pairs = [(entry, seed) for seed in seeds for entry in entries]
     jobs = [_job(entry, seed, folder) for entry, seed in pairs]
-    runs: dict[str, dict[int, RunResult]] = {entry.label: {} for entry in entries}
-    failures: dict[tuple[str, int], str] = {}
+    runs: Runs = {entry.label: {} for entry in entries}
+    failures: Failures = {}
     for (entry, seed), outcome in zip(pairs, finish(jobs, run_one, at_once, say), strict=True):
         if isinstance(outcome, str):
             failures[entry.label, seed] = outcome
         else:
             runs[entry.label][seed] = outcome
-    target, sources, groupings = _describe(entries, seeds[0])
+    if effective["deliver"] in ("auto", "ensemble"):
+        _add_ensembles(runs, failures, entries, folder, say)
+    deliveries = _deliveries(runs, effective)
+    described = _describe(entries, seeds[0], say)
     samples = effective["bootstrap_samples"]
-    return Comparison(dict(settings), entries, reference, seeds, runs, failures, target, sources, groupings, samples)
+    return Comparison(
+        dict(settings), entries, reference, seeds, runs, failures, *described, deliveries=deliveries, samples=samples
+    )
+
+
+Runs = dict[str, dict[int, RunResult]]
+Failures = dict[tuple[str, int], str]
+Say = Callable[[str], None]
+
+
+def _with_control(runs: Runs) -> list[str]:
+    """Return the labels of models that transfer and whose scratch control was run."""
+    return [label for label in runs if ":" not in label and f"{label}:scratch" in runs]
+
+
+def _add_ensembles(runs: Runs, failures: Failures, entries: list[Entry], folder: Path, say: Say) -> None:
+    """Make an ensemble of each run that transfers and its scratch control, if their checkpoints are still there."""
+    settings = {entry.label: entry.settings for entry in entries}
+    for label in _with_control(runs):
+        ensemble, ensembles = f"{label}:ensemble", {}
+        for seed, run in runs[label].items():
+            members = [run, *(runs[f"{label}:scratch"][seed] for _ in (0,) if seed in runs[f"{label}:scratch"])]
+            job = _job(Entry(ensemble, settings[label]), seed, folder)
+            there = len(members) == 2 and all(Path(member.checkpoint or "").is_file() for member in members)
+            if not there and not job.path.exists():
+                say(f"{job.title}: left out, the checkpoints of {label} and its control are gone")
+                continue
+            (outcome,) = finish([job], lambda _, members=members: combine(*members), 1, say)  # type: ignore[misc]
+            if isinstance(outcome, str):
+                failures[ensemble, seed] = outcome
+            else:
+                ensembles[seed] = outcome
+        after = list(runs.items())
+        runs.clear()
+        for name, of_entry in after:
+            runs[name] = of_entry
+            if name == f"{label}:scratch":
+                runs[ensemble] = ensembles
+
+
+def _deliveries(runs: Runs, effective: Mapping[str, Any]) -> dict[str, dict[int, Delivery]]:
+    metric, asked = effective["valid_metric"], effective["deliver"]
+    found: dict[str, dict[int, Delivery]] = {}
+    for label in _with_control(runs):
+        for seed in runs[label]:
+            variants = [
+                runs[name][seed]
+                for name in (label, f"{label}:scratch", f"{label}:ensemble")
+                if seed in runs.get(name, {})
+            ]
+            delivery = deliver(variants, metric, asked)
+            if delivery:
+                found.setdefault(label, {})[seed] = delivery
+    return found
 
 
 def _to_stderr(line: str) -> None:
@@ -134,22 +197,31 @@ def _job(entry: Entry, seed: int, folder: Path) -> Job:
     return Job(f"{entry.label}, seed {seed}", run_file(folder, entry.label, settings), settings)
 
 
-def _describe(entries: list[Entry], seed: int) -> tuple[str, list[str], list[Grouping]]:
-    """Describe the target's training part and the sources, and group the test users in the order of ranks."""
+Description = tuple[str, list[str], Targets | None, list[Grouping]]
+
+
+def _describe(entries: list[Entry], seed: int, say: Callable[[str], None]) -> Description:
+    """Describe the target's training part and the sources, and group the test targets.
+
+    Runs that are finished are shown even where the target cannot be read as sequences.
+    """
     settings = entries[0].settings
-    config = PluginConfig("MetaRec", settings["dataset"], {**_of_the_target(settings), "seed": seed})
-    train, _, test = data_preparation(config, create_dataset(config))
-    assert isinstance(train._dataset, DomainDataset)
-    domain, rows = train._dataset.domain(), test._dataset.inter_feat
-    targets: npt.NDArray[np.int64] = rows[test._dataset.iid_field].numpy()
-    lengths: npt.NDArray[np.int64] = test._dataset.history_lengths(rows).numpy()
-    used = [effective_settings(entry.model, entry.settings) for entry in entries if entry.model in MODELS]
+    if settings.get("benchmark_filename"):  # split already: there are no whole sequences to describe
+        return settings["dataset"], [], None, []
+    # All settings but the model: whatever the runs read and filter by, the description does, too.
+    config = PluginConfig("MetaRec", settings["dataset"], {**settings, "model": "MetaRec", "seed": seed})
+    used = [effective_settings(entry.model, entry.settings) for entry in entries if entry.model in SCRATCH]
     names = dict.fromkeys(name for effective in used for name in effective["source_datasets"] or ())
-    sources = [load_domain(for_domain(config, name)).describe() for name in names]
-    groupings = group_users(lengths, domain.item_counts()[targets], domain.item_counts())
-    return domain.describe(), sources, groupings
-
-
-def _of_the_target(settings: Mapping[str, Any]) -> dict[str, Any]:
-    known = default_settings("MetaRec", settings)
-    return {key: value for key, value in settings.items() if key in known and key not in ("model", "load_col")}
+    try:
+        dataset = DomainDataset(config)
+        train, _, test = dataset.build()
+        domain, rows = train.domain(), test.inter_feat
+        sources = [load_domain(for_domain(config, name)).describe() for name in names]
+    except (ValueError, KeyError, AttributeError, OSError, NotImplementedError) as error:
+        say(f"{settings['dataset']}: not described: {type(error).__name__}: {' '.join(str(error).split())}")
+        return settings["dataset"], [], None, []
+    targets = Targets(rows[test.uid_field].numpy(), rows[test.iid_field].numpy())
+    counts = domain.item_counts()
+    lengths: npt.NDArray[np.int64] = test.history_lengths(rows).numpy()
+    groupings = group_targets(lengths, counts[targets.items], counts)
+    return domain.describe(), sources, targets.named(test), groupings

@@ -29,6 +29,9 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
 }
 """Settings of each variant, by model."""
 
+MEMORY = "Memory"
+"""The model that shows what the memory alone finds."""
+
 LEFT_OUT = "without-"
 """Begins the variant that lacks a source: ``MetaRec:without-amazon-baby``."""
 
@@ -41,7 +44,7 @@ def left_out(label: str) -> str | None:
 
 # Keys of a comparison, not of a run.
 OWN_KEYS = (
-    *("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "result_file"),
+    *("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "deliver", "result_file"),
     *("tune", "trials", "leave_one_out", "runs_at_once"),
 )
 
@@ -111,12 +114,20 @@ def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[s
         model, _, variant = label.partition(":")
         control = f"{model}:scratch"
         effective = effective_settings(model, settings)
-        learns_more = model in MODELS and variant != "scratch" and transfers(effective)
+        learns_more = variant != "scratch" and transfers(model, effective)
         if learns_more and effective["scratch_control"] and control not in [*labels, *every]:
             every.append(control)
         if learns_more and not variant and effective["leave_one_out"]:
             every += [f"{model}:{name}" for name in _without_each_source(model, settings)]
+    if MEMORY not in every and any(_has_memory(label.partition(":")[0], settings) for label in labels):
+        every.append(MEMORY)
     return every
+
+
+def _has_memory(model: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a model is to be held against the memory alone, since a memory is among what scores."""
+    effective = effective_settings(model, settings)
+    return model in SCRATCH and effective["scratch_control"] and effective["memory_weight"] != 0
 
 
 def _without_each_source(model: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from recbole_metarec.comparison.store import load_run, save_run
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.report import RunResult
+from recbole_metarec.evaluation.result import RunResult
 
 Train = Callable[[Mapping[str, Any]], RunResult]
 Outcome = RunResult | str

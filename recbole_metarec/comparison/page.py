@@ -18,7 +18,7 @@ from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import Entry, left_out
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
 from recbole_metarec.comparison.summary import Effect, Row, Summary, labels_of
-from recbole_metarec.comparison.text import heading, mean_and_spread, number_or_blank
+from recbole_metarec.comparison.text import by_seed, heading, mean_and_spread, number_or_blank
 from recbole_metarec.evaluation.report import interval, percent, spell
 
 
@@ -40,7 +40,8 @@ def render_page(comparison: Comparison, summary: Summary) -> str:
     metrics = list(summary.rows[0].means) if summary.rows else []
     shown = template.render(
         dataset=comparison.settings["dataset"],
-        heading=heading(comparison),
+        heading=heading(comparison, summary),
+        notes=summary.notes,
         answers=summary.answers,
         metrics=[spell(name) for name in metrics],
         metric=spell(summary.metric),
@@ -48,6 +49,7 @@ def render_page(comparison: Comparison, summary: Summary) -> str:
         seed=comparison.seeds[0],
         reference=comparison.reference,
         rows=[_row(row, metrics) for row in summary.rows],
+        apart=[_row(row, metrics) for row in summary.apart],
         effect_tables=[_effects(title, effects) for title, effects in summary.tables(comparison.reference)],
         groups=_groups(summary),
         curves=_curves(comparison),
@@ -85,6 +87,7 @@ def _effects(title: str, effects: list[Effect]) -> tuple[str, str, list[dict[str
             "against": effect.short_against,
             "change": percent(effect.change.relative),
             "interval": interval(effect.change),
+            "by_seed": by_seed(effect),
             "bar": interval_bar(effect.change, bound),
             "p": f"{effect.adjusted_p:.4f}",
             "verdict": effect.verdict,

@@ -18,8 +18,8 @@ from recbole_metarec import __version__
 from recbole_metarec.checks import effective_settings
 from recbole_metarec.comparison.entries import OWN_KEYS
 from recbole_metarec.config import MODELS, properties_folder, read_properties
-from recbole_metarec.evaluation.ranking import Ranks
-from recbole_metarec.evaluation.report import RunResult
+from recbole_metarec.evaluation.result import RunResult
+from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.files import checksum, write_text
 
 # Settings that change where files lie, how fast a run is and what is shown, but no result.
@@ -62,9 +62,13 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
 
 
 def save_run(path: Path, run: RunResult) -> None:
-    """Write a run with its ranks, whole or not at all."""
-    packed = None if run.ranks is None else pack_ranks(run.ranks)
-    write_text(path, [json.dumps({**run.to_json(), "ranks": packed}, indent=1)])
+    """Write a run with its targets and their ranks, whole or not at all."""
+    packed: dict[str, Any] = {}
+    for split in ("", "valid_"):
+        targets, ranks = getattr(run, f"{split}targets"), getattr(run, f"{split}ranks")
+        packed[f"{split}targets"] = None if targets is None else [_pack(list(names)) for names in targets]
+        packed[f"{split}ranks"] = None if ranks is None else pack_ranks(ranks)
+    write_text(path, [json.dumps({**run.to_json(), **packed}, indent=1)])
 
 
 def load_run(path: Path) -> RunResult | None:
@@ -72,8 +76,24 @@ def load_run(path: Path) -> RunResult | None:
     if not path.exists():
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
-    packed = stored["ranks"]
-    return RunResult(**{**stored, "ranks": None if packed is None else unpack_ranks(packed)})
+    for split in ("", "valid_"):
+        targets, ranks = stored[f"{split}targets"], stored[f"{split}ranks"]
+        if targets is not None:
+            stored[f"{split}targets"] = Targets(*(np.array(_unpack(names), dtype=object) for names in targets))
+        if ranks is not None:
+            stored[f"{split}ranks"] = unpack_ranks(ranks)
+    if stored["memory_weight"] is not None:
+        stored["memory_weight"] = float(stored["memory_weight"])
+    return RunResult(**stored)
+
+
+def _pack(names: list[str]) -> str:
+    return base64.b64encode(zlib.compress(json.dumps(names).encode(), 9)).decode()
+
+
+def _unpack(text: str) -> list[str]:
+    names: list[str] = json.loads(zlib.decompress(base64.b64decode(text)))
+    return names
 
 
 def pack_ranks(ranks: Ranks, kind: str = "<i4") -> str:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from recbole_metarec.comparison.alignment import Alignment, align
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import left_out
 from recbole_metarec.config import MODELS
-from recbole_metarec.evaluation.ranking import Floats, is_of_ranks, metric_of_ranks
-from recbole_metarec.evaluation.report import RunResult, interval, percent, spell
+from recbole_metarec.evaluation.delivery import Delivery
+from recbole_metarec.evaluation.ranking import is_of_ranks
+from recbole_metarec.evaluation.report import interval, percent, size, spell
+from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.evaluation.significance import Change, holm, paired_bootstrap
 
 LEVEL = 0.05
+
+DELIVERED = "delivered"
+"""Ends the label of the runs that are to be used."""
 
 Group = tuple[str, int, dict[str, float]]
 """A part of the users: its name, its size, and each entry's mean of the metric."""
@@ -29,7 +36,8 @@ class Row:
     seeds : int
         Runs that finished.
     means, spreads : dict of str to float
-        Of each test metric over seeds; the spread is the standard deviation, 0 for one seed.
+        Of each test metric over seeds; the spread is the standard deviation, 0 for one seed. Metrics of ranks are over
+        the targets that all models share.
     valid : float
         Mean of the shown metric on validation, with memory and repeats joined, to choose by; NaN without any.
     seconds, epochs, peak_memory : float
@@ -55,7 +63,7 @@ class Effect:
     label, against : str
     metric : str
     change : Change
-        Over users, whose metrics are means over the seeds that both finished.
+        Over the targets that all models share, and the seeds that both finished.
     adjusted_p : float
         After Holm's correction for all comparisons of the same kind.
     """
@@ -68,7 +76,7 @@ class Effect:
 
     @property
     def verdict(self) -> str:
-        """``helps``, ``hurts`` or ``no clear difference``, after the correction."""
+        """See `Change.verdict`; what is not clear after the correction is no clear difference."""
         return self.change.verdict if self.adjusted_p < LEVEL else "no clear difference"
 
     @property
@@ -87,6 +95,12 @@ class Summary:
         Metric that effects are of.
     rows : list of Row
         Entries with a finished run, in order.
+    apart : list of Row
+        Those among them that were tested on other targets, and are compared with nothing.
+    notes : list of str
+        Sentences about what is not compared, or not over all targets.
+    size : str
+        How many users and targets count.
     effects : list of Effect
         Each of them against the reference.
     transfers : list of Effect
@@ -103,6 +117,9 @@ class Summary:
 
     metric: str
     rows: list[Row]
+    apart: list[Row]
+    notes: list[str]
+    size: str
     effects: list[Effect]
     transfers: list[Effect]
     sources: list[Effect]
@@ -129,28 +146,73 @@ def summarize(comparison: Comparison) -> Summary:
     -------
     Summary
     """
-    finished = {label: runs for label, runs in comparison.runs.items() if runs}
+    finished = with_delivered(comparison)
     metric = _metric(finished)
-    rows = [_row(label, runs, metric) for label, runs in finished.items()]
+    aligned = align(finished, comparison.reference)
+    apart = aligned.apart if aligned else {}
+    rows = {label: _row(label, runs, metric, aligned) for label, runs in finished.items()}
     lacking = [label for label in finished if left_out(label)]
     others = {label: runs for label, runs in finished.items() if label not in lacking}
-    effects = _effects(
-        comparison, metric, [(label, comparison.reference) for label in others if label != comparison.reference]
-    )
+    compare = partial(_effects, comparison, finished, metric, aligned)
+    effects = compare([(label, comparison.reference) for label in others if label != comparison.reference])
     controls = [(label, f"{label.partition(':')[0]}:scratch") for label in others]
-    sources = _effects(comparison, metric, [(label.partition(":")[0], label) for label in lacking])
-    transfers = _effects(comparison, metric, [(a, b) for a, b in controls if a != b and b in finished])
+    sources = compare([(label.partition(":")[0], label) for label in lacking])
+    transfers = compare([(a, b) for a, b in controls if a != b and b in finished])
     weights = {label: found for label, runs in others.items() if (found := _weights(runs))}
+    joined = [row for label, row in rows.items() if label not in apart]
     return Summary(
         metric,
-        rows,
+        joined,
+        [rows[label] for label in apart],
+        _notes(aligned),
+        size(aligned.targets.n_users, len(aligned.targets.users)) if aligned else "",
         effects,
         transfers,
         sources,
-        _groups(comparison, metric, others),
+        _groups(comparison, metric, aligned, [label for label in others if label not in apart]),
         weights,
-        _answers(rows, transfers, sources, effects, weights, comparison.reference),
+        [
+            *_answers(joined, transfers, sources, effects, weights, comparison.reference),
+            *(_to_use(label, of_seeds) for label, of_seeds in comparison.deliveries.items()),
+        ],
     )
+
+
+def with_delivered(comparison: Comparison) -> dict[str, dict[int, RunResult]]:
+    """Return the finished runs, those that are to be used among them as entries of their own."""
+    finished: dict[str, dict[int, RunResult]] = {}
+    for label, runs in comparison.runs.items():
+        if runs:
+            finished[label] = runs
+        if label in comparison.deliveries:
+            finished[f"{label}:{DELIVERED}"] = {
+                seed: delivery.run for seed, delivery in comparison.deliveries[label].items()
+            }
+    return finished
+
+
+def _to_use(label: str, deliveries: dict[int, Delivery]) -> str:
+    by_variant: dict[str, list[str]] = {}
+    for seed, delivery in deliveries.items():
+        by_variant.setdefault(delivery.run.label, []).append(str(seed))
+    chosen = "; ".join(f"{variant} with seed {', '.join(seeds)}" for variant, seeds in by_variant.items())
+    asked = next(iter(deliveries.values())).asked
+    rule = "as asked for" if asked else "the simplest within one standard error of the best on validation"
+    return f"To be used ({label}:{DELIVERED}): {chosen}; {rule}."
+
+
+def _notes(aligned: Alignment | None) -> list[str]:
+    if aligned is None:
+        return []
+    n_targets = len(aligned.targets.users)
+    notes = [
+        f"{label} was tested on {n:,} targets; the {n_targets:,} that all models of the table have count."
+        for label, n in aligned.beyond.items()
+    ]
+    return notes + [
+        f"{label} is not comparable: of the targets of the other models it was tested on {n:,} only."
+        for label, n in aligned.apart.items()
+    ]
 
 
 def sentence(effect: Effect, subject: str) -> str:
@@ -159,7 +221,12 @@ def sentence(effect: Effect, subject: str) -> str:
     if np.isnan(change.relative):
         return f"{subject}: {effect.against} finds no target, nothing to compare with."
     measured = f"{percent(change.relative)}, 95% CI {interval(change)}"
-    said = {"helps": "helps", "hurts": "hurts: negative transfer" if subject.startswith("Transfer") else "hurts"}
+    said = {
+        "helps": "helps",
+        "hurts": "hurts: negative transfer" if subject.startswith("Transfer") else "hurts",
+        "ahead in one seed": "is ahead in the one seed that was run",
+        "behind in one seed": "is behind in the one seed that was run",
+    }
     return f"{subject} {said.get(effect.verdict, 'makes no clear difference')} ({spell(effect.metric)} {measured})."
 
 
@@ -169,9 +236,12 @@ def _metric(finished: dict[str, dict[int, RunResult]]) -> str:
     return next((name for name in known if name.startswith("ndcg@")), known[0] if known else "")
 
 
-def _row(label: str, runs: dict[int, RunResult], metric: str) -> Row:
+def _row(label: str, runs: dict[int, RunResult], metric: str, aligned: Alignment | None) -> Row:
     every = list(runs.values())
     values = {name: np.array([run.test[name] for run in every]) for name in every[0].test}
+    if aligned and label in aligned.ranks:
+        seeds = sorted(aligned.ranks[label])
+        values |= {name: aligned.values(label, seeds, name).mean(1) for name in values if is_of_ranks(name)}
     return Row(
         label,
         len(every),
@@ -182,20 +252,22 @@ def _row(label: str, runs: dict[int, RunResult], metric: str) -> Row:
     )
 
 
-def _per_user(runs: dict[int, RunResult], seeds: list[int], metric: str) -> Floats | None:
-    ranks = [runs[seed].ranks for seed in seeds]
-    found = [metric_of_ranks(metric, of_run) for of_run in ranks if of_run is not None]
-    return np.mean(found, axis=0) if found and len(found) == len(seeds) else None
-
-
-def _effects(comparison: Comparison, metric: str, pairs: list[tuple[str, str]]) -> list[Effect]:
+def _effects(
+    comparison: Comparison,
+    finished: dict[str, dict[int, RunResult]],
+    metric: str,
+    aligned: Alignment | None,
+    pairs: list[tuple[str, str]],
+) -> list[Effect]:
     found: list[tuple[str, str, Change]] = []
+    users = aligned.targets.user_numbers() if aligned else None
     for label, against in pairs:
-        ours, theirs = comparison.runs.get(label, {}), comparison.runs.get(against, {})
-        shared = sorted(ours.keys() & theirs.keys())
-        a, b = (_per_user(runs, shared, metric) for runs in (ours, theirs))
-        if shared and metric and a is not None and b is not None and a.shape == b.shape:
-            found.append((label, against, paired_bootstrap(a, b, comparison.samples, comparison.seeds[0])))
+        ranks = aligned.ranks if aligned else {}
+        shared = sorted(ranks.get(label, {}).keys() & ranks.get(against, {}).keys())
+        if aligned and shared and metric:
+            ours, theirs = (aligned.values(each, shared, metric) for each in (label, against))
+            change = paired_bootstrap(ours, theirs, comparison.samples, comparison.seeds[0], users)
+            found.append((label, against, change))
     adjusted = holm([1.0 if np.isnan(change.p) else change.p for *_, change in found])
     return [
         Effect(label, against, metric, change, p) for (label, against, change), p in zip(found, adjusted, strict=True)
@@ -203,20 +275,23 @@ def _effects(comparison: Comparison, metric: str, pairs: list[tuple[str, str]]) 
 
 
 def _groups(
-    comparison: Comparison, metric: str, finished: dict[str, dict[int, RunResult]]
+    comparison: Comparison, metric: str, aligned: Alignment | None, labels: list[str]
 ) -> list[tuple[str, list[Group]]]:
+    if aligned is None or comparison.grouped is None or not metric:
+        return []
+    here, there = aligned.rows_of(comparison.grouped)
+    values = {
+        label: aligned.values(label, sorted(aligned.ranks[label]), metric).mean(0)[here]
+        for label in labels
+        if label in aligned.ranks
+    }
     tables = []
-    values = {label: _per_user(runs, sorted(runs), metric) for label, runs in finished.items()} if metric else {}
     for grouping in comparison.groupings:
         lines: list[Group] = []
-        for number, (name, size) in enumerate(zip(grouping.names, grouping.sizes(), strict=True)):
-            inside = grouping.group == number
-            means = {
-                label: float(found[inside].mean())
-                for label, found in values.items()
-                if found is not None and size and found.shape == inside.shape
-            }
-            lines.append((name, size, means))
+        for number, name in enumerate(grouping.names):
+            inside = grouping.group[there] == number
+            means = {label: float(found[inside].mean()) for label, found in values.items() if inside.any()}
+            lines.append((name, int(inside.sum()), means))
         tables.append((grouping.title, lines))
     return tables
 

@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.summary import Effect, Row, Summary, labels_of
-from recbole_metarec.evaluation.report import interval, percent, spell
+from recbole_metarec.evaluation.report import interval, percent, protocol, spell
 
 
 def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> str:
@@ -27,7 +27,10 @@ def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> 
     str
     """
     style = "pipe" if markdown else "simple"
-    parts = [heading(comparison), _results(summary, style), "\n".join(summary.answers)]
+    parts = [heading(comparison, summary), _results(summary.rows, summary.metric, style)]
+    if summary.apart:
+        parts.append(_titled("Tested on other targets", _results(summary.apart, summary.metric, style), markdown))
+    parts += ["\n".join(summary.notes), "\n".join(summary.answers)]
     for title, effects in summary.tables(comparison.reference):
         parts.append(_titled(title, _effects(effects, style), markdown))
     for title, lines in summary.groups:
@@ -37,7 +40,7 @@ def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> 
             for name, size, means in lines
             if size
         ]
-        table = tabulate(rows, [title, "users", *labels], style, disable_numparse=True)
+        table = tabulate(rows, [title, "targets", *labels], style, disable_numparse=True)
         parts.append(_titled(f"{spell(summary.metric)} by {title}", table, markdown))
     for label, weights in summary.weights.items():
         table = tabulate([[name, f"{weight:.3f}"] for name, weight in weights.items()], ["source", "weight"], style)
@@ -46,23 +49,23 @@ def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> 
     return "\n\n".join(part for part in parts if part)
 
 
-def heading(comparison: Comparison) -> str:
+def heading(comparison: Comparison, summary: Summary) -> str:
     """Say in a line what was compared on what."""
-    runs = [run for of_entry in comparison.runs.values() for run in of_entry.values()]
-    masked = "masked" if runs and runs[0].mask_history else "not masked"
-    users = f"{runs[0].n_users:,} test users, " if runs else ""
-    seeds = ", ".join(map(str, comparison.seeds))
-    return f"{comparison.target or 'no run finished'}; {users}full ranking, history {masked}, seeds {seeds}"
+    run = next((run for of_entry in comparison.runs.values() for run in of_entry.values()), None)
+    if run is None:
+        return f"{comparison.target}; no run finished"
+    tested = f"test split: {summary.size}, " if summary.size else ""
+    return f"{comparison.target}; {tested}{protocol(run)}, seeds {', '.join(map(str, comparison.seeds))}"
 
 
 def _titled(title: str, table: str, markdown: bool) -> str:
     return f"## {title}\n\n{table}" if markdown else f"{title}\n{table}"
 
 
-def _results(summary: Summary, style: str) -> str:
-    if not summary.rows:
+def _results(results: Sequence[Row], metric: str, style: str) -> str:
+    if not results:
         return ""
-    metrics = list(summary.rows[0].means)
+    metrics = list(results[0].means)
     rows = [
         [
             row.label,
@@ -72,9 +75,9 @@ def _results(summary: Summary, style: str) -> str:
             f"{row.epochs:.0f}",
             f"{row.seconds:.0f}",
         ]
-        for row in summary.rows
+        for row in results
     ]
-    header = ["model", "seeds", *map(spell, metrics), f"valid {spell(summary.metric)}", "epochs", "seconds"]
+    header = ["model", "seeds", *map(spell, metrics), f"valid {spell(metric)}", "epochs", "seconds"]
     return tabulate(rows, header, style, disable_numparse=True)
 
 
@@ -89,6 +92,12 @@ def number_or_blank(value: float | None) -> str:
     return "" if value is None or value != value else f"{value:.4f}"
 
 
+def by_seed(effect: Effect) -> str:
+    """Write the change of each seed, where there are several."""
+    changes = effect.change.of_seeds
+    return ", ".join(map(percent, changes)) if len(changes) > 1 else "one seed"
+
+
 def _effects(effects: Sequence[Effect], style: str) -> str:
     rows = [
         [
@@ -96,10 +105,11 @@ def _effects(effects: Sequence[Effect], style: str) -> str:
             effect.short_against,
             percent(effect.change.relative),
             interval(effect.change),
+            by_seed(effect),
             f"{effect.adjusted_p:.4f}",
             effect.verdict,
         ]
         for effect in effects
     ]
-    header = ["model", "against", spell(effects[0].metric), "95% interval", "p (Holm)", "verdict"]
+    header = ["model", "against", spell(effects[0].metric), "95% interval", "by seed", "p (Holm)", "verdict"]
     return tabulate(rows, header, style, disable_numparse=True)

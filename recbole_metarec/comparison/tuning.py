@@ -14,7 +14,7 @@ from recbole_metarec.comparison.jobs import Job, Train, finish
 from recbole_metarec.comparison.space import Space, suggest
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.report import RunResult
+from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.files import write_text
 
 

@@ -204,6 +204,10 @@ class DomainDataset(CompactDataset):
         kept &= last[begin] > 0
         return self._to_domain(self._sequences.columns[self.iid_field].numpy()[kept], last[users] - users + 1)
 
+    def interactions(self) -> dict[str, Tensor]:
+        """Return all interactions of all splits, users one behind the other, oldest first: a tensor for each field."""
+        return self._sequences.columns
+
     def item_tokens(self) -> list[str]:
         """Return the name of each item, from item 1."""
         return [str(token) for token in self.field2id_token[self.iid_field][1:]]

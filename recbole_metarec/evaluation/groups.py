@@ -1,4 +1,4 @@
-"""Metrics of parts of the users."""
+"""Parts of the test targets, and metrics of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
-from recbole_metarec.evaluation.report import RunResult
+from recbole_metarec.evaluation.result import RunResult
+from recbole_metarec.evaluation.targets import Targets
 
 
 class Grouping(NamedTuple):
-    """A division of the test users.
+    """A division of the test targets.
 
     Attributes
     ----------
@@ -21,17 +22,13 @@ class Grouping(NamedTuple):
         By what they are divided.
     names : tuple of str
         Of the groups.
-    group : int64 array, shape (n_users,)
-        Number of each user's group.
+    group : int64 array, shape (n_rows,)
+        Number of each target's group.
     """
 
     title: str
     names: tuple[str, ...]
     group: npt.NDArray[np.int64]
-
-    def sizes(self) -> list[int]:
-        """Count the users of each group."""
-        return [int(n) for n in np.bincount(self.group, minlength=len(self.names))]
 
 
 # Longest history of each group but the last.
@@ -40,16 +37,16 @@ HISTORIES = (5, 10, 20)
 POPULAR_SHARE = 0.5
 
 
-def group_users(
+def group_targets(
     history: npt.NDArray[np.int64], of_target: npt.NDArray[np.int64], of_items: npt.NDArray[np.int64]
 ) -> list[Grouping]:
-    """Group test users by the length of their history and by how popular their target is.
+    """Group test targets by the length of the history before them and by how popular they are.
 
     Parameters
     ----------
-    history : int64 array, shape (n_users,)
+    history : int64 array, shape (n_rows,)
         Interactions before the target.
-    of_target : int64 array, shape (n_users,)
+    of_target : int64 array, shape (n_rows,)
         Interactions of the target in training.
     of_items : int64 array, shape (n_items + 1,)
         Interactions of each item in training, padding first.
@@ -71,44 +68,45 @@ def group_users(
     return [lengths, Grouping("popularity of the target", names, popularity)]
 
 
-def cold_users(train: Any, test: Any) -> npt.NDArray[np.bool_] | None:
-    """Find the users whose target stands nowhere in the training part.
+def cold_targets(train: Any, targets: Targets) -> npt.NDArray[np.bool_] | None:
+    """Find the targets that stand nowhere in the training part.
 
     Parameters
     ----------
-    train, test : recbole.data.dataset.Dataset
-        The splits.
+    train : recbole.data.dataset.Dataset
+        The training part.
+    targets : Targets
+        By their numbers.
 
     Returns
     -------
-    bool array, shape (n_users,), or None
-        In the order of the test split; ``None`` if the splits have no sequences.
+    bool array, shape (n_rows,), or None
+        ``None`` if the training part has no sequences.
     """
     if not isinstance(train, DomainDataset):
         return None
-    counts = train.domain().item_counts()
-    return np.asarray(counts[test.inter_feat[test.iid_field].numpy()] == 0)
+    return np.asarray(train.domain().item_counts()[targets.items] == 0)
 
 
-def cold_metrics(run: RunResult, train: Any, test: Any) -> dict[str, float] | None:
+def cold_metrics(run: RunResult, train: Any, targets: Targets | None) -> dict[str, float] | None:
     """Measure a run on cold items: those that stand nowhere in the training part.
 
     Parameters
     ----------
     run : RunResult
         With the ranks of all test targets.
-    train, test : recbole.data.dataset.Dataset
-        The splits.
+    train, targets
+        See `cold_targets`.
 
     Returns
     -------
     dict of str to float, or None
-        The run's metrics over the users whose target is cold, and their number as ``n_users``; ``None`` if there are
-        none, or the splits have no sequences.
+        The run's metrics over the cold targets, the number of their users as ``n_users``; ``None`` if there are none,
+        or the training part has no sequences.
     """
-    cold = cold_users(train, test)
+    cold = cold_targets(train, targets) if targets is not None else None
     known = [name for name in run.test if is_of_ranks(name)]
-    if run.ranks is None or cold is None or not cold.any() or not known:
+    if targets is None or run.ranks is None or cold is None or not cold.any() or not known:
         return None
     metrics = {name: float(np.mean(metric_of_ranks(name, run.ranks[cold]))) for name in known}
-    return {"n_users": int(cold.sum()), **metrics}
+    return {"n_users": targets.take(cold).n_users, **metrics}

@@ -1,4 +1,4 @@
-"""Which items a user had before the one to be found: no candidates when history is masked."""
+"""What a user had before the one to be found, which is no candidate when history is masked, and in which order."""
 
 from __future__ import annotations
 
@@ -41,6 +41,33 @@ def history_index(loader: Any, index: Any, rows: Interaction) -> tuple[Tensor, T
     items = rows[dataset.iid_field + dataset.config["LIST_SUFFIX"]]
     row, column = torch.nonzero(items, as_tuple=True)
     return row, items[row, column]
+
+
+def oldest_first(loader: Any, rows: Interaction, row: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
+    """Put each row's targets, which RecBole keeps as a set, into the order in which the user had them.
+
+    Parameters
+    ----------
+    loader : recbole.data.dataloader.FullSortEvalDataLoader
+        The loader of a batch, of a general model.
+    rows : Interaction
+        The batch: its users.
+    row, item : LongTensor, shape (n,)
+        Row of the batch and number of each target.
+
+    Returns
+    -------
+    row, item : LongTensor, shape (n,)
+        The same pairs.
+    """
+    dataset = loader._dataset
+    if not hasattr(loader, "first_places"):
+        users, items = (dataset.inter_feat[field].numpy() for field in (dataset.uid_field, dataset.iid_field))
+        loader.first_places = np.unique(users * dataset.item_num + items, return_index=True)
+    pairs, places = loader.first_places
+    wanted = rows[dataset.uid_field].numpy()[row] * dataset.item_num + item.numpy()
+    order = np.lexsort([places[np.searchsorted(pairs, wanted)], row.numpy()])
+    return row[order], item[order]
 
 
 def _earlier_items(loader: Any) -> csr_array:

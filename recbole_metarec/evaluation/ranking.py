@@ -16,8 +16,9 @@ import torch
 from recbole.evaluator import Collector
 from torch import Tensor
 
+from recbole_metarec.evaluation.targets import Ranks, Targets
+
 Floats = npt.NDArray[np.float64]
-Ranks = npt.NDArray[np.int64]
 
 # Scores in memory at a time: on a CPU they fit its caches, elsewhere they bound the memory.
 _BLOCK = {True: 2**20, False: 2**27}
@@ -57,9 +58,10 @@ def rank_targets(
     items_ID: Tensor,
     targets_B: Tensor,
     history: tuple[Tensor, Tensor] | None = None,
+    sampled_BC: Tensor | None = None,
     joined: Callable[[Tensor, slice], Iterable[Tensor]] = lambda scores_BI, rows: (scores_BI,),
 ) -> Tensor:
-    """Rank targets among all items but padding, scored by inner products, a block of rows at a time.
+    """Rank targets among all items but padding or among some, scored by inner products, a block of rows at a time.
 
     Several rankings that differ in what is joined with the scores cost one pass over states and items.
 
@@ -73,6 +75,8 @@ def rank_targets(
         Item ids.
     history : tuple of LongTensor, shape (n,) each, optional
         Row and item of what is no candidate, rows in rising order.
+    sampled_BC : LongTensor, shape (B, C), optional
+        The only candidates beside the target; all items by default.
     joined : callable, optional
         Maps the scores of a slice of the rows, shape (rows, I), and that slice to what is ranked, once or several
         times; each is done with before the next is asked for.
@@ -94,6 +98,10 @@ def rank_targets(
             row, item = history
             within = slice(*torch.searchsorted(row, torch.tensor([first, first + block], device=row.device)).tolist())
             scores_BI[row[within] - first, item[within]] = -torch.inf
+        if sampled_BC is not None:
+            few_BC = torch.cat([sampled_BC[first : first + block], targets_B[first : first + block, None]], dim=1)
+            known_BC = scores_BI.gather(1, few_BC)
+            scores_BI.fill_(-torch.inf).scatter_(1, few_BC, known_BC)
         every = [
             count_ranks(joined_BI, targets_B[first : first + block], spare[: len(rows_BD)])
             for joined_BI in joined(scores_BI, slice(first, first + len(rows_BD)))
@@ -102,17 +110,57 @@ def rank_targets(
     return torch.cat(ranks, dim=1)
 
 
+def top_ranks(scores_BI: Tensor, row_P: Tensor, item_P: Tensor, k: int, one_by_one: bool = False) -> Tensor:
+    """Rank targets, of which a row may have several, ties as ``torch.topk`` and with it RecBole breaks them.
+
+    Parameters
+    ----------
+    scores_BI : Tensor, shape (B, I)
+        Scores; minus infinity for what is no candidate.
+    row_P, item_P : LongTensor, shape (P,)
+        Row and column of each target, rows in rising order, a row's targets oldest first.
+    k : int
+        Largest rank.
+    one_by_one : bool
+        Whether earlier targets of a row are no candidates for later ones; all are candidates otherwise.
+
+    Returns
+    -------
+    LongTensor, shape (P,)
+        From 1 to ``k``; 0 where the target ranks below or is no candidate.
+    """
+    of_row_B = torch.bincount(row_P, minlength=len(scores_BI))
+    most = int(of_row_B.max()) if one_by_one and len(row_P) else 1
+    top = scores_BI.topk(min(k + most - 1, scores_BI.shape[1]), dim=1)
+    hit_P, rank_P = ((top.indices[row_P] == item_P[:, None]) & ~top.values[row_P].isneginf()).max(1)
+    rank_P = (rank_P + 1).where(hit_P, 0)
+    if most > 1:
+        nth_P = torch.arange(len(row_P), device=row_P.device) - (of_row_B.cumsum(0) - of_row_B)[row_P]
+        rank_BM = rank_P.new_zeros(len(scores_BI), most)
+        rank_BM[row_P, nth_P] = rank_P
+        before_BMM = (rank_BM[:, None] > 0) & (rank_BM[:, None] < rank_BM[:, :, None])
+        rank_P = rank_P - before_BMM.tril(-1).sum(2)[row_P, nth_P]
+    return rank_P.where(rank_P <= k, 0)
+
+
 class RankCollector(Collector):  # type: ignore[misc]
     """RecBole's collector, which keeps the ranks of targets, and holds no matrix of users by items to find them.
 
     Attributes
     ----------
+    targets : Targets or None
+        Of the last evaluation, users and items by their numbers. ``None`` if no metric asked for ranks.
     ranks : int64 array, shape (n_rows,), or None
-        Of the last evaluation, in its order: from 1 to the largest ``topk``, 0 where the target ranks below.
-        ``None`` if no metric asked for ranks.
+        Their ranks, from 1 to the largest ``topk``, 0 below. Of several targets of a user that are ranked at once each
+        ranks among all candidates, with ``mask_history`` but for the earlier ones.
     """
 
+    targets: Targets | None = None
     ranks: Ranks | None = None
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
 
     @property
     def wants_ranks_alone(self) -> bool:
@@ -120,37 +168,49 @@ class RankCollector(Collector):  # type: ignore[misc]
         others = ("rec.items", "rec.meanrank", "rec.score", "data.label")
         return self.register.need("rec.topk") and not any(self.register.need(name) for name in others)
 
-    def collect_ranks(self, ranks_B: Tensor) -> None:
-        """Take note of the ranks of a batch of rows with one target each.
+    def collect_ranks(self, users_B: Tensor, items_B: Tensor, ranks_B: Tensor) -> None:
+        """Take note of a batch of rows with one target each.
 
         Parameters
         ----------
+        users_B, items_B : LongTensor, shape (B,)
+            Numbers of the users and of their targets.
         ranks_B : LongTensor, shape (B,)
             From 1; 0 is no hit.
         """
         hits = ranks_B[:, None] == torch.arange(1, max(self.topk) + 1, device=ranks_B.device)
         self.data_struct.update_tensor("rec.topk", torch.cat([hits, torch.ones_like(hits[:, :1])], 1).int())
+        self._keep(users_B, items_B, ranks_B.where(ranks_B <= max(self.topk), 0))
 
     def eval_batch_collect(
         self, scores_tensor: Tensor, interaction: Any, positive_u: Tensor, positive_i: Tensor
     ) -> None:
         """Collect what the metrics need from a batch of scores; see RecBole's ``Collector``."""
-        rows = torch.arange(len(scores_tensor), device=positive_u.device)
-        if self.wants_ranks_alone and torch.equal(positive_u, rows):
-            # ties as torch.topk and with it RecBole breaks them
-            top = scores_tensor.topk(max(self.topk), dim=1).indices
-            hit, rank = (top == positive_i[:, None].to(top.device)).max(1)
-            self.collect_ranks((rank + 1).where(hit, 0))
+        if not self.register.need("rec.topk"):
+            super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
+            return
+        users_B = interaction[self.config["USER_ID_FIELD"]].cpu()
+        if len(users_B) != len(scores_tensor):  # sampled candidates repeat a row's user
+            users_B = torch.unique_consecutive(users_B)
+        rows, items = (part.to(scores_tensor.device) for part in (positive_u, positive_i))
+        ranks = top_ranks(scores_tensor, rows, items, max(self.topk), bool(self.config["mask_history"]))
+        if self.wants_ranks_alone and torch.equal(rows.cpu(), torch.arange(len(scores_tensor))):
+            self.collect_ranks(users_B, items, ranks)
         else:
+            self._keep(users_B[rows.cpu()], items, ranks)
             super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
 
     def get_data_struct(self) -> Any:
-        """Return RecBole's evaluation resources, and keep the ranks in them."""
-        struct = super().get_data_struct()
-        if "rec.topk" in struct:
-            found = struct["rec.topk"][:, :-1].numpy().astype(bool)
-            self.ranks = np.where(found.any(1), found.argmax(1) + 1, 0)
-        return struct
+        """Return RecBole's evaluation resources, and keep the targets with their ranks."""
+        self.targets = self.ranks = None
+        if self._batches:
+            users, items, ranks = (torch.cat(part).numpy() for part in zip(*self._batches, strict=True))
+            self.targets, self.ranks = Targets(users, items), ranks
+        self._batches = []
+        return super().get_data_struct()
+
+    def _keep(self, users: Tensor, items: Tensor, ranks: Tensor) -> None:
+        self._batches.append((users.cpu(), items.cpu(), ranks.cpu()))
 
 
 def is_of_ranks(name: str) -> bool:

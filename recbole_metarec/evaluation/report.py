@@ -5,131 +5,62 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
-from recbole_metarec.evaluation.ranking import Ranks, is_of_ranks, metric_of_ranks
+from recbole_metarec.evaluation.delivery import Delivery
+from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
+from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.evaluation.significance import Change, paired_bootstrap
+from recbole_metarec.evaluation.targets import common_rows
 from recbole_metarec.files import write_text
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """What one training run gave.
-
-    Attributes
-    ----------
-    model, dataset : str
-        Names.
-    variant : {"transfer", "scratch"} or None
-        ``None`` for RecBole's own models.
-    source_datasets : list of str
-        Sources that were used.
-    seed : int
-        RecBole's seed.
-    mask_history : bool
-        Whether earlier items were no candidates.
-    valid, test : dict of str to float
-        Metrics at the epoch with the best validation, RecBole's names in lower case.
-    source_weights : dict of str to float or None
-        Mean weight of each source over meta transfer.
-    seconds : float
-        Wall-clock time of training and evaluation.
-    epochs : int
-        Epochs on the target.
-    codebook : dict of str to float or None
-        Codebook usage by the target's items: see `Usage`.
-    memory_weight : float or None
-        Weight of the memory in the scores; ``None`` for RecBole's own models.
-    n_users : int
-        Users in the test split.
-    checkpoint, log : str or None
-        Files that were written.
-    cold : dict of str to float or None
-        Metrics over the users whose target stands nowhere in the training part, and their number as ``n_users``;
-        ``None`` if there are none, or for models that do not read sequences.
-    curve : list of float
-        Validation score of each evaluation during training.
-    weight_history : list of dict of str to float
-        Source weights of each epoch of meta transfer.
-    peak_memory : float
-        Largest resident memory during the run, in MB (2**20 bytes).
-    ranks : int64 array, shape (n_users,), or None
-        Rank of each test target; not part of the JSON.
-    """
-
-    model: str
-    variant: str | None
-    dataset: str
-    source_datasets: list[str]
-    seed: int
-    mask_history: bool
-    valid: dict[str, float]
-    test: dict[str, float]
-    source_weights: dict[str, float] | None
-    seconds: float
-    epochs: int
-    codebook: dict[str, float] | None = None
-    memory_weight: float | None = None
-    n_users: int = 0
-    cold: dict[str, float] | None = None
-    checkpoint: str | None = None
-    log: str | None = None
-    curve: list[float] = field(default_factory=list)
-    weight_history: list[dict[str, float]] = field(default_factory=list)
-    peak_memory: float = 0.0
-    ranks: Ranks | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def label(self) -> str:
-        """Name of the run in a table."""
-        return f"{self.model} (scratch)" if self.variant == "scratch" else self.model
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the run as plain values."""
-        plain = asdict(self)
-        del plain["ranks"]
-        return plain
-
-
 def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Change]:
-    """Compare the test metrics of two runs over the same users.
+    """Compare the test metrics of two runs over the targets that both had to find.
 
     Parameters
     ----------
     run, reference : RunResult
-        Runs on the same test split.
+        Runs on one data set.
     samples : int
         Resamples of the bootstrap.
 
     Returns
     -------
     dict of str to Change
-        By metric; metrics that are no function of ranks are left out.
+        By metric; metrics that are no function of ranks are left out. Empty if the two share no target.
     """
-    if run.ranks is None or reference.ranks is None:
+    if run.targets is None or run.ranks is None or reference.targets is None or reference.ranks is None:
         return {}
-    known = [name for name in run.test if is_of_ranks(name)]
+    ours, theirs = common_rows([run.targets, reference.targets])
+    users = run.targets.take(ours).user_numbers()
+    known = [name for name in run.test if is_of_ranks(name) and len(ours)]
     return {
         name: paired_bootstrap(
-            metric_of_ranks(name, run.ranks), metric_of_ranks(name, reference.ranks), samples, run.seed
+            metric_of_ranks(name, run.ranks[ours]),
+            metric_of_ranks(name, reference.ranks[theirs]),
+            samples,
+            run.seed,
+            users,
         )
         for name in known
     }
 
 
-def render(runs: Sequence[RunResult], samples: int) -> str:
-    """Lay out runs as text: metrics, change against scratch, source weights, codebooks, files.
+def render(runs: Sequence[RunResult], samples: int, delivery: Delivery | None = None) -> str:
+    """Lay out runs as text: metrics, change against scratch, what to use, source weights, codebooks, files.
 
     Parameters
     ----------
     runs : sequence of RunResult
-        Runs on one target; a transfer run comes before its scratch control.
+        Runs on one target.
     samples : int
         Resamples of the bootstrap.
+    delivery : Delivery, optional
+        The run whose model is to be used.
 
     Returns
     -------
@@ -145,37 +76,44 @@ def render(runs: Sequence[RunResult], samples: int) -> str:
     transfer, scratch = _pair(runs)
     if transfer and scratch:
         found = changes(transfer, scratch, samples)
-        rows.append(["change", *(percent(found[m].relative) if m in found else "" for m in metrics), "", ""])
-        rows.append(["95% interval", *(interval(found[m]) if m in found else "" for m in metrics), "", ""])
+        cells = [(percent(found[m].relative), interval(found[m])) if m in found else ("", "") for m in metrics]
+        relative, bounds = zip(*cells, strict=True)
+        rows += [["transfer over scratch", *relative, "", ""], ["95% interval", *bounds, "", ""]]
         verdict = [_sentence(name, change) for name, change in found.items() if name.startswith("ndcg@")][:1]
     table = tabulate(rows, ["", *map(spell, metrics), "epochs", "seconds"], disable_numparse=True)
-    parts = [_heading(first), table, *verdict]
+    parts = [_heading(first), table, *verdict, _delivered(delivery)]
     parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run)) if part]
     parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
     return "\n\n".join(part for part in parts if part)
 
 
-def write_json(path: Path, runs: Sequence[RunResult], samples: int) -> None:
+def write_json(path: Path, runs: Sequence[RunResult], samples: int, delivery: Delivery | None = None) -> None:
     """Write runs as JSON, whole or not at all.
 
     Parameters
     ----------
     path : Path
         Where to.
-    runs : sequence of RunResult
+    runs, samples, delivery
         As for `render`.
-    samples : int
-        Resamples of the bootstrap.
     """
     content: dict[str, Any] = {"runs": [run.to_json() for run in runs]}
     transfer, scratch = _pair(runs)
     if transfer and scratch:
         found = changes(transfer, scratch, samples)
-        content["change_over_scratch"] = {
-            name: {key: None if math.isnan(value) else value for key, value in change._asdict().items()}
-            for name, change in found.items()
-        }
+        content["change_over_scratch"] = {name: _plain(change) for name, change in found.items()}
+    if delivery:
+        run = delivery.run
+        content["delivered"] = {"variant": run.variant, "checkpoint": run.checkpoint, "why": why(delivery)}
     write_text(path, [json.dumps(content, indent=2)])
+
+
+def _plain(change: Change) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value
+        for key, value in change._asdict().items()
+        if key != "of_seeds"
+    }
 
 
 def _pair(runs: Sequence[RunResult]) -> tuple[RunResult | None, RunResult | None]:
@@ -184,8 +122,22 @@ def _pair(runs: Sequence[RunResult]) -> tuple[RunResult | None, RunResult | None
 
 
 def _heading(run: RunResult) -> str:
-    masked = "masked" if run.mask_history else "not masked"
-    return f"{run.dataset}, test split: {run.n_users:,} users, full ranking, history {masked}, seed {run.seed}"
+    return f"{run.dataset}, test split: {size(run.n_users, run.n_targets)}, {protocol(run)}, seed {run.seed}"
+
+
+def size(n_users: int, n_targets: int) -> str:
+    """Say how many users and, where a user has several, how many targets there are."""
+    users = f"{n_users:,} users"
+    return users if n_users == n_targets else f"{users} ({n_targets:,} targets)"
+
+
+def protocol(run: RunResult) -> str:
+    """Say among what a run's targets were ranked."""
+    if run.mode == "full":
+        return f"full ranking, history {'masked' if run.mask_history else 'not masked'}"
+    how, n_sampled = run.mode[:3], run.mode[3:]
+    drawn = {"uni": "uniformly", "pop": "by popularity"}.get(how, how)
+    return f"each target ranked among {n_sampled} items that are drawn {drawn}, not among all"
 
 
 def spell(metric: str) -> str:
@@ -208,8 +160,32 @@ def interval(change: Change) -> str:
 def _sentence(name: str, change: Change) -> str:
     if math.isnan(change.relative):
         return "Scratch finds no target: nothing to compare with."
-    sense = {"helps": "Transfer helps", "hurts": "Transfer hurts", "no clear difference": "No clear difference"}
-    return f"{sense[change.verdict]}: {spell(name)} {percent(change.relative)}, 95% interval {interval(change)}."
+    sense = {
+        "ahead in one seed": "Transfer is ahead in the one seed that was run",
+        "behind in one seed": "Transfer is behind in the one seed that was run",
+        "no clear difference": "No clear difference in the one seed that was run",
+    }
+    measured = f"{spell(name)} {percent(change.relative)}, 95% interval over users {interval(change)}"
+    return f"{sense[change.verdict]}: {measured}. Training varies, too: --seeds=3 shows by how much."
+
+
+def _delivered(delivery: Delivery | None) -> str:
+    if not delivery:
+        return ""
+    return f"To be used: {delivery.run.label}, {why(delivery)}.\n{delivery.run.checkpoint or ''}".rstrip()
+
+
+def why(delivery: Delivery) -> str:
+    """Say why a variant is the one to be used."""
+    if delivery.asked:
+        return "as asked for"
+    if not delivery.validated:
+        return "since there is no metric of single validation targets to choose by"
+    (simplest, (mean, _)), *others = delivery.validated.items()
+    beside = [f"{name} {mean:.4f} (± {error:.4f} beside {simplest})" for name, (mean, error) in others]
+    listed = ", ".join([f"{simplest} {mean:.4f}", *beside])
+    rule = f"the first of {', '.join(delivery.validated)} within one standard error of the best"
+    return f"{rule} on validation ({spell(delivery.metric.lower())}: {listed})"
 
 
 def _weights(run: RunResult) -> str:
@@ -224,6 +200,8 @@ def _weights(run: RunResult) -> str:
 def _memory(run: RunResult) -> str:
     if run.memory_weight is None:
         return ""
+    if run.memory_weight == math.inf:
+        return "" if run.variant is None else f"{run.label} memory: the target's own transitions are all that scores"
     return f"{run.label} memory: weight {run.memory_weight:g} of the target's own transitions in the scores"
 
 

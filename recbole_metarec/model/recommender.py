@@ -33,7 +33,7 @@ class PriorWeights(NamedTuple):
     Attributes
     ----------
     memory_weight : float
-        Of the memory's log probabilities.
+        Of the memory's log probabilities; infinite where they are all that counts.
     repeat_penalty : float
         What items of the sequence lose.
     """
@@ -42,7 +42,7 @@ class PriorWeights(NamedTuple):
     repeat_penalty: float
 
 
-def build_memory(config: Any, domain: Domain) -> TransitionMemory | None:
+def build_memory(config: Any, domain: Domain) -> TransitionMemory:
     """Build the memory that a configuration describes.
 
     Parameters
@@ -54,11 +54,8 @@ def build_memory(config: Any, domain: Domain) -> TransitionMemory | None:
 
     Returns
     -------
-    TransitionMemory, or None
-        ``None`` where its weight is to be 0.
+    TransitionMemory
     """
-    if config["memory_weight"] == 0:
-        return None
     known, background, popularity = transitions(
         domain, config["memory_reach"], config["memory_backward"], config["memory_smoothing"]
     )
@@ -91,6 +88,8 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         What the training part of the target says without learning.
     item_counts : int64 array, shape (n_items,)
         Interactions of each item in the training part, padding first.
+    is_memory_alone : bool
+        Whether there is nothing but the memory in the scores.
     memory_weight : float
         Weight of the memory's log probabilities in the scores: 0 until training has ended.
     space : FeatureSpace, or None
@@ -100,12 +99,14 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
     """
 
     input_type = InputType.POINTWISE
+    is_memory_alone = False
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         domain = dataset.domain()
         self.item_counts = domain.item_counts()
-        self.memory = build_memory(config, domain)
+        asks = self.is_memory_alone or config["memory_weight"] != 0
+        self.memory = build_memory(config, domain) if asks else None
         self.memory_weight = 0.0
         repeats = config["repeat_items"]
         if repeats == "auto":
@@ -228,7 +229,10 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
             joined_BI = scores_BI
             if self.memory is not None and memory_weight != 0:
                 known_BI = self.memory(item_seq, item_seq_len) if known_BI is None else known_BI
-                joined_BI = torch.add(scores_BI, known_BI, alpha=memory_weight)
+                if memory_weight == math.inf:
+                    joined_BI = known_BI.where(~scores_BI.isneginf(), scores_BI)
+                else:
+                    joined_BI = torch.add(scores_BI, known_BI, alpha=memory_weight)
             if repeat_penalty == 0:
                 yield joined_BI
             else:

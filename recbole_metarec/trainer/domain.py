@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.trainer import Trainer
@@ -17,13 +20,17 @@ from recbole.utils import calculate_valid_score
 from torch import Tensor
 
 from recbole_metarec import checkpoint
-from recbole_metarec.config import to_plain, transfers
+from recbole_metarec.config import to_plain, variant_of
 from recbole_metarec.data.dataset import DomainDataset
-from recbole_metarec.evaluation.ranking import RankCollector, rank_targets
+from recbole_metarec.evaluation.candidates import FixedSampler
+from recbole_metarec.evaluation.choice import simplest_as_good
+from recbole_metarec.evaluation.ranking import RankCollector, is_of_ranks, metric_of_ranks, rank_targets
+from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.model.recommender import DomainRecommender, PriorWeights
 
-# What `memory_weight: auto` and, relative to the scores' weight, `repeat_items: auto` choose from.
-MEMORY_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0)
+# What `memory_weight: auto` and, relative to the scores' weight, `repeat_items: auto` choose from. The first ends with
+# what is learnt alone and the memory alone, so that nothing lies beyond.
+MEMORY_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, math.inf)
 REPEAT_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, math.inf)
 
 # Sequences that are ranked, and that are encoded, at a time in evaluation.
@@ -31,6 +38,23 @@ RANKED_ROWS, ENCODED_ROWS = 8192, 256
 
 Result = tuple[float, dict[str, float] | None]
 """Best validation score and the metrics with it, as RecBole's ``Trainer.fit`` returns them."""
+
+
+class Evaluated(NamedTuple):
+    """What an evaluation found.
+
+    Attributes
+    ----------
+    metrics : dict of str to float
+        As RecBole names them.
+    targets : Targets or None
+    ranks : int64 array, shape (n_rows,), or None
+        See `RankCollector`.
+    """
+
+    metrics: dict[str, float]
+    targets: Targets | None
+    ranks: Ranks | None
 
 
 class DomainTrainer(Trainer):  # type: ignore[misc]
@@ -42,17 +66,23 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Configuration.
     model : DomainRecommender
         The model.
+
+    Attributes
+    ----------
+    validated : Evaluated or None
+        What the trained model, all joined, finds in validation.
     """
 
     model: DomainRecommender
     saved_model_file: str
+    validated: Evaluated | None = None
 
     def __init__(self, config: Any, model: DomainRecommender) -> None:
         super().__init__(config, model)
-        variant = "transfer" if transfers(config) else "scratch"
-        stem = Path(self.saved_model_file).stem
+        variant = variant_of(config)
         # RecBole names checkpoints by the second: two runs that start together would share one.
-        name = f"{stem}-{config['dataset']}-{variant}-{config['seed']}-{os.getpid()}.pth"
+        parts = (Path(self.saved_model_file).stem, config["dataset"], variant, config["seed"], os.getpid())
+        name = f"{'-'.join(str(part) for part in parts if part is not None)}.pth"
         self.saved_model_file = str(Path(config["checkpoint_dir"]) / name)
         self.eval_collector = RankCollector(config)
         self._resumed: dict[str, Any] | None = None
@@ -79,51 +109,86 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         FloatingPointError
             If the loss or a gradient stops being finite.
         """
+        valid_data = valid_data or None  # RecBole makes a loader without rows where a split has no validation
         self.begin(train_data, show_progress)
         self.model.memory_weight = 0.0  # early stopping looks at what is learnt
-        result: Result = super().fit(train_data, valid_data, verbose, saved, show_progress, callback_fn)
-        return self._join_prior(valid_data, saved, result)
+        with self._kept(saved):
+            result: Result = super().fit(train_data, valid_data, verbose, True, show_progress, callback_fn)
+            return self._join_prior(valid_data, result)
+
+    @contextmanager
+    def _kept(self, saved: bool) -> Iterator[None]:
+        """Let checkpoints of training go to a folder that vanishes, unless they are to be saved."""
+        if saved:
+            yield
+            return
+        path = self.saved_model_file
+        with tempfile.TemporaryDirectory() as folder:
+            self.saved_model_file = str(Path(folder) / Path(path).name)
+            if self._resumed is not None:  # perhaps no later epoch is better
+                checkpoint.save(Path(self.saved_model_file), self._resumed)
+            try:
+                yield
+            finally:
+                self.saved_model_file = path
 
     # -- what is joined when training has ended --------------------------------------------------------------------
 
-    def _join_prior(self, valid_data: Any, saved: bool, result: Result) -> Result:
+    def _join_prior(self, valid_data: Any, result: Result) -> Result:
         """Give memory and repeats the weights that are asked for, in the checkpoint, too; return what they bring."""
         model, config, path = self.model, self.config, Path(self.saved_model_file)
-        state = self._load_best(path) if saved else None
+        state = self._load_best(path)
         asked = config["memory_weight"]
-        if model.memory is not None:
-            weights = MEMORY_WEIGHTS if asked == "auto" else (float(asked),)
-            result = self._choose("memory_weight", weights, valid_data, result, default=min(weights, key=_from_one))
-        if config["repeat_items"] == "auto" and not config["mask_history"] and valid_data is not None:
-            # of those that are equally good the one that the training part suggests
-            penalties = [model.repeat_penalty, *(each * (1 + model.memory_weight) for each in REPEAT_PENALTIES)]
-            result = self._choose("repeat_penalty", penalties, valid_data, result, default=model.repeat_penalty)
-        if state is not None:
-            checkpoint.save(path, {**state, "other_parameter": model.other_parameter()})
+        if model.memory is not None and not model.is_memory_alone:
+            # of what is as good the weight nearest to that of what is learnt
+            weights = sorted(MEMORY_WEIGHTS, key=_from_one) if asked == "auto" else [float(asked)]
+            result = self._choose("memory_weight", weights, valid_data, result)
+        if config["repeat_items"] == "auto" and not config["mask_history"]:
+            # of what is as good the penalty nearest to what the training part suggests
+            scale = 1 + model.memory_weight if math.isfinite(model.memory_weight) else 1.0
+            penalties = sorted({each * scale for each in REPEAT_PENALTIES}, reverse=model.repeat_penalty > 0)
+            result = self._choose("repeat_penalty", penalties, valid_data, result)
+        if self.validated is None and valid_data is not None:
+            self.validated = self._evaluate_with(valid_data, [model.prior_weights])[0]
+        checkpoint.save(path, {**state, "other_parameter": model.other_parameter()})
         return result
 
-    def _choose(self, name: str, values: Sequence[float], valid_data: Any, result: Result, default: float) -> Result:
-        """Set an attribute of the model to the value that is best on validation, to the default without any."""
-        if valid_data is None:
-            setattr(self.model, name, default)
-            return result
-        values = list(dict.fromkeys(values))
-        found = self._evaluate_with(valid_data, [self.model.prior_weights._replace(**{name: each}) for each in values])
-        scores = [calculate_valid_score(each, self.valid_metric) for each in found]
-        best = (max if self.valid_metric_bigger else min)(range(len(values)), key=scores.__getitem__)
-        setattr(self.model, name, values[best])
-        return scores[best], found[best]
+    def _choose(self, name: str, values: Sequence[float], valid_data: Any, result: Result) -> Result:
+        """Set an attribute of the model to the first value that is as good as the best on validation.
 
-    def _evaluate_with(self, eval_data: Any, every: Sequence[PriorWeights]) -> list[dict[str, float]]:
+        Where the metric is no mean over rows, to the best; without validation, to the first.
+        """
+        if valid_data is None:
+            setattr(self.model, name, values[0])
+            return result
+        found = self._evaluate_with(valid_data, [self.model.prior_weights._replace(**{name: each}) for each in values])
+        scores = [calculate_valid_score(each.metrics, self.valid_metric) for each in found]
+        first, metric = found[0], self.config["valid_metric"]
+        if first.targets is not None and is_of_ranks(metric):
+            values_VN = np.stack([metric_of_ranks(metric, each.ranks) for each in found if each.ranks is not None])
+            chosen = simplest_as_good(values_VN, first.targets.user_numbers())
+        else:
+            chosen = (max if self.valid_metric_bigger else min)(range(len(values)), key=scores.__getitem__)
+        setattr(self.model, name, values[chosen])
+        self.validated = found[chosen]
+        return scores[chosen], found[chosen].metrics
+
+    def _evaluate_with(self, eval_data: Any, every: Sequence[PriorWeights]) -> list[Evaluated]:
         """Evaluate with one pair of weights after the other, where ranks are all that is wanted in one pass."""
+        collector = self.eval_collector
         if self._streams(eval_data):
             self.model.eval()
-            return [self._metrics(ranks) for ranks in self._rank(eval_data._dataset, every)]
-        results = []
+            found = []
+            for ranks in self._rank(eval_data, every):
+                metrics = self._metrics(eval_data._dataset, ranks)
+                found.append(Evaluated(metrics, collector.targets, collector.ranks))
+            return found
+        found = []
         for weights in every:
             self.model.memory_weight, self.model.repeat_penalty = weights
-            results.append(self.evaluate(eval_data, load_best_model=False))
-        return results
+            metrics = self.evaluate(eval_data, load_best_model=False)
+            found.append(Evaluated(metrics, collector.targets, collector.ranks))
+        return found
 
     def _load_best(self, path: Path) -> dict[str, Any]:
         state = checkpoint.load(path, self.device)
@@ -143,7 +208,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     ) -> Any:
         """Evaluate; see RecBole's ``Trainer.evaluate``.
 
-        Where the metrics are functions of ranks in a full ranking, the catalogue is encoded once, sequences of like
+        Where the metrics are functions of ranks, the catalogue is encoded once, sequences of like
         length together, and no matrix of users by items is held.
         """
         if not self._streams(eval_data):
@@ -151,23 +216,26 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         if load_best_model:
             self._load_best(Path(model_file or self.saved_model_file))
         self.model.eval()
-        result = self._metrics(self._rank(eval_data._dataset, [self.model.prior_weights])[0])
+        result = self._metrics(eval_data._dataset, self._rank(eval_data, [self.model.prior_weights])[0])
         self.wandblogger.log_eval_metrics(result, head="eval")
         return result
 
     def _streams(self, eval_data: Any) -> bool:
-        full = isinstance(eval_data, FullSortEvalDataLoader) and isinstance(eval_data._dataset, DomainDataset)
-        return full and self.eval_collector.wants_ranks_alone and self.config["single_spec"]
+        known = isinstance(eval_data, FullSortEvalDataLoader) or isinstance(eval_data._sampler, FixedSampler)
+        ours = known and isinstance(eval_data._dataset, DomainDataset)
+        return ours and self.eval_collector.wants_ranks_alone and self.config["single_spec"]
 
-    def _metrics(self, ranks: Tensor) -> dict[str, float]:
-        self.eval_collector.collect_ranks(ranks)
+    def _metrics(self, dataset: DomainDataset, ranks: Tensor) -> dict[str, float]:
+        rows = dataset.inter_feat
+        self.eval_collector.collect_ranks(rows[dataset.uid_field], rows[dataset.iid_field], ranks)
         found: dict[str, float] = self.evaluator.evaluate(self.eval_collector.get_data_struct())
         return found
 
     @torch.no_grad()
-    def _rank(self, dataset: DomainDataset, every: Sequence[PriorWeights]) -> Tensor:
+    def _rank(self, eval_data: Any, every: Sequence[PriorWeights]) -> Tensor:
         """Rank the targets of all rows with each pair of weights, shape (len(every), n_rows)."""
-        model, rows = self.model, dataset.inter_feat
+        model, dataset = self.model, eval_data._dataset
+        rows = dataset.inter_feat
         items_ID, lengths = model.catalogue()[1], rows[model.ITEM_SEQ_LEN]
         ranks = torch.zeros(len(every), len(lengths), dtype=torch.long)
         for index in lengths.argsort(stable=True).split(RANKED_ROWS):
@@ -177,8 +245,9 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
                 states.append(model(part[model.ITEM_SEQ].to(self.device), part[model.ITEM_SEQ_LEN].to(self.device)))
             part, states_BD = rows[index], torch.cat(states)
             targets_B, out = part[model.ITEM_ID].to(self.device), self._history(dataset, part)
+            sampled_BC = self._sampled(eval_data, part)
             joined = partial(self._joined, part, every)
-            ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, out, joined).cpu()
+            ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, out, sampled_BC, joined).cpu()
         return ranks
 
     def _history(self, dataset: DomainDataset, part: Any) -> tuple[Tensor, Tensor] | None:
@@ -186,6 +255,14 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             return None
         row, item = dataset.history(part)
         return row.to(self.device), item.to(self.device)
+
+    def _sampled(self, eval_data: Any, part: Any) -> Tensor | None:
+        if isinstance(eval_data, FullSortEvalDataLoader):
+            return None
+        users, items = part[self.model.USER_ID], part[self.model.ITEM_ID]
+        n_sampled = eval_data.neg_sample_args["sample_num"]
+        found: Tensor = eval_data._sampler.of_targets(users, items, n_sampled).to(self.device)
+        return found
 
     def _joined(self, part: Any, every: Sequence[PriorWeights], scores_BI: Tensor, rows: slice) -> Iterator[Tensor]:
         model, few = self.model, part[rows]
@@ -248,4 +325,5 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
 
 def _from_one(weight: float) -> float:
-    return abs(weight - 1)
+    """How many times larger or smaller than 1 a weight is; the memory alone and no memory are farthest."""
+    return abs(math.log(weight)) if 0 < weight < math.inf else math.inf

@@ -93,7 +93,7 @@ class MetaRecTrainer(DomainTrainer):
         self, train_data: Any, epoch_idx: int, loss_func: Any = None, show_progress: bool = False
     ) -> float:
         self._enter(epoch_idx)
-        if self.suite.sources and epoch_idx < self._first_counted_epoch:
+        if epoch_idx < self._first_counted_epoch:
             self.cur_step = -1
         self.model.train()
         learner = self.learner
@@ -121,10 +121,10 @@ class MetaRecTrainer(DomainTrainer):
 
     @property
     def _first_counted_epoch(self) -> int:
-        """The first epoch after warm-up whose miss counts for patience.
+        """The first epoch whose miss counts for patience, with sources and without.
 
-        It is that of fine-tuning. Where there is none, misses do not count at first: the target's table is new to
-        shared parameters that warm-up has made, and validation rises and falls.
+        It is that of fine-tuning. Where there is none, misses do not count at first: the target's table is new, with
+        sources to shared parameters that warm-up has made, and validation rises and falls.
         """
         meta_epochs: int | None = self.config["meta_epochs"]
         stopping_step: int = self.config["stopping_step"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,17 @@ from recbole_metarec.comparison.compare import Comparison, compare
 from recbole_metarec.comparison.entries import make_entries
 from recbole_metarec.comparison.files import write_report
 from recbole_metarec.comparison.store import load_run, run_file, save_run
-from recbole_metarec.comparison.summary import Summary, summarize
+from recbole_metarec.comparison.summary import Summary, summarize, with_delivered
 from recbole_metarec.comparison.text import render
 from recbole_metarec.config import PluginConfig
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
-from recbole_metarec.evaluation.report import RunResult, percent
+from recbole_metarec.evaluation.report import percent
+from recbole_metarec.evaluation.result import RunResult
 
 MODELS = ["MetaRec", "SASRec", "Pop", "MetaRec:maml"]
-LABELS = ["MetaRec", "MetaRec:scratch", "SASRec", "Pop", "MetaRec:maml"]
+LABELS = ["MetaRec", "MetaRec:scratch", "SASRec", "Pop", "MetaRec:maml", "Memory"]
+OF_LABELS = ["MetaRec:ensemble", "MetaRec:delivered"]
 
 
 def tiny(root: Path, folder: Path, **changes: Any) -> dict[str, Any]:
@@ -56,14 +59,15 @@ def compared(suite: Path, folder: Path) -> tuple[Comparison, Summary]:
 
 def test_each_model_and_its_control_runs_with_each_seed(compared: Any) -> None:
     found, summary = compared
-    assert list(found.runs) == LABELS == [row.label for row in summary.rows]
+    assert list(found.runs) == [*LABELS[:2], "MetaRec:ensemble", *LABELS[2:]]
+    assert {row.label for row in summary.rows} == {*LABELS, *OF_LABELS}
     assert all(sorted(runs) == [1, 2] for runs in found.runs.values())
     assert found.reference == "MetaRec:scratch"
     assert found.failures == {}
     for row in summary.rows:
-        values = [run.test["ndcg@10"] for run in found.runs[row.label].values()]
-        assert row.means["ndcg@10"] == pytest.approx(np.mean(values))
-        assert row.spreads["ndcg@10"] == pytest.approx(np.std(values, ddof=1))
+        values = [run.test["ndcg@10"] for run in with_delivered(found)[row.label].values()]
+        assert row.means["ndcg@10"] == pytest.approx(np.mean(values), abs=1e-6)
+        assert row.spreads["ndcg@10"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
         assert row.peak_memory > 50
 
 
@@ -87,7 +91,7 @@ def test_other_settings_are_other_runs(
 
 def next_run(compared: Any) -> RunResult:
     run: RunResult = compared[0].runs["Pop"][1]
-    return run
+    return replace(run, checkpoint=None)  # of which no ensemble can be made
 
 
 def test_an_interrupted_comparison_goes_on_and_a_failure_stops_nobody(
@@ -110,7 +114,7 @@ def test_an_interrupted_comparison_goes_on_and_a_failure_stops_nobody(
     assert done == ["MetaRec", "MetaRec"]
     interrupted.append(True)
     found = compare(tiny(suite, tmp_path), say=lambda line: None)
-    assert len(done) == 2 * 4
+    assert len(done) == 2 * 5
     assert found.failures == {("SASRec", seed): "RuntimeError: no memory" for seed in (1, 2)}
     assert "SASRec, seed 1 failed: RuntimeError: no memory" in render(found, summarize(found))
 
@@ -119,7 +123,7 @@ def test_entries_are_chosen_by_validation_as_tested_memory_joined(compared: Any)
     found, summary = compared
     printed = render(found, summary)
     for row in summary.rows:
-        runs = found.runs[row.label]
+        runs = with_delivered(found)[row.label]
         assert row.valid == pytest.approx(np.mean([run.valid["ndcg@10"] for run in runs.values()]))
         assert f"  {row.valid:.4f}  " in next(line for line in printed.splitlines() if line.startswith(f"{row.label} "))
     assert "valid NDCG@10" in printed
@@ -129,7 +133,7 @@ def test_entries_are_chosen_by_validation_as_tested_memory_joined(compared: Any)
 def test_effects_are_paired_over_users_and_seeds(compared: Any) -> None:
     found, summary = compared
     effects = {effect.label: effect for effect in summary.effects}
-    assert set(effects) == set(LABELS) - {"MetaRec:scratch"}
+    assert set(effects) == {*LABELS, *OF_LABELS} - {"MetaRec:scratch"}
     ours, theirs = (
         np.mean([metric_of_ranks("ndcg@10", run.ranks) for run in found.runs[label].values()], axis=0)
         for label in ("Pop", "MetaRec:scratch")
@@ -137,6 +141,8 @@ def test_effects_are_paired_over_users_and_seeds(compared: Any) -> None:
     assert effects["Pop"].change.relative == pytest.approx(ours.mean() / theirs.mean() - 1)
     assert [(effect.label, effect.against) for effect in summary.transfers] == [
         ("MetaRec", "MetaRec:scratch"),
+        ("MetaRec:delivered", "MetaRec:scratch"),
+        ("MetaRec:ensemble", "MetaRec:scratch"),
         ("MetaRec:maml", "MetaRec:scratch"),
     ]
     assert min(effect.adjusted_p - effect.change.p for effect in summary.effects) >= 0
@@ -151,7 +157,7 @@ def test_groups_divide_the_users(compared: Any) -> None:
     whole = sum(size * means["MetaRec"] for _, size, means in lines if size) / 60
     assert whole == pytest.approx(summary.rows[0].means["ndcg@10"])
     history = found.groupings[0]
-    assert history.sizes() == [0, 0, 60, 0]  # 13 items before the last
+    assert history.group.tolist() == [2] * 60  # 13 items before the last
 
 
 def settings_of(found: Comparison) -> dict[str, Any]:
@@ -192,11 +198,11 @@ def test_the_page_shows_every_number_and_needs_nothing_else(compared: Any, tmp_p
         assert any(line.startswith(f"{source}: 300 users, 24 items") for line in page.texts)
     settings = next(block for block in page.texts if "warmup_epochs:" in block)
     assert yaml.safe_load(settings)["warmup_epochs"] == 1
-    assert sum(tag == "polyline" for tag, _ in page.tags) == len(LABELS)
+    assert sum(tag == "polyline" for tag, _ in page.tags) == len(LABELS) - 1  # the memory learns nothing
     weights = found.runs["MetaRec"][1].weight_history
     rectangles = sum(tag == "rect" for tag, _ in page.tags)
     assert rectangles == 2 * len(weights) * len(weights[0])  # MetaRec and MetaRec:maml
-    assert sum(tag == "svg" and "interval" in str(a.get("class")) for tag, a in page.tags) == len(summary.effects) + 2
+    assert sum(tag == "svg" and "interval" in str(a.get("class")) for tag, a in page.tags) == len(summary.effects) + 4
     assert not re.search(r"(?:src|href)=|url\(|@import", text)
 
 
@@ -205,7 +211,7 @@ def test_markdown_and_json_say_the_same(compared: Any, tmp_path: Path) -> None:
     for name in ("r.md", "r.json"):
         write_report(tmp_path / name, found, summary)
     markdown, content = (tmp_path / "r.md").read_text(), json.loads((tmp_path / "r.json").read_text())
-    assert len(content["runs"]) == 2 * len(LABELS)
+    assert len(content["runs"]) == 2 * (len(LABELS) + 1)
     for row, stored in zip(summary.rows, content["summary"]["rows"], strict=True):
         assert f"{stored['means']['ndcg@10']:.4f} ± {row.spreads['ndcg@10']:.4f}" in markdown
     assert "## Transfer against scratch" in markdown
@@ -253,6 +259,8 @@ def test_keys_go_to_the_models_that_know_them(suite: Path, tmp_path: Path) -> No
     assert entries["MetaRec:maml"]["source_share"] == 0
     without = make_entries(tiny(suite, tmp_path, model=["MetaRec"], scratch_control=False))
     assert [entry.label for entry in without] == ["MetaRec"]
+    no_memory = make_entries(tiny(suite, tmp_path, model=["MetaRec"], memory_weight=0))
+    assert [entry.label for entry in no_memory] == ["MetaRec", "MetaRec:scratch"]
 
 
 def test_each_source_is_left_out_in_turn(
@@ -264,23 +272,24 @@ def test_each_source_is_left_out_in_turn(
     def fake(settings: dict[str, Any]) -> RunResult:
         asked.append(settings["source_datasets"])
         run: RunResult = stored["MetaRec" if settings["source_datasets"] else "MetaRec:scratch"][1]
-        return run
+        return replace(run, checkpoint=None)
 
     monkeypatch.setattr(module, "run_one", fake)
     found = compare(tiny(suite, tmp_path, model=["MetaRec"], leave_one_out=True, seeds=1), say=lambda line: None)
     sources = [*planted.FRIENDLY, planted.HOSTILE]
     left_out = [[name for name in sources if name != one] for one in sources]
-    assert asked == [sources, [], *left_out]
+    assert asked == [sources, [], *left_out, sources]  # the memory last
     summary = summarize(found)
     assert [(effect.label, effect.against) for effect in summary.sources] == [
         ("MetaRec", f"MetaRec:without-{name}") for name in sources
     ]
-    assert [effect.label for effect in summary.effects] == ["MetaRec"]
+    assert [effect.label for effect in summary.effects] == ["MetaRec", "MetaRec:delivered", "Memory"]
     assert f"MetaRec with {planted.HOSTILE} makes no clear difference" in "\n".join(summary.answers)
-    assert list(summary.weights) == ["MetaRec"]
-    assert all(set(means) <= {"MetaRec", "MetaRec:scratch"} for _, lines in summary.groups for _, _, means in lines)
+    assert list(summary.weights) == ["MetaRec", "Memory"]  # of the stand-in for its run
+    shown = {"MetaRec", "MetaRec:delivered", "MetaRec:scratch", "Memory"}
+    assert all(set(means) <= shown for _, lines in summary.groups for _, _, means in lines)
     titles = [title for title, _ in summary.tables(found.reference)]
-    assert titles == ["Transfer against scratch", "With a source against without"]
+    assert titles == ["Transfer against scratch", "With a source against without", "Against MetaRec:scratch"]
     printed = render(found, summary)
     assert all(f"without-{name}" in printed for name in sources)
 

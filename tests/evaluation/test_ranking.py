@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbole_metarec.evaluation import ranking
-from recbole_metarec.evaluation.ranking import count_ranks, metric_of_ranks, rank_targets
+from recbole_metarec.evaluation.ranking import count_ranks, metric_of_ranks, rank_targets, top_ranks
 
 RANKS = np.array([1, 2, 5, 0, 11])
 
@@ -81,3 +81,29 @@ def test_blocks_rank_as_one_matrix_does(monkeypatch: pytest.MonkeyPatch, block: 
                 scores[row][item] = -np.inf
         assert found.tolist() == [rank_by_hand(row, int(t)) for row, t in zip(scores, targets, strict=True)]
         assert (found[0] == 0) == masked
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_top_ranks_of_several_targets_by_hand(data: st.DataObject) -> None:
+    """Each target's place in its row, other targets candidates or, one by one, earlier ones taken out."""
+    n_items, k = data.draw(st.integers(2, 9)), data.draw(st.integers(1, 5))
+    permutations = data.draw(st.lists(st.permutations(range(n_items)), min_size=1, max_size=4))
+    scores = torch.tensor(permutations, dtype=torch.float)
+    scores[:, 0] = -torch.inf
+    rows, items = [], []
+    for row in range(len(scores)):
+        found = data.draw(st.lists(st.integers(0, n_items - 1), unique=True, max_size=4))
+        rows += [row] * len(found)
+        items += found
+    if not rows:
+        return
+    for one_by_one in (False, True):
+        found = top_ranks(scores, torch.tensor(rows), torch.tensor(items), min(k, n_items), one_by_one).tolist()
+        for number, (row, item) in enumerate(zip(rows, items, strict=True)):
+            own = scores[row].tolist()
+            if one_by_one:
+                for earlier in (i for r, i in zip(rows[:number], items[:number], strict=True) if r == row):
+                    own[earlier] = -np.inf
+            rank = rank_by_hand(own, item)
+            assert found[number] == (rank if rank <= min(k, n_items) else 0)

@@ -14,7 +14,8 @@ from recbole.data import data_preparation
 from recbole_metarec.config import PluginConfig
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.report import RunResult, changes
+from recbole_metarec.evaluation.report import changes
+from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.model.adapter import ItemFeatures
 from recbole_metarec.model.ant import ANT
 from recbole_metarec.quick_start import run, run_one

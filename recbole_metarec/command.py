@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from recbole_metarec.comparison.summary import summarize
 from recbole_metarec.comparison.text import render as render_comparison
 from recbole_metarec.config import read_users_yaml, yaml_loader
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.report import render
-from recbole_metarec.quick_start import run
+from recbole_metarec.evaluation.report import render, write_json
+from recbole_metarec.files import what_failed
+from recbole_metarec.quick_start import make_runs
 
 USAGE = """\
 usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_datasets=A,B,C] [--key=value ...]
@@ -127,23 +129,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if arguments else 2
     try:
         settings = parse_arguments(arguments)
-        if _is_comparison(settings):
-            return _compare(settings)
-        runs = run(settings)
+        return _compare(settings) if _is_comparison(settings) else _run(settings)
     except UserError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return 2
     except FloatingPointError as error:
         print(f"error: training broke off: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {what_failed(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as interrupt:
+        print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         return 130
-    effective = effective_settings(runs[0].model, settings)
-    print(render(runs, effective["bootstrap_samples"]))
-    if effective["result_file"]:
-        print(f"\nresults: {effective['result_file']}")
-    return 0
 
 
 def _is_comparison(settings: Mapping[str, Any]) -> bool:
@@ -156,14 +154,36 @@ def _is_comparison(settings: Mapping[str, Any]) -> bool:
     )
 
 
+def _run(settings: Mapping[str, Any]) -> int:
+    runs = make_runs(settings)
+    effective = effective_settings(runs[0].model, settings)
+    file, samples = effective["result_file"], effective["bootstrap_samples"]
+    steps = [(f"results: {file}", partial(write_json, Path(file), runs, samples))] if file else []
+    return _show(render(runs, samples), steps)
+
+
+def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
+    """Print what was found, then write it to files; what cannot be written costs only itself."""
+    status = 0
+    for said, write in [(text, None), *((f"\n{said}", write) for said, write in files)]:
+        try:
+            if write is not None:
+                write()
+            print(said, flush=True)
+        except OSError as error:
+            print(f"error: {what_failed(error)}", file=sys.stderr)
+            status = 1
+    return status
+
+
 def _compare(settings: Mapping[str, Any]) -> int:
     models = [name for name in settings["model"].replace(",", " ").split() if name]
-    comparison = compare({**settings, "model": models})
+    try:
+        comparison = compare({**settings, "model": models})
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on with the runs that have ended") from None
     summary = summarize(comparison)
-    print(render_comparison(comparison, summary))
     reports = settings.get("report") or []
     files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]
-    for file in filter(None, files):
-        write_report(Path(file), comparison, summary)
-        print(f"\nreport: {file}")
-    return 1 if comparison.failures else 0
+    steps = [(f"report: {file}", partial(write_report, Path(file), comparison, summary)) for file in files if file]
+    return _show(render_comparison(comparison, summary), steps) or int(bool(comparison.failures))

@@ -19,6 +19,7 @@ from recbole.data import create_dataset, data_preparation
 from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_seed
 from tqdm import tqdm
 
+from recbole_metarec.checkpoint import named_when_interrupted
 from recbole_metarec.checks import default_settings, effective_settings, find_problems
 from recbole_metarec.config import MODELS, SCRATCH, PluginConfig, transfers
 from recbole_metarec.data.dataset import DomainDataset
@@ -27,6 +28,7 @@ from recbole_metarec.evaluation.groups import cold_metrics
 from recbole_metarec.evaluation.ranking import RankCollector
 from recbole_metarec.evaluation.report import RunResult, write_json
 from recbole_metarec.peak import peak_megabytes, reset_peak
+from recbole_metarec.pickles import allow_pickle
 
 
 def run(settings: Mapping[str, Any]) -> list[RunResult]:
@@ -46,7 +48,18 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
     ------
     UserError
         If a setting or a dataset is wrong.
+    OSError
+        If ``result_file`` cannot be written.
     """
+    runs = make_runs(settings)
+    effective = effective_settings(settings["model"], settings)
+    if effective["result_file"]:
+        write_json(Path(effective["result_file"]), runs, effective["bootstrap_samples"])
+    return runs
+
+
+def make_runs(settings: Mapping[str, Any]) -> list[RunResult]:
+    """Do what `run` does, but write no results."""
     if not settings.get("model"):
         raise UserError(["--model: is missing; write --model=MetaRec"])
     model = settings["model"]
@@ -58,9 +71,7 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
     effective = effective_settings(model, settings)
     runs = [run_one(settings)]
     if model in MODELS and transfers(effective) and effective["scratch_control"]:
-        runs.append(run_one({**settings, **SCRATCH[model]}))
-    if effective["result_file"]:
-        write_json(Path(effective["result_file"]), runs, effective["bootstrap_samples"])
+        runs.append(run_one({**settings, **SCRATCH[model], "resume": None}))
     return runs
 
 
@@ -86,10 +97,13 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
     config = _configure(settings)
     log = _open_log(config)
     curve: list[float] = []
-    with _wandb_run(config), _progress(config, curve) as (show, after_epoch):
+    with allow_pickle(config["allow_pickle"]), _wandb_run(config), _progress(config, curve) as (show, after_epoch):
         trainer, train_data, valid_data, test_data = prepare(config)
-        _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
-        test = trainer.evaluate(test_data, show_progress=show)
+        if config["resume"]:
+            trainer.resume_checkpoint(config["resume"])
+        with named_when_interrupted(trainer):
+            _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
+            test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
     result = _result(config, trainer, valid or {}, test, log, time.perf_counter() - start)
     return replace(result, cold=cold_metrics(result, train_data._dataset, test_data._dataset), curve=curve)

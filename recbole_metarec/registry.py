@@ -22,7 +22,7 @@ from recbole.data.dataset import Dataset
 from recbole.utils.argument_list import dataset_arguments
 from torch import Tensor
 
-from recbole_metarec import checkpoint, compat
+from recbole_metarec import checkpoint, names, pickles
 from recbole_metarec.config import MODELS, property_layers
 from recbole_metarec.data.dataset import DomainDataset, sort_exactly
 from recbole_metarec.evaluation.history import history_index
@@ -46,7 +46,9 @@ def register() -> None:
     _register_history_mask()
     _import_models_without_anomaly_detection()
     Dataset._change_feat_format = sort_exactly(Dataset._change_feat_format)
-    compat.restore_checkpoint = checkpoint.restore
+    pickles.guard()
+    names.register_names()
+    checkpoint.register_saving()
     # RecBole reuses a saved dataset if these keys are unchanged.
     dataset_arguments.extend(["source_datasets", "train_users"])
 

@@ -151,6 +151,8 @@ RULES: dict[str, Rule] = {
     "train_users": number(0, 1, above=True),
     "scratch_control": switch,
     "result_file": text,
+    "resume": text,
+    "allow_pickle": switch,
     "seeds": whole(1),
     "reference": text,
     "comparison_folder": name_of_folder,

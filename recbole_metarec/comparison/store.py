@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from recbole.utils.argument_list import evaluation_arguments
@@ -20,11 +21,12 @@ from recbole_metarec.comparison.entries import OWN_KEYS
 from recbole_metarec.config import MODELS, properties_folder, read_properties
 from recbole_metarec.evaluation.ranking import Ranks
 from recbole_metarec.evaluation.report import RunResult
-from recbole_metarec.files import checksum, write_text
+from recbole_metarec.files import domain_files, known_checksum, write_text
 
 # Settings that change where files lie, how fast a run is and what is shown, but no result.
 _SILENT = (
     *("data_path", "checkpoint_dir", "show_progress", "state", "gpu_id", "feature_cache", "worker"),
+    "allow_pickle",
     *("log_wandb", "wandb_project", "bootstrap_samples", *OWN_KEYS),
 )
 # Of the keys that this package adds for all models, those that RecBole's models heed, too.
@@ -53,9 +55,9 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
     settings = effective_settings(settings["model"], settings)
     decisive = {key: value for key, value in settings.items() if key not in _ignored(settings["model"])}
     domains = [settings["dataset"], *(decisive.get("source_datasets") or [])]
-    files = [file for name in domains for file in _files(Path(settings["data_path"]), name)]
+    files = [file for name in domains for file in domain_files(Path(settings["data_path"]) / name, name)]
     files += [Path(settings[key]) for key in _FILES if decisive.pop(key, None)]
-    content = [(file.name, _checksum(file)) for file in files]
+    content = [(file.name, known_checksum(file)) for file in files]
     decided_by = json.dumps([decisive, content, __version__], sort_keys=True, default=str)
     name = f"{label.replace(':', '-')}-{settings['dataset']}-{settings['seed']}"
     return folder / f"{name}-{hashlib.sha256(decided_by.encode()).hexdigest()[:10]}.json"
@@ -68,12 +70,55 @@ def save_run(path: Path, run: RunResult) -> None:
 
 
 def load_run(path: Path) -> RunResult | None:
-    """Read a run; ``None`` if it was never finished."""
-    if not path.exists():
+    """Read a run.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `save_run` wrote.
+
+    Returns
+    -------
+    RunResult, or None
+        ``None`` if the run was never finished.
+
+    Raises
+    ------
+    Damaged
+        If the file is not what `save_run` writes.
+    """
+    try:
+        stored = json.loads(path.read_bytes())
+        packed = stored.pop("ranks")
+        ranks = None if packed is None else unpack_ranks(packed)
+        kinds = get_type_hints(RunResult)
+        wrong = [key for key, value in stored.items() if not _is_a(kinds[key], value)]
+        if wrong or (ranks is not None and len(ranks) != stored["n_users"]):
+            raise Damaged(path)
+        return RunResult(**stored, ranks=ranks)
+    except FileNotFoundError:
         return None
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    packed = stored["ranks"]
-    return RunResult(**{**stored, "ranks": None if packed is None else unpack_ranks(packed)})
+    # no JSON or text, other keys, none at all, no packed ranks
+    except (ValueError, TypeError, KeyError, AttributeError, zlib.error, RecursionError, OSError) as error:
+        raise Damaged(path) from error
+
+
+class Damaged(ValueError):
+    """The file of a stored run is not what was written."""
+
+
+def _is_a(kind: Any, value: Any) -> bool:
+    """Whether a value from JSON is of the kind that an annotation names."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_is_a(each, value) for each in inner)
+    if origin is list:
+        return isinstance(value, list) and all(_is_a(inner[0], each) for each in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is_a(inner[1], each) for each in value.values())
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def pack_ranks(ranks: Ranks, kind: str = "<i4") -> str:
@@ -91,19 +136,3 @@ def _ignored(model: str) -> frozenset[str]:
     """Keys without a part in the results of a model."""
     ours = read_properties(properties_folder() / "overall.yaml").keys() if model not in MODELS else ()
     return frozenset(_SILENT) | (frozenset(ours) - frozenset(_HEEDED))
-
-
-def _files(data_path: Path, name: str) -> list[Path]:
-    """Files of a domain, but for the card that tells how they were made."""
-    return [file for file in sorted((data_path / name).glob(f"{name}.*")) if file.is_file() and file.suffix != ".json"]
-
-
-def _checksum(path: Path) -> str:
-    facts = path.stat()
-    return _checksum_of(path.absolute(), facts.st_size, facts.st_mtime_ns)
-
-
-@cache
-def _checksum_of(path: Path, size: int, modified: int) -> str:
-    """Read a file once, as long as it does not change."""
-    return checksum(path)

@@ -17,10 +17,11 @@ from recbole.utils import calculate_valid_score
 from torch import Tensor
 
 from recbole_metarec import checkpoint
-from recbole_metarec.config import to_plain, transfers
+from recbole_metarec.config import transfers
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.evaluation.ranking import RankCollector, rank_targets
 from recbole_metarec.model.recommender import DomainRecommender, PriorWeights
+from recbole_metarec.names import check_names
 
 # What `memory_weight: auto` and, relative to the scores' weight, `repeat_items: auto` choose from.
 MEMORY_WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0)
@@ -90,6 +91,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """Give memory and repeats the weights that are asked for, in the checkpoint, too; return what they bring."""
         model, config, path = self.model, self.config, Path(self.saved_model_file)
         state = self._load_best(path) if saved else None
+        if result[1] is None and valid_data is not None:  # resumed, and no better epoch came
+            result = result[0], self.evaluate(valid_data, load_best_model=False)
         asked = config["memory_weight"]
         if model.memory is not None:
             weights = MEMORY_WEIGHTS if asked == "auto" else (float(asked),)
@@ -203,22 +206,9 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     def restore_training(self, state: Mapping[str, Any]) -> None:
         """Take over what `training_state` returned, after the model's weights."""
 
-    def _save_checkpoint(self, epoch: int, verbose: bool = True, **options: Any) -> None:
-        path = Path(options.pop("saved_model_file", self.saved_model_file))
-        state = {
-            "config": to_plain(self.config),
-            "epoch": epoch,
-            "cur_step": self.cur_step,
-            "best_valid_score": float(self.best_valid_score),
-            "state_dict": self.model.state_dict(),
-            "other_parameter": self.model.other_parameter(),
-            "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
-            **self.training_state(),
-        }
-        checkpoint.save(path, state)
-        if verbose:
-            self.logger.info(f"Saved current: {path}")
+    def own_state(self) -> dict[str, Any]:
+        """Return what checkpoints hold beside what those of RecBole's trainers do; see `checkpoint.state_of`."""
+        return {"rng": torch.get_rng_state(), **self.training_state()}
 
     def resume_checkpoint(self, resume_file: str | os.PathLike[str]) -> None:
         """Go on from a checkpoint at the next `fit`; on the CPU, with the numbers of a run that had not stopped.
@@ -231,9 +221,11 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Raises
         ------
         UserError
-            If the file is none of this package's checkpoints.
+            If the file is none of this package's checkpoints, or one of another model, target or sources.
         """
         state = checkpoint.load(Path(resume_file), self.device)
+        checkpoint.check_origin(Path(resume_file), state, self.config)
+        check_names(self.model, state)
         self.saved_model_file = str(resume_file)
         self.start_epoch = state["epoch"] + 1
         self.cur_step = state["cur_step"]

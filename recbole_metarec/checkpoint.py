@@ -98,13 +98,17 @@ def restore(state: Any, name: str) -> Any:
     """
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         return state
-    if not isinstance(state.get("state_dict"), dict) or not isinstance(state.get("config"), dict):
+    plain, weights = state.get("config"), state.get("state_dict")
+    if not isinstance(plain, dict) or not isinstance(weights, dict):
         raise UserError([f"{name}: is no trained model; the name of a core, for pretrained, ends in -core.pth"])
-    if not str(state["config"].get("teacher", "x")).isidentifier():  # RecBole's KD_DAGFM evaluates it
-        raise UserError([f"{name}: teacher is no name of a model"])
+    if not str(plain.get("teacher", "x")).isidentifier():  # RecBole's KD_DAGFM evaluates it
+        raise UserError([f"{name}: teacher must be the name of a model"])
+    try:
+        config = from_plain(plain)
+    except (KeyError, TypeError, ValueError, AttributeError, ImportError, NotImplementedError) as error:
+        raise UserError([f"{name}: RecBole refuses its configuration: {type(error).__name__}: {error}"]) from error
     mark(state)
-    others = _unpacked(state.get("other_parameter"))
-    return {**state, "config": from_plain(state["config"]), "other_parameter": others}
+    return {**state, "config": config, "other_parameter": _unpacked(state.get("other_parameter"))}
 
 
 def state_of(trainer: Any, epoch: int) -> dict[str, Any]:

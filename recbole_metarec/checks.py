@@ -175,7 +175,7 @@ def _files_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
     if effective["model"] == "ANT" or effective.get("item_features"):
         yield from folder_problems("feature_cache", effective["feature_cache"])
     if why := _why_not_written(Path("log").absolute()):
-        yield f"log, for log files: {why}; run the command in another folder"
+        yield f"log: cannot be written, {why}; log files need it, run the command in another folder"
 
 
 def file_problems(key: str, name: str, endings: Sequence[str]) -> Iterator[str]:
@@ -205,7 +205,7 @@ def file_problems(key: str, name: str, endings: Sequence[str]) -> Iterator[str]:
 def folder_problems(key: str, name: str) -> Iterator[str]:
     """Check that files can be written to a folder, which is made if it lacks; see `file_problems`."""
     if why := _why_not_written(Path(os.path.realpath(name))):
-        yield f"--{key}={name}: {why}; name a folder that you may write to"
+        yield f"--{key}={name}: cannot be written, {why}"
 
 
 def _why_not_written(folder: Path, name: str = "") -> str | None:
@@ -215,7 +215,7 @@ def _why_not_written(folder: Path, name: str = "") -> str | None:
         with tempfile.NamedTemporaryFile(prefix=f".{name}.", suffix=8 * "0", dir=folder):
             return None
     except (OSError, ValueError) as error:
-        return f"nothing can be written to {folder} ({getattr(error, 'strerror', error)})"
+        return f"{folder} is no folder that you may write to ({getattr(error, 'strerror', error)})"
 
 
 def _pickles_are_allowed(effective: Mapping[str, Any]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
@@ -52,9 +53,11 @@ def names_of(model: Any) -> dict[str, list[str]]:
     return {f"{kind}_tokens": [str(name) for name in known[kind][1:]] for kind in kinds if kind in known}
 
 
-def mark(state: Mapping[str, Any]) -> None:
+def mark(state: dict[str, Any]) -> None:
     """Let the weights of a checkpoint remember its names, which `load_state_dict` then compares with the model's."""
-    state["state_dict"]._metadata = {"": {_METADATA: {key: state.get(key) for key in ("item_tokens", "user_tokens")}}}
+    weights = state["state_dict"] = OrderedDict(state["state_dict"])
+    names = {key: state.get(key) for key in ("item_tokens", "user_tokens")}
+    vars(weights)["_metadata"] = {"": {_METADATA: names}}  # where torch keeps what it compares
 
 
 def check_names(model: Any, saved: Mapping[str, Sequence[str] | None]) -> None:

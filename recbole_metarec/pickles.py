@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import recbole.data
 import recbole.data.utils
-import recbole.quick_start.quick_start
 import torch
+from recbole.data.dataset import Dataset
 from recbole.utils.argument_list import dataset_arguments
 
 from recbole_metarec import checkpoint
@@ -63,7 +63,8 @@ def guard() -> None:
     utils.pickle = SimpleNamespace(load=_load_data, dump=pickle.dump)
     load_split_dataloaders = _of_these_files(utils.load_split_dataloaders, "dataloaders_save_path")
     create_dataset = _of_these_files(utils.create_dataset, "dataset_save_path")
-    for module in (utils, recbole.data, recbole.quick_start.quick_start):
+    with_names_of_their_own = recbole.data, sys.modules.get("recbole.quick_start.quick_start")
+    for module in (utils, *filter(None, with_names_of_their_own)):
         module.create_dataset, module.load_split_dataloaders = create_dataset, load_split_dataloaders
     dataset_arguments.append(_CHECKSUMS)  # RecBole reads again what was saved with other ones
 
@@ -118,9 +119,12 @@ def _load_data(file: Any) -> Any:
         getLogger().warning(f"{file.name}: is not read, as a pickle can run code; {HOW_TO_ALLOW}")
         return SimpleNamespace(config=defaultdict(object))
     try:
-        return pickle.load(file)
+        found = pickle.load(file)
     except Exception as error:  # a damaged pickle may do anything
         raise UserError([f"{file.name}: cannot be unpickled ({type(error).__name__}); delete it"]) from error
+    if not isinstance(found, (Dataset, list)):
+        raise UserError([f"{file.name}: is no data that RecBole saved; delete it"])
+    return found
 
 
 def _of_these_files(load: Callable[[Any], Any], key: str) -> Callable[[Any], Any]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from recbole_metarec import checkpoint
 from recbole_metarec.config import transfers
 from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import RankCollector, rank_targets
 from recbole_metarec.model.recommender import DomainRecommender, PriorWeights
 from recbole_metarec.names import check_names
@@ -234,7 +235,11 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a checkpoint: weights, optimizer, random numbers."""
-        self.model.load_state_dict(state["state_dict"])
+        try:
+            self.model.load_state_dict(state["state_dict"])
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise UserError([f"{self.saved_model_file}: was written with settings of other sizes: {reason}"]) from None
         self.restore_training(state)
         torch.set_rng_state(state["rng"].cpu())
 

@@ -91,9 +91,9 @@ def load_run(path: Path) -> RunResult | None:
         stored = json.loads(path.read_bytes())
         packed = stored.pop("ranks")
         ranks = None if packed is None else unpack_ranks(packed)
-        kinds = get_type_hints(RunResult)
-        wrong = [key for key, value in stored.items() if not _is_a(kinds[key], value)]
-        if wrong or (ranks is not None and len(ranks) != stored["n_users"]):
+        kinds = {key: kind for key, kind in get_type_hints(RunResult).items() if key != "ranks"}
+        as_written = stored.keys() == kinds.keys() and all(_is_a(kinds[key], value) for key, value in stored.items())
+        if not as_written or (ranks is not None and len(ranks) != stored["n_users"]):
             raise Damaged(path)
         return RunResult(**stored, ranks=ranks)
     except FileNotFoundError:

@@ -7,10 +7,12 @@ import sys
 
 def main() -> int:
     """Import and run the command line; an interrupt is one line from the beginning."""
-    default = signal.signal(signal.SIGINT, _end)
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # which a job in the background has not
+        signal.signal(signal.SIGINT, _end)
     from recbole_metarec import command
 
-    signal.signal(signal.SIGINT, default)
+    signal.signal(signal.SIGINT, before)
     return command.main()
 
 

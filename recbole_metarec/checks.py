@@ -174,8 +174,9 @@ def _files_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
     yield from folder_problems("checkpoint_dir", effective["checkpoint_dir"])
     if effective["model"] == "ANT" or effective.get("item_features"):
         yield from folder_problems("feature_cache", effective["feature_cache"])
-    if why := _why_not_written(Path("log").absolute()):
-        yield f"log: cannot be written, {why}; log files need it, run the command in another folder"
+    for folder in ("log", "log_tensorboard"):  # RecBole's, in the working folder
+        if why := _why_not_written(Path(folder).absolute()):
+            yield f"{folder}: cannot be written, {why}; run the command in another folder"
 
 
 def file_problems(key: str, name: str, endings: Sequence[str]) -> Iterator[str]:

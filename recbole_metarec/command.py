@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,8 @@ usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_d
   --runs_at_once=4          make runs and trials at a time, as Ray tasks
   --mask_history=True       earlier items of a user are no candidates
   --scratch_control=False   leave out the control that trains from scratch
+  --resume=x.pth            go on from a checkpoint of the same model, target and sources
+  --allow_pickle=True       read what RecBole pickled, too: such a file can run any code
 
 All other keys: properties/overall.yaml, properties/model/, and RecBole's own.
 """
@@ -127,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(USAGE)
         return 0 if arguments else 2
+    threading.excepthook = _tell_of_thread
     try:
         settings = parse_arguments(arguments)
         return _compare(settings) if _is_comparison(settings) else _run(settings)
@@ -142,6 +146,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         return 130
+
+
+_stock_excepthook: Any = threading.excepthook
+
+
+def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """Leave a full disk to the main thread, to which tensorboard's writer hands it on."""
+    if not issubclass(failed.exc_type, OSError):
+        _stock_excepthook(failed)
 
 
 def _is_comparison(settings: Mapping[str, Any]) -> bool:
@@ -164,16 +177,16 @@ def _run(settings: Mapping[str, Any]) -> int:
 
 def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
     """Print what was found, then write it to files; what cannot be written costs only itself."""
-    status = 0
-    for said, write in [(text, None), *((f"\n{said}", write) for said, write in files)]:
+    failures = []
+    for said, write in [(text, lambda: None), *((f"\n{said}", write) for said, write in files)]:
         try:
-            if write is not None:
-                write()
+            write()
             print(said, flush=True)
         except OSError as error:
-            print(f"error: {what_failed(error)}", file=sys.stderr)
-            status = 1
-    return status
+            error.filename = error.filename or "standard output"
+            failures.append(f"error: {what_failed(error)}")
+    print(*dict.fromkeys(failures), sep="\n", end="\n" * bool(failures), file=sys.stderr)
+    return int(bool(failures))
 
 
 def _compare(settings: Mapping[str, Any]) -> int:

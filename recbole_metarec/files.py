@@ -89,7 +89,7 @@ def _lock(file: BinaryIO, how: int) -> bool:
 
 def what_failed(error: OSError) -> str:
     """Say in one line which file an error is about and what went wrong."""
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
 
 
 def write_text(path: Path, lines: Iterable[str]) -> None:

@@ -113,6 +113,8 @@ def _attempt(train: Train, settings: Mapping[str, Any]) -> tuple[Outcome, float]
         outcome = train(settings)
     except Exception as error:
         problems = error.problems if isinstance(error, UserError) else [f"{type(error).__name__}: {error}"]
+        if isinstance(error, OSError):
+            problems = [what_failed(error)]
         outcome = " ".join("; ".join(problems).split())
         logging.getLogger().info(traceback.format_exc())  # for the run's log file
     return outcome, time.perf_counter() - begin

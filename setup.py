@@ -41,6 +41,7 @@ setup(
         "recbole_metarec.properties.model",
         "recbole_metarec.properties.dataset",
     ],
+    py_modules=["run_recbole_metarec"],
     package_dir={"recbole_metarec.properties": "properties"},
     package_data={
         "recbole_metarec": ["py.typed"],
@@ -82,5 +83,5 @@ setup(
             "types-tqdm",
         ],
     },
-    entry_points={"console_scripts": ["recbole-metarec=recbole_metarec.command:main"]},
+    entry_points={"console_scripts": ["recbole-metarec=run_recbole_metarec:main"]},
 )

@@ -13,9 +13,10 @@ from recbole_metarec import compat
 
 compat.apply()
 
+from recbole_metarec.pickles import allow_pickle  # noqa: E402
 from recbole_metarec.registry import register  # noqa: E402
 
 register()
 
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+__all__ = ["__version__", "allow_pickle"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from recbole.utils.argument_list import (
     training_arguments,
 )
 
+from recbole_metarec import checkpoint
 from recbole_metarec.config import MODELS, property_layers, read_properties
 from recbole_metarec.data import movielens
 from recbole_metarec.data.amazon.vintages import made_by
@@ -166,9 +168,15 @@ def _valid_metric_is_measured(effective: Mapping[str, Any]) -> Iterator[str]:
         yield f"--valid_metric={effective['valid_metric']}: must be one of {', '.join(candidates)}"
 
 
-def _result_file_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
+def _files_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
     if effective["result_file"]:
         yield from file_problems("result_file", effective["result_file"], (".json",))
+    yield from folder_problems("checkpoint_dir", effective["checkpoint_dir"])
+    if effective["model"] == "ANT" or effective.get("item_features"):
+        yield from folder_problems("feature_cache", effective["feature_cache"])
+    for folder in ("log", "log_tensorboard"):  # RecBole's, in the working folder
+        if why := _why_not_written(Path(folder).absolute()):
+            yield f"{folder}: cannot be written, {why}; run the command in another folder"
 
 
 def file_problems(key: str, name: str, endings: Sequence[str]) -> Iterator[str]:
@@ -188,12 +196,44 @@ def file_problems(key: str, name: str, endings: Sequence[str]) -> Iterator[str]:
     str
         One line for each problem.
     """
-    option, path = f"--{key}={name}", Path(name).absolute()
-    if path.is_dir() or path.suffix not in endings:
+    option, path = f"--{key}={name}", Path(os.path.realpath(name))
+    if os.path.isdir(path) or path.suffix not in endings:
         yield f"{option}: must be the name of a {' or '.join(endings)} file"
-    folder = next(parent for parent in path.parents if parent.exists())
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        yield f"{option}: cannot be written, {folder} is no folder that you may write to"
+    elif why := _why_not_written(path.parent, path.name):
+        yield f"{option}: cannot be written, {why}"
+
+
+def folder_problems(key: str, name: str) -> Iterator[str]:
+    """Check that files can be written to a folder, which is made if it lacks; see `file_problems`."""
+    if why := _why_not_written(Path(os.path.realpath(name))):
+        yield f"--{key}={name}: cannot be written, {why}"
+
+
+def _why_not_written(folder: Path, name: str = "") -> str | None:
+    """Try to write to a folder, or to the one in which it would be made: permissions tell not all to everybody."""
+    try:
+        folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        with tempfile.NamedTemporaryFile(prefix=f".{name}.", suffix=8 * "0", dir=folder):
+            return None
+    except (OSError, ValueError) as error:
+        return f"{folder} is no folder that you may write to ({getattr(error, 'strerror', error)})"
+
+
+def _pickles_are_allowed(effective: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("dataset_save_path", "dataloaders_save_path"):
+        if effective[key] and not effective["allow_pickle"]:
+            yield f"--{key}={effective[key]}: is a pickle, which can run code; leave it out, or allow_pickle"
+
+
+def _run_can_be_resumed(effective: Mapping[str, Any]) -> Iterator[str]:
+    file = effective["resume"]
+    if file and effective["model"] not in MODELS:
+        yield f"--resume={file}: {effective['model']} cannot go on from a checkpoint; leave it out"
+    elif file:
+        try:
+            checkpoint.check_origin(Path(file), checkpoint.load(Path(file)), effective)
+        except UserError as error:
+            yield from (f"--resume={problem}" for problem in error.problems)
 
 
 def _core_can_be_read(effective: Mapping[str, Any]) -> Iterator[str]:
@@ -231,7 +271,9 @@ CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]
 _CROSS_CHECKS: list[CrossCheck] = [
     (("metrics", "topk"), _valid_metric_is_measured),
     (("log_wandb",), _wandb_is_there),
-    (("result_file",), _result_file_can_be_written),
+    (("result_file", "checkpoint_dir", "feature_cache"), _files_can_be_written),
+    (("allow_pickle",), _pickles_are_allowed),
+    (("resume", "dataset", "source_datasets"), _run_can_be_resumed),
     (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
 ]
 _MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ from recbole_metarec.comparison.summary import summarize
 from recbole_metarec.comparison.text import render as render_comparison
 from recbole_metarec.config import read_users_yaml, yaml_loader
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.report import render
-from recbole_metarec.quick_start import delivery, run
+from recbole_metarec.evaluation.report import render, write_json
+from recbole_metarec.files import what_failed
+from recbole_metarec.quick_start import delivery, make_runs
 
 USAGE = """\
 usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_datasets=A,B,C] [--key=value ...]
@@ -35,6 +38,8 @@ usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_d
   --runs_at_once=4          make runs and trials at a time, as Ray tasks
   --mask_history=True       earlier items of a user are no candidates
   --scratch_control=False   leave out the control that trains from scratch
+  --resume=x.pth            go on from a checkpoint of the same model, target and sources
+  --allow_pickle=True       read what RecBole pickled, too: such a file can run any code
 
 All other keys: properties/overall.yaml, properties/model/, and RecBole's own.
 """
@@ -125,25 +130,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(USAGE)
         return 0 if arguments else 2
+    threading.excepthook = _tell_of_thread
     try:
         settings = parse_arguments(arguments)
-        if _is_comparison(settings):
-            return _compare(settings)
-        runs = run(settings)
+        return _compare(settings) if _is_comparison(settings) else _run(settings)
     except UserError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return 2
     except FloatingPointError as error:
         print(f"error: training broke off: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {what_failed(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as interrupt:
+        print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         return 130
-    effective = effective_settings(runs[0].model, settings)
-    print(render(runs, effective["bootstrap_samples"], delivery(settings, runs)))
-    if effective["result_file"]:
-        print(f"\nresults: {effective['result_file']}")
-    return 0
+
+
+_stock_excepthook: Any = threading.excepthook
+
+
+def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """Leave a full disk to the main thread, to which tensorboard's writer hands it on."""
+    if not issubclass(failed.exc_type, OSError):
+        _stock_excepthook(failed)
 
 
 def _is_comparison(settings: Mapping[str, Any]) -> bool:
@@ -156,14 +167,38 @@ def _is_comparison(settings: Mapping[str, Any]) -> bool:
     )
 
 
+def _run(settings: Mapping[str, Any]) -> int:
+    runs = make_runs(settings)
+    effective = effective_settings(runs[0].model, settings)
+    file, samples = effective["result_file"], effective["bootstrap_samples"]
+    to_use = delivery(settings, runs)
+    steps = [(f"results: {file}", partial(write_json, Path(file), runs, samples, to_use))] if file else []
+    return _show(render(runs, samples, to_use), steps)
+
+
+def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
+    """Print what was found, then write it to files; what cannot be written costs only itself."""
+    failures = []
+    for said, write in [(text, None), *((f"\n{said}", write) for said, write in files)]:
+        try:
+            if write:
+                write()
+            print(said, flush=True)
+        except OSError as error:
+            error.filename = error.filename or "standard output"
+            failures.append(f"error: {what_failed(error)}")
+    print(*dict.fromkeys(failures), sep="\n", end="\n" * bool(failures), file=sys.stderr)
+    return int(bool(failures))
+
+
 def _compare(settings: Mapping[str, Any]) -> int:
     models = [name for name in settings["model"].replace(",", " ").split() if name]
-    comparison = compare({**settings, "model": models})
+    try:
+        comparison = compare({**settings, "model": models})
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on with the runs that have ended") from None
     summary = summarize(comparison)
-    print(render_comparison(comparison, summary))
     reports = settings.get("report") or []
     files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]
-    for file in filter(None, files):
-        write_report(Path(file), comparison, summary)
-        print(f"\nreport: {file}")
-    return 1 if comparison.failures else 0
+    steps = [(f"report: {file}", partial(write_report, Path(file), comparison, summary)) for file in files if file]
+    return _show(render_comparison(comparison, summary), steps) or int(bool(comparison.failures))

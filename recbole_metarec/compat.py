@@ -9,30 +9,22 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import pickle
 import sys
 import types
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import scipy.sparse
-import torch
 
 # The newest ray that RecBole 1.2.1 allows: Ray Tune needs no more there than RecBole does.
 NEWEST_RAY = (2, 6)
 
-# Rebuilds what `torch.load` returns to RecBole; the registry fills it in for this package's own checkpoints.
-restore_checkpoint: Callable[[Any], Any] | None = None
-
 
 def apply() -> None:
-    """Mend numpy, scipy and torch for RecBole; calling it twice changes nothing more."""
+    """Mend numpy, scipy and ray for RecBole; calling it twice changes nothing more."""
     _quiet_known_warnings()
     _numpy_aliases()
     _scipy_dok_update()
-    _torch_load()
     _missing_ray()
 
 
@@ -52,30 +44,6 @@ def _scipy_dok_update() -> None:
     """Scipy 1.13 dropped ``dok_matrix._update``, with which the graph models fill their matrices (#2034, #2185)."""
     if not hasattr(scipy.sparse.dok_matrix, "_update"):
         scipy.sparse.dok_matrix._update = lambda self, entries: self._dict.update(entries)
-
-
-def _torch_load() -> None:
-    """Torch 2.6 loads weights only, RecBole pickles its Config into every checkpoint (#2212).
-
-    A call from a RecBole module tries the safe way first and falls back to unpickling; every other caller gets
-    torch's own behaviour.
-    """
-    if getattr(torch.load, "for_recbole", False):
-        return
-    torch_load = torch.load
-
-    def load(file: Any, *args: Any, **options: Any) -> Any:
-        caller = sys._getframe(1).f_globals.get("__name__", "")
-        if not caller.startswith("recbole.") or "weights_only" in options:
-            return torch_load(file, *args, **options)
-        try:
-            checkpoint = torch_load(file, *args, weights_only=True, **options)
-        except pickle.UnpicklingError:
-            return torch_load(file, *args, weights_only=False, **options)
-        return restore_checkpoint(checkpoint) if restore_checkpoint else checkpoint
-
-    load.for_recbole = True  # type: ignore[attr-defined]
-    torch.load = load  # type: ignore[assignment]
 
 
 def _missing_ray() -> None:

@@ -135,8 +135,8 @@ def property_layers(model: str, dataset: str, user: Mapping[str, Any]) -> dict[s
     return layers
 
 
-class PluginConfig(Config):  # type: ignore[misc]
-    """RecBole's Config with this package's layers for every model, and deaf to the command line.
+class DeafConfig(Config):  # type: ignore[misc]
+    """RecBole's Config of nothing but given settings: deaf to the command line, and nothing is evaluated.
 
     Parameters
     ----------
@@ -155,6 +155,10 @@ class PluginConfig(Config):  # type: ignore[misc]
     def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
         return config_dict  # RecBole would eval() strings; ours are parsed as YAML
 
+
+class PluginConfig(DeafConfig):
+    """`DeafConfig` with this package's layers for every model."""
+
     def _load_internal_config_dict(self, model: str, model_class: type, dataset: str) -> None:
         super()._load_internal_config_dict(model, model_class, dataset)
         self.internal_config_dict.update(property_layers(model, dataset, self.external_config_dict))
@@ -165,7 +169,16 @@ class PluginConfig(Config):  # type: ignore[misc]
 
 
 # What Config derives from other keys, not to be given to it again.
-_DERIVED = ("MODEL_TYPE", "MODEL_INPUT_TYPE", "eval_type", "device", "single_spec", "local_rank", "valid_metric_bigger")
+_DERIVED = (
+    "_checksums",
+    "MODEL_TYPE",
+    "MODEL_INPUT_TYPE",
+    "eval_type",
+    "device",
+    "single_spec",
+    "local_rank",
+    "valid_metric_bigger",
+)
 
 
 def to_plain(config: Config) -> dict[str, Any]:
@@ -191,9 +204,10 @@ def to_plain(config: Config) -> dict[str, Any]:
     return copy.deepcopy(plain)
 
 
-def from_plain(plain: Mapping[str, Any]) -> PluginConfig:
+def from_plain(plain: Mapping[str, Any]) -> DeafConfig:
     """Rebuild a configuration from `to_plain`'s result."""
-    return PluginConfig(plain["model"], plain["dataset"], plain)
+    kind = PluginConfig if "mask_history" in plain else DeafConfig  # a key of this package's layers
+    return kind(plain["model"], plain["dataset"], plain)
 
 
 def data_path(config: Config) -> Path:

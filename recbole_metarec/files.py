@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,19 +28,68 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     ------
     BinaryIO
         The file to write to.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; it names ``path``.
     """
     path = Path(os.path.realpath(path))  # a link stays, its target is replaced
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with aside.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        aside, file = _open_aside(path)
+        try:
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        if error.errno and (error.filename is None or _is_beside(path, Path(error.filename))):
+            error.filename = str(path)
         raise
+
+
+def _open_aside(path: Path) -> tuple[Path, BinaryIO]:
+    """Open a new file beside another and lock it for as long as it is open, which a killed process cannot prolong."""
+    while True:
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        file = aside.open("xb")
+        _lock(file, fcntl.LOCK_EX)
+        if aside.exists():
+            return aside, file
+        file.close()  # taken for an abandoned one before it was locked
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed while they wrote a file have left beside it."""
+    for aside in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        if _is_beside(path, aside):
+            with suppress(FileNotFoundError), aside.open("rb") as file:
+                if _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    aside.unlink()
+
+
+def _is_beside(path: Path, other: Path) -> bool:
+    return re.fullmatch(re.escape(f".{path.name}.") + "[0-9a-f]{16}", other.name) is not None
+
+
+def _lock(file: BinaryIO, how: int) -> bool:
+    """Lock a file; tell whether it is, which it is not where another process has it or the file system has no locks."""
+    try:
+        fcntl.flock(file, how)
+    except OSError:
+        return False
+    return True
+
+
+def what_failed(error: OSError) -> str:
+    """Say in one line which file an error is about and what went wrong."""
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
 
 
 def write_text(path: Path, lines: Iterable[str]) -> None:
@@ -60,3 +113,33 @@ def checksum(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def domain_files(folder: Path, name: str) -> list[Path]:
+    """List the files of a domain, but for the card that tells how they were made.
+
+    Parameters
+    ----------
+    folder : Path
+        Its own.
+    name : str
+        Its name, with which they begin.
+
+    Returns
+    -------
+    list of Path
+        In order of their names.
+    """
+    found = sorted(folder.glob(f"{glob.escape(name)}.*"))
+    return [file for file in found if file.is_file() and file.suffix != ".json"]
+
+
+def known_checksum(path: Path) -> str:
+    """Return `checksum`, for which a file is read once, as long as it does not change."""
+    facts = path.stat()
+    return _checksum_of(path.absolute(), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+@cache
+def _checksum_of(path: Path, size: int, modified: int, changed: int) -> str:
+    return checksum(path)

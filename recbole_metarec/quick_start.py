@@ -20,6 +20,7 @@ from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_s
 from tqdm import tqdm
 
 from recbole_metarec import checkpoint
+from recbole_metarec.checkpoint import named_when_interrupted
 from recbole_metarec.checks import default_settings, effective_settings, find_problems
 from recbole_metarec.config import SCRATCH, PluginConfig, transfers, variant_of
 from recbole_metarec.data.dataset import DomainDataset
@@ -30,6 +31,7 @@ from recbole_metarec.evaluation.ranking import RankCollector
 from recbole_metarec.evaluation.report import write_json
 from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.peak import peak_megabytes, reset_peak
+from recbole_metarec.pickles import allow_pickle
 
 
 def run(settings: Mapping[str, Any]) -> list[RunResult]:
@@ -50,7 +52,18 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
     ------
     UserError
         If a setting or a dataset is wrong.
+    OSError
+        If ``result_file`` cannot be written.
     """
+    runs = make_runs(settings)
+    effective = effective_settings(settings["model"], settings)
+    if effective["result_file"]:
+        write_json(Path(effective["result_file"]), runs, effective["bootstrap_samples"], delivery(settings, runs))
+    return runs
+
+
+def make_runs(settings: Mapping[str, Any]) -> list[RunResult]:
+    """Do what `run` does, but write no results."""
     if not settings.get("model"):
         raise UserError(["--model: is missing; write --model=MetaRec"])
     model = settings["model"]
@@ -62,9 +75,7 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
     effective = effective_settings(model, settings)
     runs = [run_one(settings)]
     if effective["scratch_control"]:
-        runs += _controls(settings, effective, runs[0])
-    if effective["result_file"]:
-        write_json(Path(effective["result_file"]), runs, effective["bootstrap_samples"], delivery(settings, runs))
+        runs += _controls({**settings, "resume": None}, effective, runs[0])
     return runs
 
 
@@ -127,10 +138,13 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
     config = _configure(settings)
     log = _open_log(config)
     curve: list[float] = []
-    with _wandb_run(config), _progress(config, curve) as (show, after_epoch):
+    with allow_pickle(config["allow_pickle"]), _wandb_run(config), _progress(config, curve) as (show, after_epoch):
         trainer, train_data, valid_data, test_data = prepare(config)
-        _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
-        test = trainer.evaluate(test_data, show_progress=show)
+        if config["resume"]:
+            trainer.resume_checkpoint(config["resume"])
+        with named_when_interrupted(trainer):
+            _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
+            test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
     seconds = time.perf_counter() - start
     result = _result(config, trainer, valid or {}, test, log, seconds)

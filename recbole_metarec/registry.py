@@ -25,7 +25,7 @@ from recbole.model.general_recommender.pop import Pop
 from recbole.utils.argument_list import dataset_arguments
 from torch import Tensor
 
-from recbole_metarec import checkpoint, compat
+from recbole_metarec import checkpoint, names, pickles
 from recbole_metarec.config import MODELS, property_layers
 from recbole_metarec.data.dataset import DomainDataset, sort_exactly
 from recbole_metarec.evaluation.candidates import PHASES, FixedSampler, everything_had
@@ -56,7 +56,9 @@ def register() -> None:
     _import_models_without_anomaly_detection()
     _mend_pop()
     Dataset._change_feat_format = sort_exactly(Dataset._change_feat_format)
-    compat.restore_checkpoint = checkpoint.restore
+    pickles.guard()
+    names.register_names()
+    checkpoint.register_saving()
     # RecBole reuses a saved dataset if these keys are unchanged.
     dataset_arguments.extend(["source_datasets", "train_users"])
 

@@ -152,6 +152,8 @@ RULES: dict[str, Rule] = {
     "scratch_control": switch,
     "deliver": choice("auto", "transfer", "scratch", "ensemble"),
     "result_file": text,
+    "resume": text,
+    "allow_pickle": switch,
     "seeds": whole(1),
     "reference": text,
     "comparison_folder": name_of_folder,

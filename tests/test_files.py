@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from recbole_metarec.files import whole_file, write_text
+from recbole_metarec.files import domain_files, what_failed, whole_file, write_text
 
 
 class Broken(Exception):
@@ -92,3 +95,56 @@ def test_an_error_in_the_lines_leaves_the_old_text(tmp_path):
     with pytest.raises(Broken):
         write_text(tmp_path / "a.txt", lines())
     assert contents(tmp_path) == {"a.txt": b"old\n"}
+
+
+def write_half_and_wait(path):
+    """Return the process that does so; it takes the place of one that is killed while it writes."""
+    told, tells = os.pipe()
+    process = os.fork()
+    if not process:
+        with whole_file(path):
+            os.write(tells, b".")
+            time.sleep(60)
+    os.read(told, 1)
+    return process
+
+
+@pytest.mark.parametrize("name", ["a.bin", "[a].bin", "*"])
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path, name):
+    path = tmp_path / "out" / name
+    process = write_half_and_wait(path)
+    write_text(path, ["mine"])
+    assert len(contents(path.parent)) == 2
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    assert len(contents(path.parent)) == 2
+    other = path.with_name(f".{name}.of-somebody")
+    other.touch()
+    write_text(path, ["again"])
+    assert contents(path.parent) == {name: b"again\n", other.name: b""}
+
+
+def test_files_that_are_written_at_the_same_time_are_whole(tmp_path):
+    texts = ["x" * size for size in range(1, 5)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: write_text(tmp_path / "a.txt", [texts[number % 4]]), range(100)))
+    assert (tmp_path / "a.txt").read_text().strip() in texts
+    assert len(contents(tmp_path)) == 1
+
+
+def test_an_error_names_the_file(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "a.txt", tmp_path / ("x" * 250)):
+        with pytest.raises(OSError) as raised:  # noqa: PT011
+            write_text(path, ["x"])
+        assert what_failed(raised.value).startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["plain", "[a]", "a*", "?"])
+def test_the_files_of_a_domain_are_found_whatever_its_name(tmp_path, name):
+    for ending in ("inter", "item", "card.json", "text.npz"):
+        (tmp_path / f"{name}.{ending}").touch()
+    (tmp_path / "a.inter").touch()
+    assert [path.name for path in domain_files(tmp_path, name)] == [
+        f"{name}.{e}" for e in ("inter", "item", "text.npz")
+    ]

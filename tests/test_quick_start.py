@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +15,13 @@ import numpy as np
 import planted
 import pytest
 
+import run_recbole_metarec
+from recbole_metarec.checkpoint import load
 from recbole_metarec.command import main
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.quick_start import run, run_one
+from recbole_metarec.trainer.metarec import MetaRecTrainer
 
 QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 2}
 
@@ -181,3 +186,114 @@ def test_wandb_must_be_installed(suite: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(UserError, match="--log_wandb=True: needs Weights & Biases; pip install wandb"):
         run(planted.settings(suite, log_wandb=True))
+
+
+@pytest.mark.parametrize("key", ["result_file", "checkpoint_dir", "comparison_folder", "feature_cache", "report"])
+def test_what_cannot_be_written_is_said_before_training(
+    suite: Path, tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("recbole_metarec.quick_start.run_one", lambda settings: pytest.fail("trains"))
+    ending = {"result_file": ".json", "report": ".html"}.get(key, "")
+    more: dict[str, Any] = {"seeds": 2} if key == "comparison_folder" else {"item_features": key == "feature_cache"}
+    for name in (f"{tmp_path}/file/x{ending}", f"/proc/x{ending}", f"{tmp_path}/{300 * 'x'}{ending}/x{ending}"):
+        assert main(arguments(planted.settings(suite, **more, **{key: name}))) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: --{key}={name}: cannot be written, ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_the_folder_of_log_files_is_tried(suite: Path, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "log").touch()
+    assert main(arguments(planted.settings(suite))) == 2
+    assert capsys.readouterr().err.startswith("error: log: cannot be written, ")
+
+
+def test_results_are_shown_though_they_cannot_be_written(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("recbole_metarec.checks._why_not_written", lambda *_: None)
+    settings = planted.settings(suite, **QUICK, scratch_control=False)
+    assert main(arguments({**settings, "result_file": "file/x.json"})) == 1
+    shown = capsys.readouterr()
+    assert "NDCG@10" in shown.out
+    assert shown.err == f"error: {tmp_path}/file: File exists\n"
+    assert main(arguments({**settings, "model": "Pop,Pop", "report": ["file/x.md", "y.md"]})) == 2
+    assert main(arguments({**shared(suite), "model": "Pop", "report": ["file/x.md", "y.md"]})) == 1
+    shown = capsys.readouterr()
+    assert "NDCG@10" in shown.out
+    assert "report: y.md" in shown.out
+    assert (tmp_path / "y.md").is_file()
+
+
+def test_a_full_disk_ends_in_one_line(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert main(arguments(planted.settings(suite, **QUICK))) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path}/saved/MetaRec-")
+    assert line.endswith(".pth: No space left on device")
+    assert list((tmp_path / "saved").iterdir()) == []
+
+
+def test_an_interrupt_says_how_to_go_on(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    settings = planted.settings(suite, **{**QUICK, "epochs": 3}, scratch_control=False, memory_weight=1)
+    whole = run_one(settings)
+    train = MetaRecTrainer._train_epoch
+
+    def interrupted(self: Any, train_data: Any, epoch: int, **options: Any) -> float:
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return train(self, train_data, epoch, **options)
+
+    monkeypatch.setattr(MetaRecTrainer, "_train_epoch", interrupted)
+    assert main(arguments(settings)) == 130
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("interrupted; go on with --resume=saved/MetaRec-")
+    monkeypatch.setattr(MetaRecTrainer, "_train_epoch", train)
+    file = Path(said.rpartition("--resume=")[2])
+    resumed = run_one({**settings, "resume": str(file)})
+    assert resumed.test == whole.test
+    assert resumed.checkpoint == str(file)
+    before = load(file)
+    again = run_one({**settings, "resume": str(file), "epochs": before["epoch"] + 1})
+    assert again.test == whole.test
+    assert again.valid == pytest.approx(whole.valid)
+    assert load(file)["epoch"] == before["epoch"]
+
+
+def test_only_a_checkpoint_of_the_same_run_is_resumed(suite: Path, tmp_path: Path) -> None:
+    settings = planted.settings(suite, **QUICK, scratch_control=False)
+    file = str(run_one(settings).checkpoint)
+    (tmp_path / "x.pth").write_bytes(b"nonsense")
+    for changes, message in [
+        ({"resume": "nowhere.pth"}, "--resume=nowhere.pth: no such checkpoint"),
+        ({"resume": "x.pth"}, "--resume=x.pth: not a checkpoint"),
+        ({"source_datasets": []}, r"is of source_datasets \[.*\], not of \[\]"),
+        ({"model": "ANT"}, "is of model MetaRec, not of ANT"),
+        ({"model": "SASRec"}, "SASRec cannot go on from a checkpoint"),
+        ({"hidden_size": 16}, "was written with settings of other sizes"),
+    ]:
+        given = {key: value for key, value in settings.items() if changes.get("model") is None or key in shared(suite)}
+        with pytest.raises(UserError, match=message):
+            run({**given, "resume": file, **changes})
+
+
+def test_an_interrupt_during_imports_is_one_line() -> None:
+    command = [sys.executable, "-X", "importtime", run_recbole_metarec.__file__, "--model=MetaRec"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.rstrip().endswith(" numpy"):
+                process.send_signal(signal.SIGINT)
+                break
+        said = [line for line in process.stderr if not line.startswith("import time:")]
+    assert said == ["interrupted\n"]
+    assert process.returncode == 130

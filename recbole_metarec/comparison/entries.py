@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from recbole_metarec.checks import effective_settings, file_problems, find_problems, known_models, model_keys
+from recbole_metarec.checks import (
+    effective_settings,
+    file_problems,
+    find_problems,
+    folder_problems,
+    known_models,
+    model_keys,
+)
 from recbole_metarec.config import MODELS, SCRATCH, transfers
 from recbole_metarec.errors import UserError
 from recbole_metarec.rules import REPORTS, RULES
@@ -45,6 +52,7 @@ def left_out(label: str) -> str | None:
 # Keys of a comparison, not of a run.
 OWN_KEYS = (
     *("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "deliver", "result_file"),
+    "resume",
     *("tune", "trials", "leave_one_out", "runs_at_once"),
 )
 
@@ -146,6 +154,13 @@ def _of_model(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _own_problems(settings: Mapping[str, Any]) -> list[str]:
     given = {key: settings[key] for key in OWN_KEYS if key in settings and key in RULES}
     problems = [f"--{key}={value}: {wrong}" for key, value in given.items() if (wrong := RULES[key](value))]
+    if settings.get("resume"):
+        problems.append("--resume: is for a single run; a comparison goes on where it was by itself")
+    folder = effective_settings("", settings)["comparison_folder"]
+    if RULES["comparison_folder"](folder) is None:
+        problems += folder_problems("comparison_folder", folder)
+    if settings.get("result_file"):
+        problems += file_problems("result_file", str(settings["result_file"]), (".json",))
     files = settings.get("report") or []
     if RULES["report"](files) is not None:
         return problems

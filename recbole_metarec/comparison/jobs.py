@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recbole_metarec.comparison.store import load_run, save_run
+from recbole_metarec.comparison.store import Damaged, load_run, save_run
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.result import RunResult
+from recbole_metarec.files import what_failed
 
 Train = Callable[[Mapping[str, Any]], RunResult]
 Outcome = RunResult | str
@@ -66,7 +67,7 @@ def finish(jobs: Sequence[Job], train: Train, at_once: int, say: Callable[[str],
     outcomes: dict[Path, Outcome] = {}
     missing = {}
     for job in jobs:
-        run = load_run(job.path)
+        run = _kept(job, say)
         if run is None:
             missing[job.path] = job
         else:
@@ -75,10 +76,25 @@ def finish(jobs: Sequence[Job], train: Train, at_once: int, say: Callable[[str],
     ended = _on_ray(list(missing.values()), train, at_once, say) if many else _in_turn(missing.values(), train, say)
     for job, outcome, seconds in ended:
         if isinstance(outcome, RunResult):
-            save_run(job.path, outcome)
+            _keep(job, outcome, say)
         say(f"{job.title}: failed: {outcome}" if isinstance(outcome, str) else f"{job.title}: {seconds:.0f} s")
         outcomes[job.path] = outcome
     return [outcomes[job.path] for job in jobs]
+
+
+def _kept(job: Job, say: Callable[[str], None]) -> RunResult | None:
+    try:
+        return load_run(job.path)
+    except Damaged:
+        say(f"{job.path}: is damaged; {job.title} is made anew")
+        return None
+
+
+def _keep(job: Job, run: RunResult, say: Callable[[str], None]) -> None:
+    try:
+        save_run(job.path, run)
+    except OSError as error:
+        say(f"{job.title}: is not kept: {what_failed(error)}")
 
 
 Ended = Iterator[tuple[Job, Outcome, float]]
@@ -97,6 +113,8 @@ def _attempt(train: Train, settings: Mapping[str, Any]) -> tuple[Outcome, float]
         outcome = train(settings)
     except Exception as error:
         problems = error.problems if isinstance(error, UserError) else [f"{type(error).__name__}: {error}"]
+        if isinstance(error, OSError):
+            problems = [what_failed(error)]
         outcome = " ".join("; ".join(problems).split())
         logging.getLogger().info(traceback.format_exc())  # for the run's log file
     return outcome, time.perf_counter() - begin

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from recbole.utils.argument_list import evaluation_arguments
@@ -18,13 +20,14 @@ from recbole_metarec import __version__
 from recbole_metarec.checks import effective_settings
 from recbole_metarec.comparison.entries import OWN_KEYS
 from recbole_metarec.config import MODELS, properties_folder, read_properties
-from recbole_metarec.evaluation.result import RunResult
+from recbole_metarec.evaluation.result import ARRAYS, RunResult
 from recbole_metarec.evaluation.targets import Ranks, Targets
-from recbole_metarec.files import checksum, write_text
+from recbole_metarec.files import domain_files, known_checksum, write_text
 
 # Settings that change where files lie, how fast a run is and what is shown, but no result.
 _SILENT = (
     *("data_path", "checkpoint_dir", "show_progress", "state", "gpu_id", "feature_cache", "worker"),
+    "allow_pickle",
     *("log_wandb", "wandb_project", "bootstrap_samples", *OWN_KEYS),
 )
 # Of the keys that this package adds for all models, those that RecBole's models heed, too.
@@ -53,9 +56,9 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
     settings = effective_settings(settings["model"], settings)
     decisive = {key: value for key, value in settings.items() if key not in _ignored(settings["model"])}
     domains = [settings["dataset"], *(decisive.get("source_datasets") or [])]
-    files = [file for name in domains for file in _files(Path(settings["data_path"]), name)]
+    files = [file for name in domains for file in domain_files(Path(settings["data_path"]) / name, name)]
     files += [Path(settings[key]) for key in _FILES if decisive.pop(key, None)]
-    content = [(file.name, _checksum(file)) for file in files]
+    content = [(file.name, known_checksum(file)) for file in files]
     decided_by = json.dumps([decisive, content, __version__], sort_keys=True, default=str)
     name = f"{label.replace(':', '-')}-{settings['dataset']}-{settings['seed']}"
     return folder / f"{name}-{hashlib.sha256(decided_by.encode()).hexdigest()[:10]}.json"
@@ -63,47 +66,98 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
 
 def save_run(path: Path, run: RunResult) -> None:
     """Write a run with its targets and their ranks, whole or not at all."""
-    packed: dict[str, Any] = {}
-    for split in ("", "valid_"):
-        targets, ranks = getattr(run, f"{split}targets"), getattr(run, f"{split}ranks")
-        packed[f"{split}targets"] = None if targets is None else [_pack(list(names)) for names in targets]
-        packed[f"{split}ranks"] = None if ranks is None else pack_ranks(ranks)
-    write_text(path, [json.dumps({**run.to_json(), **packed}, indent=1)])
+    rows = {**_pack_rows("", run.targets, run.ranks), **_pack_rows("valid_", run.valid_targets, run.valid_ranks)}
+    write_text(path, [json.dumps({**run.to_json(), **rows}, indent=1)])
+
+
+def _pack_rows(split: str, targets: Targets | None, ranks: Ranks | None) -> dict[str, Any]:
+    return {
+        f"{split}targets": None if targets is None else [_pack(json.dumps(list(names)).encode()) for names in targets],
+        f"{split}ranks": None if ranks is None else pack_ranks(ranks),
+    }
+
+
+def _unpack_rows(stored: dict[str, Any], split: str) -> dict[str, Any]:
+    """Take targets and ranks out of what was read; one without the other, or of other lengths, are none."""
+    packed, ranks = stored.pop(f"{split}targets"), stored.pop(f"{split}ranks")
+    if packed is None and ranks is None:
+        return {f"{split}targets": None, f"{split}ranks": None}
+    users, items = (np.array(json.loads(_unpack(names)), dtype=object) for names in packed)
+    found = unpack_ranks(ranks)
+    if not len(users) == len(items) == len(found):
+        raise ValueError(f"{len(users)} users, {len(items)} items and {len(found)} ranks are no rows")
+    return {f"{split}targets": Targets(users, items), f"{split}ranks": found}
 
 
 def load_run(path: Path) -> RunResult | None:
-    """Read a run; ``None`` if it was never finished."""
-    if not path.exists():
+    """Read a run.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `save_run` wrote.
+
+    Returns
+    -------
+    RunResult, or None
+        ``None`` if the run was never finished.
+
+    Raises
+    ------
+    Damaged
+        If the file is not what `save_run` writes.
+    """
+    try:
+        stored = json.loads(path.read_bytes())
+        rows = {**_unpack_rows(stored, ""), **_unpack_rows(stored, "valid_")}
+        if stored["memory_weight"] == "inf":
+            stored["memory_weight"] = math.inf
+        kinds = {key: kind for key, kind in get_type_hints(RunResult).items() if key not in ARRAYS}
+        as_written = stored.keys() == kinds.keys() and all(_is_a(kinds[key], value) for key, value in stored.items())
+        if not as_written or len(rows["targets"].users if rows["targets"] else ()) != stored["n_targets"]:
+            raise Damaged(path)
+        return RunResult(**stored, **rows)
+    except FileNotFoundError:
         return None
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    for split in ("", "valid_"):
-        targets, ranks = stored[f"{split}targets"], stored[f"{split}ranks"]
-        if targets is not None:
-            stored[f"{split}targets"] = Targets(*(np.array(_unpack(names), dtype=object) for names in targets))
-        if ranks is not None:
-            stored[f"{split}ranks"] = unpack_ranks(ranks)
-    if stored["memory_weight"] is not None:
-        stored["memory_weight"] = float(stored["memory_weight"])
-    return RunResult(**stored)
+    # no JSON or text, other keys, none at all, no packed ranks
+    except (ValueError, TypeError, KeyError, AttributeError, zlib.error, RecursionError, OSError) as error:
+        raise Damaged(path) from error
 
 
-def _pack(names: list[str]) -> str:
-    return base64.b64encode(zlib.compress(json.dumps(names).encode(), 9)).decode()
+class Damaged(ValueError):
+    """The file of a stored run is not what was written."""
 
 
-def _unpack(text: str) -> list[str]:
-    names: list[str] = json.loads(zlib.decompress(base64.b64decode(text)))
-    return names
+def _is_a(kind: Any, value: Any) -> bool:
+    """Whether a value from JSON is of the kind that an annotation names."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_is_a(each, value) for each in inner)
+    if origin is list:
+        return isinstance(value, list) and all(_is_a(inner[0], each) for each in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is_a(inner[1], each) for each in value.values())
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def pack_ranks(ranks: Ranks, kind: str = "<i4") -> str:
     """Write ranks as text, compressed; ``kind`` is numpy's name of integers that hold them."""
-    return base64.b64encode(zlib.compress(ranks.astype(kind).tobytes(), 9)).decode()
+    return _pack(ranks.astype(kind).tobytes())
 
 
 def unpack_ranks(text: str, kind: str = "<i4") -> Ranks:
     """Read what `pack_ranks` wrote."""
-    return np.frombuffer(zlib.decompress(base64.b64decode(text)), kind).astype(np.int64)
+    return np.frombuffer(_unpack(text), kind).astype(np.int64)
+
+
+def _pack(content: bytes) -> str:
+    return base64.b64encode(zlib.compress(content, 9)).decode()
+
+
+def _unpack(text: str) -> bytes:
+    return zlib.decompress(base64.b64decode(text))
 
 
 @cache
@@ -111,19 +165,3 @@ def _ignored(model: str) -> frozenset[str]:
     """Keys without a part in the results of a model."""
     ours = read_properties(properties_folder() / "overall.yaml").keys() if model not in MODELS else ()
     return frozenset(_SILENT) | (frozenset(ours) - frozenset(_HEEDED))
-
-
-def _files(data_path: Path, name: str) -> list[Path]:
-    """Files of a domain, but for the card that tells how they were made."""
-    return [file for file in sorted((data_path / name).glob(f"{name}.*")) if file.is_file() and file.suffix != ".json"]
-
-
-def _checksum(path: Path) -> str:
-    facts = path.stat()
-    return _checksum_of(path.absolute(), facts.st_size, facts.st_mtime_ns)
-
-
-@cache
-def _checksum_of(path: Path, size: int, modified: int) -> str:
-    """Read a file once, as long as it does not change."""
-    return checksum(path)

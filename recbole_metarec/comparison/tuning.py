@@ -15,7 +15,7 @@ from recbole_metarec.comparison.space import Space, suggest
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.result import RunResult
-from recbole_metarec.files import write_text
+from recbole_metarec.files import what_failed, write_text
 
 
 def tune(
@@ -94,8 +94,11 @@ def tune(
     if best is None:
         raise UserError([f"--tune: no trial of {entry.label} succeeded; see the log files"])
     path = folder / "tuned" / f"{entry.label.replace(':', '-')}-{entry.settings['dataset']}.yaml"
-    write_text(path, [yaml.safe_dump(best).rstrip()])
-    say(f"{entry.label}: {best}, in {path}")
+    try:
+        write_text(path, [yaml.safe_dump(best).rstrip()])
+        say(f"{entry.label}: {best}, in {path}")
+    except OSError as error:
+        say(f"{entry.label}: {best}, which is not kept: {what_failed(error)}")
     return Entry(entry.label, {**entry.settings, **best})
 
 

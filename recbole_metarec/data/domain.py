@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,10 @@ class Domain:
     def __getitem__(self, sequence: int) -> Ints:
         """Items of one sequence, oldest first (a view)."""
         return self.items[self.offsets[sequence] : self.offsets[sequence + 1]]
+
+    def fingerprint(self) -> int:
+        """Return a number that another one has whose sequences of item numbers differ."""
+        return zlib.crc32(self.items.tobytes(), zlib.crc32(self.offsets.tobytes()))
 
     def item_counts(self) -> Offsets:
         """Count the interactions of each item.

@@ -67,7 +67,6 @@ class RunResult:
     source_datasets: list[str]
     seed: int
     mask_history: bool
-    mode: str
     valid: dict[str, float]
     test: dict[str, float]
     source_weights: dict[str, float] | None
@@ -75,6 +74,7 @@ class RunResult:
     epochs: int
     codebook: dict[str, float] | None = None
     memory_weight: float | None = None
+    mode: str = "full"
     n_users: int = 0
     n_targets: int = 0
     cold: dict[str, float] | None = None

@@ -20,13 +20,15 @@ from recbole.utils import calculate_valid_score
 from torch import Tensor
 
 from recbole_metarec import checkpoint
-from recbole_metarec.config import to_plain, variant_of
+from recbole_metarec.config import variant_of
 from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.candidates import FixedSampler
 from recbole_metarec.evaluation.choice import simplest_as_good
 from recbole_metarec.evaluation.ranking import RankCollector, is_of_ranks, metric_of_ranks, rank_targets
 from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.model.recommender import DomainRecommender, PriorWeights
+from recbole_metarec.names import check_names
 
 # What `memory_weight: auto` and, relative to the scores' weight, `repeat_items: auto` choose from. The first ends with
 # what is learnt alone and the memory alone, so that nothing lies beyond.
@@ -138,6 +140,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """Give memory and repeats the weights that are asked for, in the checkpoint, too; return what they bring."""
         model, config, path = self.model, self.config, Path(self.saved_model_file)
         state = self._load_best(path)
+        if result[1] is None and valid_data is not None:  # resumed, and no better epoch came
+            result = result[0], self.evaluate(valid_data, load_best_model=False)
         asked = config["memory_weight"]
         if model.memory is not None and not model.is_memory_alone:
             # of what is as good the weight nearest to that of what is learnt
@@ -280,22 +284,9 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     def restore_training(self, state: Mapping[str, Any]) -> None:
         """Take over what `training_state` returned, after the model's weights."""
 
-    def _save_checkpoint(self, epoch: int, verbose: bool = True, **options: Any) -> None:
-        path = Path(options.pop("saved_model_file", self.saved_model_file))
-        state = {
-            "config": to_plain(self.config),
-            "epoch": epoch,
-            "cur_step": self.cur_step,
-            "best_valid_score": float(self.best_valid_score),
-            "state_dict": self.model.state_dict(),
-            "other_parameter": self.model.other_parameter(),
-            "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
-            **self.training_state(),
-        }
-        checkpoint.save(path, state)
-        if verbose:
-            self.logger.info(f"Saved current: {path}")
+    def own_state(self) -> dict[str, Any]:
+        """Return what checkpoints hold beside what those of RecBole's trainers do; see `checkpoint.state_of`."""
+        return {"rng": torch.get_rng_state(), **self.training_state()}
 
     def resume_checkpoint(self, resume_file: str | os.PathLike[str]) -> None:
         """Go on from a checkpoint at the next `fit`; on the CPU, with the numbers of a run that had not stopped.
@@ -308,9 +299,11 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Raises
         ------
         UserError
-            If the file is none of this package's checkpoints.
+            If the file is none of this package's checkpoints, or one of another model, target or sources.
         """
         state = checkpoint.load(Path(resume_file), self.device)
+        checkpoint.check_origin(Path(resume_file), state, self.config)
+        check_names(self.model, state)
         self.saved_model_file = str(resume_file)
         self.start_epoch = state["epoch"] + 1
         self.cur_step = state["cur_step"]
@@ -319,7 +312,11 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a checkpoint: weights, optimizer, random numbers."""
-        self.model.load_state_dict(state["state_dict"])
+        try:
+            self.model.load_state_dict(state["state_dict"])
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise UserError([f"{self.saved_model_file}: was written with settings of other sizes: {reason}"]) from None
         self.restore_training(state)
         torch.set_rng_state(state["rng"].cpu())
 

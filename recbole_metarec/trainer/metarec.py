@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from recbole_metarec.data.domain import DomainSuite
+from recbole_metarec.errors import UserError
 from recbole_metarec.model.metarec import MetaRec
 from recbole_metarec.trainer.domain import DomainTrainer
 from recbole_metarec.trainer.learner import Learner
@@ -148,6 +149,7 @@ class MetaRecTrainer(DomainTrainer):
         """See `DomainTrainer`."""
         learner = self.learner
         return {
+            "sources": {domain.name: domain.fingerprint() for domain in self.suite.sources},
             "source_tables": {task.name: task.table.detach() for task in learner.tasks[1:]},
             "inner_rates": [{name: rate.item() for name, rate in rates.items()} for rates in learner.inner_rates],
             "similarities": learner.similarities,
@@ -158,6 +160,13 @@ class MetaRecTrainer(DomainTrainer):
     def restore_training(self, state: Mapping[str, Any]) -> None:
         """See `DomainTrainer`."""
         learner = self.learner
+        changed = [
+            f"{domain.name}: is not the source that it was when the checkpoint was written; no run can go on from there"
+            for domain in self.suite.sources
+            if state.get("sources", {}).get(domain.name, domain.fingerprint()) != domain.fingerprint()
+        ]
+        if changed:
+            raise UserError(changed)
         with torch.no_grad():
             for task in learner.tasks[1:]:
                 task.table.copy_(state["source_tables"][task.name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,7 +22,8 @@ from recbole_metarec.comparison import compare as module
 from recbole_metarec.comparison.compare import Comparison, compare
 from recbole_metarec.comparison.entries import make_entries
 from recbole_metarec.comparison.files import write_report
-from recbole_metarec.comparison.store import load_run, run_file, save_run
+from recbole_metarec.comparison.jobs import Job, finish
+from recbole_metarec.comparison.store import Damaged, load_run, pack_ranks, run_file, save_run
 from recbole_metarec.comparison.summary import Summary, summarize, with_delivered
 from recbole_metarec.comparison.text import render
 from recbole_metarec.config import PluginConfig
@@ -301,6 +303,62 @@ def test_a_stored_run_is_what_was_saved(compared: Any, tmp_path: Path) -> None:
     assert again == run
     np.testing.assert_array_equal(again.ranks, run.ranks)
     assert load_run(tmp_path / "y.json") is None
+
+
+def damages(text: str) -> Iterator[str | bytes]:
+    content = json.loads(text)
+    yield from ("", "null", "[]", "3", "{}", text[: len(text) // 2], text[:-2], b"\xff" + text.encode(), "[" * 100_000)
+    for key in content:
+        yield json.dumps({other: value for other, value in content.items() if other != key})
+    for key, value in {
+        "seed": "1",
+        "seconds": "1",
+        "test": [1],
+        "valid": {"ndcg@10": "x"},
+        "curve": {},
+        "log": 3,
+    }.items():
+        yield json.dumps({**content, key: value})
+    for ranks in (3, "", "x", content["ranks"][:-8], pack_ranks(np.arange(3))):
+        yield json.dumps({**content, "ranks": ranks})
+    yield json.dumps({**content, "nonsense": 1})
+
+
+def test_a_damaged_run_is_told_from_one_that_was_saved(compared: Any, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    save_run(path, compared[0].runs["MetaRec"][1])
+    for content in damages(path.read_text()):
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        with pytest.raises(Damaged):
+            load_run(path)
+
+
+def test_a_damaged_run_is_named_and_made_anew(compared: Any, tmp_path: Path) -> None:
+    run, said = next_run(compared), list[str]()
+    job = Job("Pop, seed 1", tmp_path / "x.json", {})
+    job.path.write_text("{")
+    assert finish([job], lambda settings: run, 1, said.append) == [run]
+    assert f"{job.path}: is damaged; Pop, seed 1 is made anew" in said
+    assert load_run(job.path) == run
+
+
+def test_a_run_that_cannot_be_kept_is_shown_all_the_same(compared: Any, tmp_path: Path) -> None:
+    run, said = next_run(compared), list[str]()
+    (tmp_path / "file").touch()
+    job = Job("Pop, seed 1", tmp_path / "file" / "x.json", {})
+    assert finish([job], lambda settings: run, 1, said.append) == [run]
+    assert any(line.startswith("Pop, seed 1: is not kept: ") for line in said)
+
+
+@pytest.mark.parametrize("name", ["plain", "[a]", "a*"])
+def test_changed_data_are_another_run_whatever_their_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    settings = {"model": "SASRec", "dataset": name, "data_path": str(tmp_path), "seed": 1}
+    (folder / f"{name}.inter").write_text("a")
+    before = run_file(tmp_path, "x", settings)
+    (folder / f"{name}.inter").write_text("b")
+    assert run_file(tmp_path, "x", settings) != before
 
 
 def test_what_decides_a_run_names_its_file(suite: Path, tmp_path: Path) -> None:

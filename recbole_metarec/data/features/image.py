@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from logging import getLogger
 from pathlib import Path
@@ -129,7 +130,7 @@ def build_encoder(name: str, weights: Path) -> ImageEncoder:
         raise UserError(
             [f"--image_encoder={name}: needs {package}; pip install 'recbole-metarec[image]', or write vectors"]
         ) from None
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split())
         raise UserError([f"--image_encoder={name}, --image_weights={weights}: {reason}"]) from None
 
@@ -156,6 +157,7 @@ def _torchvision(model: str, weights: Path) -> ImageEncoder:
 def _timm(model: str, weights: Path) -> ImageEncoder:
     import timm
 
+    _refuse_pickles(weights)
     network = timm.create_model(model, pretrained=False, checkpoint_path=str(weights))
     network.reset_classifier(0)
     prepare = timm.data.create_transform(**timm.data.resolve_model_data_config(network), is_training=False)
@@ -165,10 +167,20 @@ def _timm(model: str, weights: Path) -> ImageEncoder:
 def _open_clip(model: str, weights: Path) -> ImageEncoder:
     import open_clip
 
+    _refuse_pickles(weights)
     network, _, prepare = open_clip.create_model_and_transforms(model, pretrained=str(weights))
     return ImageEncoder(prepare, network.eval().encode_image)
 
 
+def _refuse_pickles(weights: Path) -> None:
+    """Try to read a file without unpickling: some versions of timm and open_clip would unpickle it."""
+    if weights.suffix != ".safetensors":
+        _read(weights)
+
+
 def _read(weights: Path) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError("holds pickled objects, which can run code; save its state_dict alone") from None
     return state

@@ -69,6 +69,7 @@ def test_wrong_weights_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     timm = ModuleType("timm")
     timm.__dict__["create_model"] = create_model
     monkeypatch.setitem(sys.modules, "timm", timm)
+    torch.save({}, tmp_path / "w.pth")
     with pytest.raises(UserError, match=r"w\.pth: size mismatch for fc"):
         build_encoder("timm:x", tmp_path / "w.pth")
 

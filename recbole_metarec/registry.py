@@ -24,6 +24,7 @@ from torch import Tensor
 
 from recbole_metarec import checkpoint, compat
 from recbole_metarec.config import MODELS, property_layers
+from recbole_metarec.data.compact import check_first
 from recbole_metarec.data.dataset import DomainDataset, sort_exactly
 from recbole_metarec.evaluation.history import history_index
 from recbole_metarec.model.ant import ANT
@@ -45,6 +46,7 @@ def register() -> None:
     _register_properties()
     _register_history_mask()
     _import_models_without_anomaly_detection()
+    Dataset._load_feat = check_first(Dataset._load_feat)
     Dataset._change_feat_format = sort_exactly(Dataset._change_feat_format)
     compat.restore_checkpoint = checkpoint.restore
     # RecBole reuses a saved dataset if these keys are unchanged.

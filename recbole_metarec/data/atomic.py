@@ -57,6 +57,8 @@ def read_header(path: Path, separator: str = "\t", encoding: str = "utf-8") -> d
     UserError
         If the file is missing or empty, or a column is not ``name:type``.
     """
+    if not isinstance(separator, str) or not separator:
+        raise UserError([f"{path}: field_separator is {separator!r}; set it to the character between columns"])
     line = _first_line(path, encoding, "replace")
     if not line:
         raise UserError([f"{path}: the file is empty; its first line must name the fields, as in user_id:token"])

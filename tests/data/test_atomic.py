@@ -15,7 +15,7 @@ TOO_MANY = "more than 3 columns; a separator at the end of a line begins one, to
 HEADER = "user_id:token\titem_id:token\ttimestamp:float"
 
 printable = st.text(st.characters(codec="utf-8", exclude_characters='"\t\r\n\0', exclude_categories=("C",)), min_size=1)
-ids = printable.filter(str.strip)
+ids = printable.filter(lambda word: word.strip() and word not in MISSING)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 

@@ -24,6 +24,7 @@ from recbole_metarec.data import movielens
 from recbole_metarec.data.amazon.vintages import made_by
 from recbole_metarec.data.atomic import read_header, read_interactions
 from recbole_metarec.errors import UserError
+from recbole_metarec.model.core import load_core
 from recbole_metarec.rules import MODEL_RULES, RULES, Rule
 
 COMMAND_KEYS = ("model", "dataset", "config_files")
@@ -244,6 +245,11 @@ def _core_can_be_read(effective: Mapping[str, Any]) -> Iterator[str]:
         yield f"--pretrained={path}: no such file; a core is written beside the checkpoints as *-core.pth"
     elif adapt in ("finetune", "frozen") and not path and not effective["source_datasets"]:
         yield f"--adapt={adapt}: there is nothing to adapt; name source_datasets or a file as pretrained"
+    elif path:
+        try:
+            load_core(Path(path), effective)
+        except UserError as error:
+            yield from error.problems
 
 
 def _pictures_can_be_encoded(effective: Mapping[str, Any]) -> Iterator[str]:

@@ -9,18 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from recbole_metarec.checks import effective_settings
 from recbole_metarec.comparison.compare import compare
 from recbole_metarec.comparison.files import write_report
 from recbole_metarec.comparison.summary import summarize
 from recbole_metarec.comparison.text import render as render_comparison
-from recbole_metarec.config import read_users_yaml, yaml_loader
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.report import render, write_json
 from recbole_metarec.files import what_failed
 from recbole_metarec.quick_start import delivery, make_runs
+from recbole_metarec.users_yaml import parse_yaml, read_users_yaml
 
 USAGE = """\
 usage: python run_recbole_metarec.py --model=NAME [--dataset=TARGET] [--source_datasets=A,B,C] [--key=value ...]
@@ -74,23 +72,39 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
         else:
             try:
                 given[key] = _parse_value(key, value)
-            except yaml.YAMLError:
-                problems.append(f"--{key}={value}: is no YAML value; put quotes around it")
+            except ValueError as error:
+                problems.append(f"{argument}: is no YAML value ({error}); for a text, write --{key}='\"{value}\"'")
     settings: dict[str, Any] = {}
-    for file in given.pop("config_files", None) or []:
+    files = given.pop("config_files", None) or []
+    for file in files if isinstance(files, list) else [files]:
         try:
-            settings.update(_read_settings(Path(file)))
+            settings.update(_read_settings(Path(str(file))))
         except UserError as error:
             problems += error.problems
     if problems:
         raise UserError(problems)
-    return {**settings, **given}
+    settings.update(given)
+    for key in _SEPARATORS:
+        if settings.get(key) == r"\t":
+            settings[key] = "\t"
+    return settings
 
 
 # Keys whose values are taken to the letter, and keys whose lists may be written without brackets.
+_SEPARATORS = ("field_separator", "seq_separator")
 _TEXTS = (
-    *("model", "dataset", "data_path", "result_file", "checkpoint_dir", "gpu_id"),
-    *("pretrained", "text_encoder", "image_encoder", "image_weights", "image_folder", "feature_cache", "tune"),
+    *("model", "dataset", "data_path", "result_file", "checkpoint_dir", "gpu_id", "encoding", *_SEPARATORS),
+    *(
+        "pretrained",
+        "text_encoder",
+        "image_encoder",
+        "image_weights",
+        "image_folder",
+        "feature_cache",
+        "tune",
+        "resume",
+    ),
+    *(f"{counted}_num_interval" for counted in ("user_inter", "item_inter", "entity_kg", "relation_kg")),
 )
 _LISTS = ("source_datasets", "config_files", "metrics", "modalities", "text_fields", "report")
 
@@ -98,9 +112,10 @@ _LISTS = ("source_datasets", "config_files", "metrics", "modalities", "text_fiel
 def _parse_value(key: str, value: str) -> Any:
     if value in ("", "None"):
         return None if value else ""
-    if key in _TEXTS:
-        return value
-    parsed = yaml.load(value, Loader=yaml_loader())
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    if key in _TEXTS and not quoted:
+        return None if value == "~" and key not in _SEPARATORS else value
+    parsed = parse_yaml(value)
     if key in _LISTS and isinstance(parsed, str):
         return [name for name in parsed.replace(",", " ").split() if name]
     return parsed
@@ -110,6 +125,10 @@ def _read_settings(path: Path) -> dict[str, Any]:
     content = read_users_yaml(path, f"--config_files: {path}")
     if not isinstance(content, dict):
         raise UserError([f"--config_files: {path}: must hold lines of key: value"])
+    if "config_files" in content:
+        raise UserError(
+            [f"--config_files: {path}: config_files has no part in a file; name all on the command line, with commas"]
+        )
     return content
 
 

@@ -11,8 +11,6 @@ from typing import Any
 import yaml
 from recbole.config import Config
 
-from recbole_metarec.errors import UserError
-
 MODELS = ("MetaRec", "ANT", "Memory")
 """Models of this package that have a name on the command line."""
 
@@ -82,33 +80,6 @@ def read_properties(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml_loader()) or {}
-
-
-def read_users_yaml(path: Path, named: str) -> Any:
-    """Read a YAML file that a user named.
-
-    Parameters
-    ----------
-    path : Path
-    named : str
-        What the user wrote; error messages begin with it.
-
-    Returns
-    -------
-    Any
-        What is in it.
-
-    Raises
-    ------
-    UserError
-        If it cannot be read or is no YAML.
-    """
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml_loader())
-    except OSError as error:
-        raise UserError([f"{named}: {error.strerror}"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError([f"{named}: is no YAML: {' '.join(str(error).split())}"]) from None
 
 
 def property_layers(model: str, dataset: str, user: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from recbole_metarec import checkpoint, names, pickles
 from recbole_metarec.config import MODELS, property_layers
+from recbole_metarec.data.compact import check_first
 from recbole_metarec.data.dataset import DomainDataset, sort_exactly
 from recbole_metarec.evaluation.candidates import PHASES, FixedSampler, everything_had
 from recbole_metarec.evaluation.history import history_index, oldest_first
@@ -55,6 +56,7 @@ def register() -> None:
     _register_fixed_candidates()
     _import_models_without_anomaly_detection()
     _mend_pop()
+    Dataset._load_feat = check_first(Dataset._load_feat)
     Dataset._change_feat_format = sort_exactly(Dataset._change_feat_format)
     pickles.guard()
     names.register_names()

@@ -66,6 +66,11 @@ def write_dumps(folder: Path) -> None:
         with gzip.open(folder / f"{name}.json.gz", "wt") as file:
             file.writelines(f"{json.dumps(row)}\n" for row in rows)
     (folder / "Beauty.txt").write_text("\n".join(texts) + "\n")
+    (folder / "All_Beauty").mkdir()
+    for place, part in enumerate(("train", "valid", "test")):
+        rows = [f"U{user},I{place},5.0,{1_600_000_000_000 + place}" for user in range(6)]
+        text = "\n".join(["user_id,parent_asin,rating,timestamp", *rows]) + "\n"
+        (folder / "All_Beauty" / f"All_Beauty.{part}.csv").write_text(text)
     (folder / "Scientific").mkdir()
     for part, last in (("train", 3), ("valid", 4), ("test", 5)):
         rows = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,13 +84,15 @@ def save_core(path: Path, core: Core, text_space: TextSpace | None, config: Any)
     checkpoint.save(path, {"core": core.state_dict(), "text_space": space, "config": to_plain(config)})
 
 
-def load_core(path: Path) -> StoredCore:
+def load_core(path: Path, config: Any) -> StoredCore:
     """Read a pre-trained core.
 
     Parameters
     ----------
     path : Path
         A file that `save_core` wrote.
+    config : mapping
+        Settings of the run that takes it up.
 
     Returns
     -------
@@ -98,15 +101,51 @@ def load_core(path: Path) -> StoredCore:
     Raises
     ------
     UserError
-        If the file is missing or no core.
+        If the file is missing, damaged or no core, or the core was pre-trained with other settings of what is taken
+        from it.
     """
     state = checkpoint.load(path)
     if "core" not in state:
         raise UserError([f"--pretrained={path}: is a trained model; the name of a core ends in -core.pth"])
+    if not _is_whole(state):
+        raise UserError([f"--pretrained={path}: is damaged; pre-train it again with source_datasets"])
+    kept = state["config"]
+    differing = [key for key in _shared_settings(kept, config["adapt"]) if kept.get(key) != config[key]]
+    if differing:
+        here = ", ".join(f"{key}={config[key]}" for key in differing)
+        advice = " ".join(f"--{key}={kept.get(key)}" for key in differing)
+        raise UserError([f"--pretrained={path}: was pre-trained with other settings than {here}; write {advice}"])
     space = state["text_space"]
     if space is not None:
         space = TextSpace(space["vocabulary"], np.asarray(space["idf"]), np.asarray(space["projection"]))
     return StoredCore(state["core"], space)
+
+
+def _is_whole(state: Mapping[str, Any]) -> bool:
+    core, space = state["core"], state.get("text_space", {})
+    tensors = [*core.values()] if isinstance(core, dict) else [None]
+    if isinstance(space, dict):
+        tensors += [space.get("idf"), space.get("projection")]
+    return (
+        isinstance(state.get("config"), dict)
+        and all(isinstance(tensor, Tensor) and bool(tensor.isfinite().all()) for tensor in tensors)
+        and (space is None or isinstance(space.get("vocabulary"), list))
+    )
+
+
+def _shared_settings(kept: Mapping[str, Any], adapt: str) -> Iterator[str]:
+    """List the settings that give a core's parameters their shape or meaning."""
+    if adapt == "scratch":
+        return
+    yield from ("backbone", "hidden_size", "n_layers", "inner_size")
+    is_transformer = kept.get("backbone") == "transformer"
+    if is_transformer:
+        yield "n_heads"
+    if adapt != "relearn":
+        yield "n_experts"
+        yield from ("text_encoder", "image_encoder")
+        if is_transformer:
+            yield from ("positions", "MAX_ITEM_LIST_LENGTH")
 
 
 def space_of_texts(config: Any) -> TextSpace | None:
@@ -123,5 +162,5 @@ def space_of_texts(config: Any) -> TextSpace | None:
         ``None`` if the target's suite makes its own.
     """
     if config["pretrained"] and config["adapt"] in ("finetune", "frozen"):
-        return load_core(Path(config["pretrained"])).text_space
+        return load_core(Path(config["pretrained"]), config).text_space
     return None

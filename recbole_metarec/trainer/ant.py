@@ -76,7 +76,7 @@ class ANTTrainer(DomainTrainer):
         drawn = {name: value.detach().clone() for name, value in core.state_dict().items()}
         if config["pretrained"]:
             self.core_file = str(config["pretrained"])
-            pretrained = load_core(Path(self.core_file)).parameters
+            pretrained = load_core(Path(self.core_file), config).parameters
         else:
             sources = self._load_sources(target)
             pretraining = Pretraining(core, sources, config, self.device, self.enable_amp)
@@ -90,7 +90,7 @@ class ANTTrainer(DomainTrainer):
         try:
             parameters, self.frozen = adapt(drawn, pretrained, RULES[config["adapt"]])
         except ValueError as error:
-            advice = "give the model the sizes with which the core was pre-trained"
+            advice = "name another core, or write --adapt=relearn for features that it was not pre-trained with"
             raise UserError([f"--pretrained={self.core_file}: {error}; {advice}"]) from None
         core.load_state_dict(parameters)
 

@@ -19,6 +19,9 @@ INPUT_NORM = r"backbone\.norm\..*"
 # The bias of the experts for prices stays, as in the published code.
 PRICES = r"adapter\.(price\..*|experts\.price\.bias)"
 
+# Parameters that a message names.
+N_NAMED = 3
+
 
 class Rule(NamedTuple):
     """How a core is adapted.
@@ -29,18 +32,23 @@ class Rule(NamedTuple):
         Pattern of the names of parameters that are taken from the core; all others are as drawn for the target.
     frozen : str
         Pattern of those of them that do not learn on the target.
+    needed : str
+        Pattern of those that core and target must both have.
     """
 
     taken: str
     frozen: str
+    needed: str
 
 
 NOTHING, ALL = r"(?!)", r".*"
+SEQUENCE_MODEL = f"{ENCODER}|{INPUT_NORM}"
 RULES = {
-    "relearn": Rule(taken=f"{ENCODER}|{INPUT_NORM}|{PRICES}", frozen=ENCODER),
-    "finetune": Rule(taken=ALL, frozen=NOTHING),
-    "frozen": Rule(taken=ALL, frozen=ALL),
-    "scratch": Rule(taken=NOTHING, frozen=NOTHING),
+    # whether there are prices is the domains' own affair
+    "relearn": Rule(taken=f"{SEQUENCE_MODEL}|{PRICES}", frozen=ENCODER, needed=SEQUENCE_MODEL),
+    "finetune": Rule(taken=ALL, frozen=NOTHING, needed=ALL),
+    "frozen": Rule(taken=ALL, frozen=ALL, needed=ALL),
+    "scratch": Rule(taken=NOTHING, frozen=NOTHING, needed=NOTHING),
 }
 
 
@@ -67,7 +75,7 @@ def adapt(drawn: Mapping[str, Tensor], pretrained: Mapping[str, Tensor], rule: R
     drawn : mapping of str to Tensor
         Parameters as drawn for the target.
     pretrained : mapping of str to Tensor
-        Those of the pre-trained core; it may lack some and have others.
+        Those of the pre-trained core; of those that the rule does not need it may lack some and have others.
     rule : Rule
         What is taken and what is frozen.
 
@@ -78,10 +86,16 @@ def adapt(drawn: Mapping[str, Tensor], pretrained: Mapping[str, Tensor], rule: R
     Raises
     ------
     ValueError
-        If a parameter that is to be taken has another shape: all of them.
+        If a parameter that is needed is missing on one side, or one that is to be taken has another shape.
     """
     taken = {name for name in drawn.keys() & pretrained.keys() if re.fullmatch(rule.taken, name)}
+    needed = {name for name in drawn.keys() | pretrained.keys() if re.fullmatch(rule.needed, name)}
     wrong = [
+        f"{what} {', '.join(names[:N_NAMED])}{', …' if len(names) > N_NAMED else ''}"
+        for what, own in (("lacks", pretrained), ("has, which the model has not,", drawn))
+        if (names := sorted(needed - own.keys()))
+    ]
+    wrong += [
         f"{name}: {tuple(pretrained[name].shape)} in place of {tuple(drawn[name].shape)}"
         for name in sorted(taken)
         if pretrained[name].shape != drawn[name].shape

@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_metarec.data.atomic import read_header, read_interactions
+from recbole_metarec.data.atomic import MISSING, check_rows, read_header, read_interactions
 from recbole_metarec.errors import UserError
 
 FIELDS = ["user_id", "item_id", "timestamp"]
+FORMAT = "\t", "utf-8"
+TOO_MANY = "more than 3 columns; a separator at the end of a line begins one, too"
 HEADER = "user_id:token\titem_id:token\ttimestamp:float"
 
 printable = st.text(st.characters(codec="utf-8", exclude_characters='"\t\r\n\0', exclude_categories=("C",)), min_size=1)
-ids = printable.filter(str.strip)
+ids = printable.filter(lambda word: word.strip() and word not in MISSING)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -45,7 +47,7 @@ def test_interactions_come_in_the_order_of_the_file_and_of_the_fields_asked_for(
     assert found["t"].dtype == float
 
 
-@pytest.mark.parametrize("token", ["NA", "nan", "null", "None", "007", "1.0", "1e5", "True", "#x", " x ", "é", "-"])
+@pytest.mark.parametrize("token", ["na", "NAN", "nil", "none", "007", "1.0", "1e5", "True", "#x", " x ", "é", "-"])
 def test_tokens_stay_as_they_are_written(tmp_path, token):
     found = read_interactions(written(tmp_path, f"{token}\t{token}\t1"), FIELDS)
     assert found.values.tolist() == [[token, token, 1.0]]
@@ -94,7 +96,7 @@ def test_a_header_names_fields_and_types_in_order(tmp_path):
 @pytest.mark.parametrize("read", [read_header, lambda path: read_interactions(path, FIELDS)])
 def test_a_missing_file_is_named(tmp_path, read):
     assert problems(read, tmp_path / "no.inter") == ["no such file"]
-    assert problems(read, tmp_path) == ["no such file"]
+    assert problems(read, tmp_path) == ["cannot be read: is a directory"]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n"])
@@ -187,21 +189,21 @@ def test_a_line_with_too_many_columns_is_named(tmp_path, at, surplus):
 def test_too_many_columns_in_every_line_are_no_index(tmp_path, surplus):
     lines = [f"u{n}\ti{n}\t{n}{surplus}" for n in range(3)]
     found = problems(read_interactions, written(tmp_path, *lines), FIELDS)
-    assert found[0] == "line 2: more than 3 columns"
+    assert found[0].startswith("line 2: more than 3 columns")
 
 
 @pytest.mark.parametrize("at", [1, 40_000])
 def test_text_in_another_encoding_is_reported_with_the_setting_to_change(tmp_path, at):
     lines = [GOOD] * at + ["é\ti\t1"]
     (found,) = problems(read_interactions, written(tmp_path, *lines, encoding="latin-1"), FIELDS)
-    assert found.startswith("not utf-8 text")
+    assert found.startswith(f"line {at + 2}: not utf-8 text")
     assert "set encoding" in found
 
 
 def test_all_problems_of_a_file_are_reported_at_once(tmp_path):
     path = written(tmp_path, GOOD, "\ti\t1", "u\t\tx", "u\ti\t1\t9", "u\ti\ty")
     assert problems(read_interactions, path, FIELDS) == [
-        "line 5: more than 3 columns",
+        f"line 5: {TOO_MANY}",
         "line 3: user_id is blank (1 such lines)",
         "line 4: item_id is blank (1 such lines)",
         "line 4: timestamp 'x' is not a finite number (2 such lines)",
@@ -228,17 +230,65 @@ def test_a_real_file_is_read_line_by_line():
     assert found["timestamp"].tolist() == [float(row["timestamp"]) for row in expected]
 
 
-def test_trailing_separators_from_the_first_line_on_do_not_shift_columns(tmp_path):
-    path = written(tmp_path, "u1\ti1\t1\t5\t", "u1\ti2\t2\t5\t")
-    assert problems(read_interactions, path, FIELDS) == ["line 2: more than 3 columns"]
+@pytest.mark.parametrize("surplus", ["\t", "\t5", "\t5\t"])
+@pytest.mark.parametrize("read", [lambda path: read_interactions(path, FIELDS), lambda path: check_rows(path, *FORMAT)])
+def test_trailing_separators_do_not_shift_columns(tmp_path, read, surplus):
+    assert problems(read, written(tmp_path, f"u1\ti1\t1{surplus}", f"u1\ti2\t2{surplus}")) == [f"line 2: {TOO_MANY}"]
+    assert problems(read, written(tmp_path, GOOD, "", f"u1\ti2\t2{surplus}")) == [f"line 4: {TOO_MANY}"]
 
 
-def test_a_quotation_mark_swallows_no_line_and_is_named(tmp_path):
-    path = written(tmp_path, GOOD, '"u\ti\t1', 'v"\ti\t2')
-    assert problems(read_interactions, path, FIELDS) == [
-        "line 3: user_id begins with a quotation mark, which RecBole takes for the start of a quoted cell; "
-        "remove it (1 such lines)"
-    ]
+@pytest.mark.parametrize("lines", [['"u\ti\t1', 'v"\ti\t2'], ['"u"x\ti\t1'], ['u\ti\t1\t"saw'], ['u\t"\t1']])
+@pytest.mark.parametrize("read", [lambda path: read_interactions(path, FIELDS), lambda path: check_rows(path, *FORMAT)])
+def test_a_quotation_mark_swallows_no_line_and_is_named(tmp_path, read, lines):
+    (found,) = problems(read, written(tmp_path, GOOD, *lines, header=f"{HEADER}\tnote:token_seq"))
+    assert found.startswith("line 3: a quotation mark begins a cell that it does not end")
+
+
+def test_quoted_cells_and_quotation_marks_within_cells_are_read(tmp_path):
+    path = written(tmp_path, '"u,1","i""2",3', 'u"1,i 2",4', header=HEADER.replace("\t", ","))
+    assert read_interactions(path, FIELDS, ",").values.tolist() == [["u,1", 'i"2', 3.0], ['u"1', 'i 2"', 4.0]]
+
+
+@pytest.mark.parametrize("word", sorted(MISSING - {""}))
+def test_identities_that_recbole_takes_for_missing_values_are_named(tmp_path, word):
+    (found,) = problems(read_interactions, written(tmp_path, GOOD, f"u\t{word}\t1", f"u\t{word}\t2"), FIELDS)
+    assert found.startswith(f"line 3: item_id {word!r} is a word that RecBole reads as a missing value")
+    assert found.endswith("(2 such lines)")
+
+
+NANOSECONDS = 1_700_000_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (f"{NANOSECONDS + 1}", f"{NANOSECONDS + 2}"),
+        (f"{2**53}", f"{2**53 + 1}"),
+        ("1600000000.12345671", "1600000000.12345672"),
+        ("900719925474099.1", "900719925474099.15"),
+        ("17e17", f"{NANOSECONDS + 1}"),
+    ],
+)
+@pytest.mark.parametrize(
+    "read", [lambda path: read_interactions(path, FIELDS), lambda path: check_rows(path, *FORMAT, "timestamp")]
+)
+def test_times_that_floats_do_not_tell_apart_are_named(tmp_path, read, first, second):
+    (found,) = problems(read, written(tmp_path, f"u\ti\t{second}", GOOD, f"u\tj\t{first}", f"u\tj\t{first}"))
+    assert found.startswith(f"line 4: timestamp {first} and {second} are one number to RecBole")
+    assert float(first) == float(second)
+
+
+@pytest.mark.parametrize("step", [256, 1000, 10**9])
+def test_times_in_nanoseconds_that_floats_tell_apart_are_read(tmp_path, step):
+    times = [NANOSECONDS + n * step for n in range(5)] * 2
+    path = written(tmp_path, *(f"u\ti\t{time}" for time in times))
+    assert read_interactions(path, FIELDS)["timestamp"].tolist() == [float(time) for time in times]
+    check_rows(path, *FORMAT, "timestamp")
+
+
+def test_a_nul_character_is_named(tmp_path):
+    (found,) = problems(read_interactions, written(tmp_path, GOOD, "u\t\0\t1"), FIELDS)
+    assert found.startswith("line 3: has a NUL character")
 
 
 def test_lines_are_counted_with_the_blank_ones(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from recbole.data import data_preparation
 
+from recbole_metarec import checkpoint
 from recbole_metarec.config import PluginConfig
 from recbole_metarec.data.dataset import DomainDataset
 from recbole_metarec.errors import UserError
@@ -169,10 +170,67 @@ def test_sources_without_features_are_left_out_and_none_at_all_is_an_error(featu
         build(root, modalities=["text", "price"])
 
 
-def test_a_core_of_other_sizes_or_no_core_is_one_line(featured: Path, tmp_path: Path) -> None:
-    core = fit(featured, checkpoint_dir=str(tmp_path)).core_file
-    with pytest.raises(UserError, match=r"backbone.* in place of .*; give the model the sizes"):
-        fit(featured, pretrained=core, hidden_size=8)
+@pytest.fixture(scope="module")
+def core(featured: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """File of a core."""
+    return str(fit(featured, checkpoint_dir=str(tmp_path_factory.mktemp("core")), epochs=1).core_file)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_size": 8}, r"other settings than hidden_size=8; write --hidden_size=16"),
+        (
+            {"backbone": "gru", "n_layers": 3},
+            r"than backbone=gru, n_layers=3; write --backbone=transformer --n_layers=",
+        ),
+        ({"n_heads": 1}, r"than n_heads=1; write --n_heads="),
+        ({"adapt": "finetune", "n_experts": 4}, r"than n_experts=4"),
+        (
+            {"adapt": "frozen", "positions": "start", "MAX_ITEM_LIST_LENGTH": 9},
+            r"positions=start, MAX_ITEM_LIST_LENGTH=9",
+        ),
+        ({"adapt": "finetune", "modalities": ["price"]}, r"has, which the model has not, adapter\.experts\.image"),
+    ],
+)
+def test_a_core_of_other_settings_is_one_line(featured: Path, core: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=rf"^--pretrained={core}: .*{message}"):
+        fit(featured, pretrained=core, source_datasets=[], **changes)
+
+
+def test_what_makes_no_difference_to_a_core_is_free(featured: Path, core: str) -> None:
+    free = {"positions": "start", "MAX_ITEM_LIST_LENGTH": 9, "modalities": ["price"]}
+    assert fit(featured, pretrained=core, source_datasets=[], epochs=1, **free).core_file == core
+
+
+@pytest.mark.parametrize("adapt", ["relearn", "finetune", "frozen"])
+@pytest.mark.parametrize(
+    "damage", ["empty", "missing", "surplus", "shape", "infinite", "no tensor", "settings", "space"]
+)
+def test_a_damaged_core_is_one_line(featured: Path, core: str, tmp_path: Path, damage: str, adapt: str) -> None:
+    state = checkpoint.load(Path(core))
+    own, name = state["core"], "backbone.norm.weight"
+    if damage == "empty":
+        own.clear()
+    elif damage == "missing":
+        del own[name]
+    elif damage == "surplus":
+        own["backbone.layers.7.weight"] = own[name]
+    elif damage == "settings":
+        del state["config"]
+    elif damage == "space":
+        state["text_space"] = {"vocabulary": ["a"]}
+    else:
+        own[name] = {"shape": own[name][1:], "infinite": own[name] / 0, "no tensor": 3}[damage]
+    checkpoint.save(tmp_path / "x-core.pth", state)
+    with pytest.raises(
+        UserError, match=rf"^--pretrained={tmp_path}/x-core\.pth: .*(lacks|backbone\.|is damaged)"
+    ) as caught:
+        fit(featured, pretrained=str(tmp_path / "x-core.pth"), source_datasets=[], adapt=adapt)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_trained_model_is_no_core(featured: Path, tmp_path: Path) -> None:
     trainer, train_data, valid_data = build(featured, checkpoint_dir=str(tmp_path))
     trainer.fit(train_data, valid_data, verbose=False)
     with pytest.raises(UserError, match="is a trained model"):

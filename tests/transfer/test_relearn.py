@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from hypothesis import given
@@ -52,9 +54,13 @@ def test_other_rules_take_all_or_nothing(backbone: str) -> None:
 
 
 @given(st.sets(st.sampled_from(sorted(draw("transformer", 1)))), st.sampled_from(sorted(RULES)))
-def test_what_the_core_lacks_is_as_drawn_and_learns(lacking: set[str], rule: str) -> None:
+def test_what_the_core_lacks_is_as_drawn_and_learns_or_refused(lacking: set[str], rule: str) -> None:
     drawn, pretrained = draw("transformer", 1), draw("transformer", 2)
     pretrained = {name: value for name, value in pretrained.items() if name not in lacking} | {"other": torch.zeros(1)}
+    if any(re.fullmatch(RULES[rule].needed, name) for name in {*lacking, "other"}):
+        with pytest.raises(ValueError, match=r"lacks|has, which the model has not, other"):
+            adapt(drawn, pretrained, RULES[rule])
+        return
     found = adapt(drawn, pretrained, RULES[rule])
     assert found.parameters.keys() == drawn.keys()
     assert not found.frozen & lacking
@@ -66,6 +72,13 @@ def test_the_result_shares_no_memory() -> None:
     for value in adapt(drawn, pretrained, RULES["relearn"]).parameters.values():
         value.zero_()
     assert all(value.any() for value in [*drawn.values(), *pretrained.values()])
+
+
+@pytest.mark.parametrize("rule", ["relearn", "finetune", "frozen"])
+def test_cores_of_nothing_or_of_another_backbone_are_refused(rule: str) -> None:
+    for pretrained in ({}, draw("gru", 2), {**draw("transformer", 2), "backbone.layers.9.weight": torch.zeros(1)}):
+        with pytest.raises(ValueError, match=r"lacks|has, which the model has not, backbone"):
+            adapt(draw("transformer", 1), pretrained, RULES[rule])
 
 
 def test_other_shapes_are_named() -> None:

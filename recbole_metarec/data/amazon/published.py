@@ -1,7 +1,7 @@
-"""Splits that others published, as they are: UniSRec's folders and the texts of SASRec and P5.
+"""Splits that others published, as they are: UniSRec's folders, the Amazon-2023 benchmark's, texts of SASRec and P5.
 
-Both keep only the order, so the timestamp is the position in the user's sequence. RecBole's leave-one-out then takes
-the same items for validation and test as the publishers.
+Where only the order was kept, the timestamp is the position in the user's sequence. RecBole's leave-one-out takes the
+same items for validation and test as the publishers.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
+from recbole_metarec.data.amazon.benchmark import find_parts, read_benchmark
 from recbole_metarec.data.amazon.clean import clean_text
 from recbole_metarec.data.amazon.output import Card, OutputFile, check_place, dataset_files, finish
+from recbole_metarec.data.amazon.records import Row
+from recbole_metarec.data.amazon.texts import read_sequences
 from recbole_metarec.data.amazon.unisrec import Features, Folder, read_folder
-from recbole_metarec.errors import UserError
 from recbole_metarec.files import checksum
 
-Sequences = dict[str, list[str]]
-"""Items of each user, oldest first."""
-
 ORDER = "The publishers kept the order alone: timestamps are positions in the user's sequence, from 0."
+TIMES = (
+    "Timestamps are the publishers' own, in milliseconds; of the same time, training comes before validation and test. "
+    "Of users with three interactions RecBole tests the last and validates none, of those with fewer neither: {} users."
+)
 
 
 def import_split(source: Path | str, name: str, *, output: Path | str = "dataset", overwrite: bool = False) -> Card:
@@ -30,8 +33,8 @@ def import_split(source: Path | str, name: str, *, output: Path | str = "dataset
     Parameters
     ----------
     source : path
-        A folder as UniSRec publishes it (see `read_folder`), or a text of lines ``user item`` (SASRec) or
-        ``user item item ...`` (P5, S3-Rec), oldest item first.
+        A folder as UniSRec publishes it (see `read_folder`), one of the Amazon-2023 benchmark (see `read_benchmark`),
+        or a text of lines ``user item`` (SASRec) or ``user item item ...`` (P5, S3-Rec), oldest item first.
     name : str
         Name of the dataset.
     output : path
@@ -52,17 +55,20 @@ def import_split(source: Path | str, name: str, *, output: Path | str = "dataset
     """
     source, output = Path(source), Path(output)
     check_place(output, name, overwrite)
-    folder = read_folder(source) if source.is_dir() else Folder(read_sequences(source), {}, {}, [source])
+    imported, rows, folder = _read(source)
     card: Card = {
         "name": name,
-        "imported": "UniSRec folder" if source.is_dir() else "text of users and items",
+        "imported": imported,
         "sources": [_source(path) for path in folder.sources],
         "counts": [{"step": "reading", **_counts(folder.sequences)}],
-        "order": ORDER,
+        "order": TIMES.format(sum(len(items) < 4 for items in folder.sequences.values())) if rows else ORDER,
     }
     suffixes = ["inter", *(["item"] if folder.texts else []), *(f"{kind}.npz" for kind in folder.features)]
     with dataset_files(output, name, suffixes, overwrite) as files:
-        _write_sequences(folder.sequences, files["inter"])
+        if rows:
+            _write_rows(rows, files["inter"])
+        else:
+            _write_sequences(folder.sequences, files["inter"])
         if folder.texts:
             _write_texts(folder.sequences, folder.texts, files["item"])
         for kind, features in folder.features.items():
@@ -70,56 +76,37 @@ def import_split(source: Path | str, name: str, *, output: Path | str = "dataset
         return finish(files, name, card, _readme(card))
 
 
-def read_sequences(path: Path) -> Sequences:
-    """Read a text of lines ``user item`` or ``user item item ...``.
-
-    Parameters
-    ----------
-    path : Path
-        The text; a user's lines follow one another in time.
-
-    Returns
-    -------
-    dict of str to list of str
-        Items of each user, oldest first, users in the order of their first lines.
-
-    Raises
-    ------
-    UserError
-        If there is no such text, or a line has no item.
-    """
-    sequences: Sequences = {}
-    problems = []
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError([f"{path}: cannot be read: {error}; give a folder or a text of `user item item ...`"]) from None
-    for number, line in enumerate(lines, 1):
-        user, *items = line.split() or [""]
-        if items:
-            sequences.setdefault(user, []).extend(items)
-        elif user:
-            problems.append(f"{path}: line {number}: {user[:40]!r} alone; write `user item item ...`")
-    if not sequences and not problems:
-        problems.append(f"{path}: no lines of `user item item ...`")
-    if problems:
-        more = [f"{path}: {len(problems) - 5} more such lines"] if len(problems) > 5 else []
-        raise UserError(problems[:5] + more)
-    return sequences
+def _read(source: Path) -> tuple[str, list[Row], Folder]:
+    """Tell what a source is, and read it: rows if there are times, sequences in any case."""
+    if not source.is_dir():
+        return "text of users and items", [], Folder(read_sequences(source), {}, {}, [source])
+    if not find_parts(source):
+        return "UniSRec folder", [], read_folder(source)
+    rows, paths = read_benchmark(source)
+    sequences: dict[str, list[str]] = {}
+    for row in rows:
+        sequences.setdefault(row.user, []).append(row.item)
+    return "Amazon-2023 benchmark folder", rows, Folder(sequences, {}, {}, paths)
 
 
-def _counts(sequences: Sequences) -> dict[str, int]:
+def _counts(sequences: dict[str, list[str]]) -> dict[str, int]:
     items = {item for sequence in sequences.values() for item in sequence}
     return {"users": len(sequences), "items": len(items), "interactions": sum(map(len, sequences.values()))}
 
 
-def _write_sequences(sequences: Sequences, file: OutputFile) -> None:
+def _write_rows(rows: Sequence[Row], file: OutputFile) -> None:
+    file.write(b"user_id:token\titem_id:token\trating:float\ttimestamp:float\n")
+    for row in rows:
+        file.write("\t".join(map(str, row)).encode() + b"\n")
+
+
+def _write_sequences(sequences: dict[str, list[str]], file: OutputFile) -> None:
     file.write(b"user_id:token\titem_id:token\ttimestamp:float\n")
     for user, items in sequences.items():
         file.write("".join(f"{user}\t{item}\t{time}\n" for time, item in enumerate(items)).encode())
 
 
-def _write_texts(sequences: Sequences, texts: dict[str, str], file: OutputFile) -> None:
+def _write_texts(sequences: dict[str, list[str]], texts: dict[str, str], file: OutputFile) -> None:
     file.write(b"item_id:token\ttitle:token_seq\n")
     # RecBole drops the interactions of items that have no line
     for item in dict.fromkeys([*texts, *(item for sequence in sequences.values() for item in sequence)]):

@@ -14,16 +14,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from recbole_metarec.data.amazon.layouts import Layout
+from recbole_metarec.data.atomic import MISSING
 
 LATEST = 2**53
 """First timestamp that is not exact as a 64-bit float, in which RecBole reads it."""
-
-
-MISSING = frozenset(
-    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
-    | {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
-)
-"""Words that pandas, and so RecBole, reads as a missing value."""
 
 
 class BadLine(ValueError):

@@ -17,7 +17,8 @@ import polars as pl
 
 from recbole_metarec.data.amazon.layouts import Layout
 from recbole_metarec.data.amazon.rawfile import RawFile
-from recbole_metarec.data.amazon.records import LATEST, MISSING, BadLine, Row, read_row, without_cycles
+from recbole_metarec.data.amazon.records import LATEST, BadLine, Row, read_row, without_cycles
+from recbole_metarec.data.atomic import MISSING
 from recbole_metarec.errors import UserError
 
 N_EXAMPLES = 3

@@ -74,7 +74,7 @@ def read_metadata(
     header = read_header(path, separator, encoding)
     if item_field not in header:
         raise UserError([f"{path}: field {item_field!r} is missing; line 1 has {', '.join(header)}"])
-    frame = read_cells(path, list(header), separator, encoding).fillna("")
+    frame = read_cells(path, list(header), separator, encoding, quotes=False)
     surplus = surplus_problems(path, frame, len(header))
     if surplus:
         raise UserError(surplus)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recbole_metarec.config import data_path
-from recbole_metarec.data.features.cache import cached, digest
+from recbole_metarec.data.features.cache import cached, digest, kept
 from recbole_metarec.data.features.image import build_encoder, encode_pictures, find_files
 from recbole_metarec.data.features.metadata import Metadata, of_items, read_metadata
 from recbole_metarec.data.features.price import price_buckets
@@ -183,10 +184,8 @@ class FeatureSpace:
             return None
         size = self.config["text_size"]
         key = digest(["tfidf", str(size), *(digest(texts) for texts in groups.values())])
-        path = self.cache / f"{key}.npz"
-        if not path.exists():
-            TextSpace.fit(list(groups.values()), size).save(path)
-        return TextSpace.load(path)
+        fit = partial(TextSpace.fit, list(groups.values()), size)
+        return kept(self.cache / f"{key}.npz", TextSpace.load, fit, lambda file, space: space.save(file))
 
     def _text(self, name: str, tokens: Sequence[str], metadata: Metadata) -> tuple[Any, npt.NDArray[np.bool_]]:
         config, texts = self.config, metadata.texts

@@ -6,15 +6,15 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from recbole_metarec.data.features.arrays import read_arrays
 from recbole_metarec.errors import UserError
-from recbole_metarec.files import whole_file
 
 Vectors = npt.NDArray[np.float32]
 
@@ -105,16 +105,23 @@ class TextSpace:
         """Return what the constructor takes, by name."""
         return {"vocabulary": self.vocabulary, "idf": self.idf, "projection": self.projection}
 
-    def save(self, path: Path) -> None:
-        """Write the space, whole or not at all."""
-        with whole_file(path) as file:
-            np.savez(file, vocabulary=np.array(self.vocabulary), idf=self.idf, projection=self.projection)
+    def save(self, file: BinaryIO) -> None:
+        """Write the space to an open file."""
+        np.savez(file, vocabulary=np.array(self.vocabulary), idf=self.idf, projection=self.projection)
 
     @classmethod
     def load(cls, path: Path) -> TextSpace:
-        """Read what `save` wrote."""
-        with np.load(path) as stored:
-            return cls(stored["vocabulary"].tolist(), stored["idf"], stored["projection"])
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged.
+        """
+        vocabulary, idf, projection = read_arrays(path, ("vocabulary", "idf", "projection"))
+        if projection.ndim != 2 or not vocabulary.shape == idf.shape == projection.shape[:1]:
+            raise ValueError("is no space of texts")
+        return cls(vocabulary.tolist(), idf, projection)
 
 
 def _vectorizer(**options: Any) -> Any:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from logging import getLogger
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from recbole_metarec.data.features.arrays import read_arrays
 from recbole_metarec.errors import UserError
 
 # Items that a message names.
 N_NAMED = 3
+# Longest vector, in lengths of the median one: all are scaled together, and a longer one leaves nothing of the others.
+LONGEST = 100
 
 
 def read_vectors(
@@ -28,8 +32,8 @@ def read_vectors(
     tokens : sequence of str
         Items of the catalogue.
     max_bad : float
-        Largest share of the catalogue without a vector or with one that is not finite, and of the file's items that
-        the catalogue does not have. Fewer are named in a warning.
+        Largest share of the catalogue without a vector, or with one that is not finite or above `LONGEST` times as
+        long as most, and of the file's items that the catalogue does not have. Fewer are named in a warning.
 
     Returns
     -------
@@ -41,18 +45,21 @@ def read_vectors(
     Raises
     ------
     UserError
-        If the file is malformed, or too many items are missing, unknown or not finite.
+        If the file is malformed, or too many items are missing, unknown, not finite or too long.
     """
     items, stored = _read(path)
-    place = {item: row for row, item in reversed(list(enumerate(items)))}
+    place = {item: row for row, item in enumerate(items)}
     rows = np.array([place.get(token, -1) for token in tokens], np.int64)
     vectors = np.zeros((len(rows), stored.shape[1]), np.float32)
-    vectors[rows >= 0] = stored[rows[rows >= 0]]
-    finite = np.isfinite(vectors).all(1)
+    with np.errstate(over="ignore"):  # what is too large for 32 bits is not finite
+        vectors[rows >= 0] = stored[rows[rows >= 0]]
+    finite = np.asarray(np.isfinite(vectors).all(1))
+    huge = finite & _huge(np.where(finite[:, None], vectors, 0))
     known = set(tokens)
     problems = [
         (f"{path}: {{}} of the {len(tokens)} items have no vector", _names(tokens, rows < 0), len(tokens)),
         (f"{path}: {{}} vectors are not finite", _names(tokens, (rows >= 0) & ~finite), len(tokens)),
+        (f"{path}: {{}} vectors are above {LONGEST} times as long as most", _names(tokens, huge), len(tokens)),
         (
             f"{path}: {{}} of the {len(items)} items are not in the data",
             [item for item in items if item not in known],
@@ -69,7 +76,7 @@ def read_vectors(
                 too_many.append(f"{line}; more than max_bad_features={max_bad:g} of them")
     if too_many:
         raise UserError(too_many)
-    present = (rows >= 0) & finite
+    present = (rows >= 0) & finite & ~huge
     return np.where(present[:, None], vectors, 0), present
 
 
@@ -77,22 +84,30 @@ def _names(tokens: Sequence[str], flags: npt.NDArray[np.bool_]) -> list[str]:
     return [token for token, flag in zip(tokens, flags, strict=True) if flag]
 
 
-def _read(path: Path) -> tuple[list[str], npt.NDArray[np.float32]]:
+def _huge(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    median = np.median(lengths[lengths > 0]) if lengths.any() else 0.0
+    return np.asarray(lengths > LONGEST * median)
+
+
+def _read(path: Path) -> tuple[list[str], npt.NDArray[Any]]:
     try:
-        with np.load(path) as file:
-            missing = [name for name in ("item_id", "vector") if name not in file]
-            if missing:
-                raise UserError([f"{path}: has no array {' and no '.join(missing)}; it must hold item_id and vector"])
-            items, vectors = file["item_id"], file["vector"]
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError([f"{path}: is no .npz file: {error}"]) from None
+        items, vectors = read_arrays(path, ("item_id", "vector"))
+    except ValueError as error:
+        raise UserError([f"{path}: {error}"]) from None
     if (
-        vectors.ndim != 2
+        items.ndim != 1
+        or vectors.ndim != 2
         or len(items) != len(vectors)
-        or items.ndim != 1
-        or not np.issubdtype(vectors.dtype, np.number)
+        or not vectors.shape[1]
+        or vectors.dtype.kind not in "fiu"
     ):
-        raise UserError(
-            [f"{path}: item_id {items.shape} and vector {vectors.shape} must have the shapes (n,) and (n, width)"]
-        )
-    return [str(item) for item in items.tolist()], vectors
+        shapes = f"item_id {items.shape} and vector {vectors.shape}"
+        raise UserError([f"{path}: {shapes} must have the shapes (n,) and (n, width), with numbers"])
+    if items.dtype.kind == "S":
+        items = np.char.decode(items, "utf-8", "replace")
+    names = [str(item) for item in items.tolist()]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UserError([f"{path}: item_id has {twice[0]} twice; give each item one vector"])
+    return names, vectors

@@ -364,7 +364,7 @@ def test_command_line(dump: Dump, tmp_path: Path, capsys: pytest.CaptureFixture[
         (["download"], ["--category: is missing", "--vintage: is missing"]),
         (["download", "--vintage=2018", "--category=Books", "--kind=text"], ["kind: 'text' is none"]),
         (["import", "--name=x"], ["FOLDER or TEXT: is missing"]),
-        (["import", "absent", "--name=x"], ["absent: cannot be read"]),
+        (["import", "absent", "--name=x"], ["absent: no such file"]),
         (["list", "--vintage=1999"], ["vintage: '1999' is none; write one of 2014, 2018, 2023"]),
     ],
 )

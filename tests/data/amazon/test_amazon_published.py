@@ -1,3 +1,4 @@
+import gzip
 import json
 import random
 from pathlib import Path
@@ -132,6 +133,92 @@ def test_texts_that_do_not_fit(tmp_path: Path) -> None:
     path.write_text("\n")
     with pytest.raises(UserError, match="no lines of"):
         import_split(path, "beauty", output=tmp_path)
+
+
+TABLE = "as in a table; with a first line such as user_id:token"
+FORM = "a text has lines of `user item`"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1\t7\t2.0\t1407152116\n1\t8\t3.0\t1407158335", f"line 1: '2.0' is a rating or a time, {TABLE}"),
+        ("1 7 2 1407152116\n1 8 3 1407158335", f"the same user stands on several lines of 4 columns, {TABLE}"),
+        ("1 7 1407152116\n1 8 1407158335\n2 7 1407152117", f"several lines of 3 columns, {TABLE}"),
+        ("1 7 5\n1 8 3\n2 7 4", f"several lines of 3 columns, {TABLE}"),
+        ("1 7 5\n1 8 3 9\n2 7 4", f"several lines of 3 to 4 columns, {TABLE}"),
+        ("1 7 1407152116\n2 8 1407158335", f"the last of 3 columns is a time, {TABLE}"),
+        ("1 7 1407152116", f"the last of 3 columns is a time, {TABLE}"),
+        ("196\t242\t3\t881250949\n186\t302\t3\t891717742", f"the last of 4 columns is a time, {TABLE}"),
+        (
+            "user item rating timestamp\n1 7 2 1407152116\n1 8 3 1407158335",
+            "line 1: 'user item rating timestamp' names",
+        ),
+        ("user item\n1 7\n1 8", "line 1: 'user item' names columns; leave that line out"),
+        ("uid sid\na b\na c", "line 1: 'uid sid' names columns"),
+        ("who what\n1 7\n1 8", "line 1: 'who what' names columns"),
+        ("user_id:token\titem_id:token\n1\t7", f"line 1: 'user_id:token' is no identity; {FORM}"),
+        ('{"0": [0, 39], "1": [16]}', f"line 1: begins as JSON does; {FORM}"),
+        ('[["1", "7"]]', "line 1: begins as JSON does"),
+        ('{"reviewerID": "A1"}\n{"reviewerID": "A2"}', "line 1: begins as JSON does"),
+        ("1,7,5.0,1407152116\n1,8,5.0,1407152117", f"line 1: '1,7,5.0,1407152116' is no identity; {FORM}"),
+        ("1, 7\n1, 8", f"line 1: '1,' is no identity; {FORM}"),
+        ("1::1193::5::978300760", f"line 1: '1::1193::5::978300760' is no identity; {FORM}"),
+        ("1|7\n1|8", f"line 1: '1|7' is no identity; {FORM}"),
+        ("It was the best of times, it was", f"line 1: 'times,' is no identity; {FORM}"),
+        ("1 7\n2 nan", f"line 2: 'nan' is no identity; {FORM}"),
+        ("7\n8\n9", "line 1: '7' alone"),
+        ("", "the file is empty"),
+        ("\n\n", "no lines of"),
+        ("PK\x03\x04", "this is a zip archive"),
+    ],
+)
+def test_what_only_looks_like_a_text_is_told_by_its_shape(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "Beauty.txt"
+    path.write_bytes(text.encode())
+    with pytest.raises(UserError) as caught:
+        import_split(path, "beauty", output=tmp_path)
+    assert caught.value.problems[0].startswith(f"{path}: ")
+    assert message in caught.value.problems[0]
+    assert not (tmp_path / "beauty").exists()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["1 7 8", "2 7 9"],
+        ["u1 A1 B2 C3", "u2 B2 C3 A1"],
+        ["A2SUAM1J3GNN3B 0000013714 B000056PNA", "#oc-R1 B000056PNA"],
+        ["alice ring lamp", "bob lamp"],
+        ["1 100000001 100000002", "2 100000001"],
+    ],
+)
+def test_sequences_of_any_identities_are_read(tmp_path: Path, lines: list[str]) -> None:
+    (tmp_path / "Beauty.txt.gz").write_bytes(gzip.compress("\r\n".join(lines).encode()))
+    import_split(tmp_path / "Beauty.txt.gz", "beauty", output=tmp_path)
+    expected = {line.split()[0]: line.split()[1:] for line in lines}
+    assert read_back(tmp_path / "beauty/beauty.inter") == expected
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 30), st.booleans(), st.sampled_from([" ", "\t", ",", "::"]))
+def test_tables_are_never_taken_for_sequences(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, n_users: int, rated: bool, separator: str
+) -> None:
+    draw, lines, place = random.Random(seed), [], tmp_path_factory.mktemp("t")
+    for user in range(n_users):
+        for _ in range(draw.randint(1, 4)):
+            columns = [
+                user,
+                draw.randrange(99),
+                *([draw.randint(1, 5)] if rated else []),
+                draw.randrange(10**9, 2 * 10**9),
+            ]
+            lines.append(separator.join(map(str, columns)))
+    draw.shuffle(lines)
+    (place / "t.txt").write_text("\n".join(lines))
+    with pytest.raises(UserError):
+        import_split(place / "t.txt", "t", output=place)
 
 
 def test_texts_and_pictures_of_ant(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def test_any_texts_have_finite_vectors_of_the_width_asked_for(texts: list[str], 
 
 def test_a_stored_space_is_the_same(tmp_path: Path) -> None:
     space = TextSpace.fit([TEXTS], 4)
-    space.save(tmp_path / "space.npz")
+    with (tmp_path / "space.npz").open("wb") as file:
+        space.save(file)
     again = TextSpace.load(tmp_path / "space.npz")
     assert again.digest() == space.digest()
     np.testing.assert_array_equal(again.transform(TEXTS), space.transform(TEXTS))

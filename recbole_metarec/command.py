@@ -191,17 +191,17 @@ def _run(settings: Mapping[str, Any]) -> int:
     effective = effective_settings(runs[0].model, settings)
     file, samples = effective["result_file"], effective["bootstrap_samples"]
     to_use = delivery(settings, runs)
-    steps = [(f"results: {file}", partial(write_json, Path(file), runs, samples, to_use))] if file else []
+    steps = [(f"\nresults: {file}", partial(write_json, Path(file), runs, samples, to_use))] if file else []
     return _show(render(runs, samples, to_use), steps)
 
 
 def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
     """Print what was found, then write it to files; what cannot be written costs only itself."""
+    steps: list[tuple[str, Callable[[], None]]] = [(text, lambda: None), *files]
     failures = []
-    for said, write in [(text, None), *((f"\n{said}", write) for said, write in files)]:
+    for said, write in steps:
         try:
-            if write:
-                write()
+            write()
             print(said, flush=True)
         except OSError as error:
             error.filename = error.filename or "standard output"
@@ -219,5 +219,5 @@ def _compare(settings: Mapping[str, Any]) -> int:
     summary = summarize(comparison)
     reports = settings.get("report") or []
     files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]
-    steps = [(f"report: {file}", partial(write_report, Path(file), comparison, summary)) for file in files if file]
+    steps = [(f"\nreport: {file}", partial(write_report, Path(file), comparison, summary)) for file in files if file]
     return _show(render_comparison(comparison, summary), steps) or int(bool(comparison.failures))

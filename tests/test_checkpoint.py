@@ -80,18 +80,31 @@ def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == [path]
 
 
-RECBOLES = ["SASRec", "BPR", "Pop", "ItemKNN", "EASE", "LightGCN", "DMF", "SASRecF"]
+RECBOLES = ["SASRec", "BPR", "Pop", "ItemKNN", "EASE", "LightGCN", "DMF"]
 
 
 @pytest.mark.parametrize("model", RECBOLES)
 def test_recboles_models_have_plain_checkpoints_that_give_the_same(suite: Path, model: str) -> None:
     keys = ("dataset", "data_path", "gpu_id", "show_progress", "state", "seed")
     settings = {key: value for key, value in planted.settings(suite).items() if key in keys}
-    settings |= {"model": model, "epochs": 2, "selected_features": []}
+    check_checkpoint({**settings, "model": model, "epochs": 2})
+
+
+def test_a_module_that_recboles_model_lists_twice_is_kept_once(tmp_path: Path) -> None:
+    planted.write_featured_suite(tmp_path, source_users=2)
+    keys = ("dataset", "data_path", "gpu_id", "show_progress", "state", "seed")
+    settings = {key: value for key, value in planted.featured_settings(tmp_path).items() if key in keys}
+    columns = {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "title"]}
+    check_checkpoint({**settings, "model": "SASRecF", "epochs": 2, "selected_features": ["title"], "load_col": columns})
+
+
+def check_checkpoint(settings: dict[str, object]) -> None:
+    """Check that what a run wrote is plain, and gives the test metrics of the run."""
     result = run_one(settings)
+    assert result.checkpoint is not None
     assert torch.load(result.checkpoint, weights_only=True)["format"] == checkpoint.FORMAT
     config, loaded, _, _, _, test_data = load_data_and_model(result.checkpoint)
-    trainer = get_trainer(config["MODEL_TYPE"], model)(config, loaded)
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, loaded)
     found = trainer.evaluate(test_data, load_best_model=False)
     assert {name.lower(): value for name, value in found.items()} == pytest.approx(result.test, abs=1e-6)
 

@@ -11,6 +11,7 @@ import yaml
 
 from recbole_metarec.checks import effective_settings
 from recbole_metarec.comparison.compare import compare
+from recbole_metarec.comparison.entries import asked_models
 from recbole_metarec.comparison.files import write_report
 from recbole_metarec.comparison.summary import summarize
 from recbole_metarec.comparison.text import render as render_comparison
@@ -129,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = parse_arguments(arguments)
         if _is_comparison(settings):
             return _compare(settings)
-        runs = run(settings)
+        runs = run({**settings, "model": asked_models(settings)[0]})
     except UserError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return 2
@@ -147,18 +148,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_comparison(settings: Mapping[str, Any]) -> bool:
-    model = settings.get("model") or ""
+    models = asked_models(settings)
     return (
-        "," in model
-        or ":" in model
+        len(models) > 1
+        or ":" in models[0]
         or settings.get("seeds", 1) != 1
         or bool(settings.get("report") or settings.get("tune"))
     )
 
 
 def _compare(settings: Mapping[str, Any]) -> int:
-    models = [name for name in settings["model"].replace(",", " ").split() if name]
-    comparison = compare({**settings, "model": models})
+    comparison = compare({**settings, "model": asked_models(settings)})
     summary = summarize(comparison)
     print(render_comparison(comparison, summary))
     reports = settings.get("report") or []

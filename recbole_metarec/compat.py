@@ -33,6 +33,7 @@ def apply() -> None:
     _numpy_aliases()
     _scipy_dok_update()
     _torch_load()
+    _counts_of_metrics()
     _missing_ray()
 
 
@@ -76,6 +77,26 @@ def _torch_load() -> None:
 
     load.for_recbole = True  # type: ignore[attr-defined]
     torch.load = load  # type: ignore[assignment]
+
+
+def _counts_of_metrics() -> None:
+    """RecBole's collector moves all that metrics need to the CPU, numbers and counters, too (#2131, #2191)."""
+    from recbole.evaluator import Collector
+
+    stock = Collector.get_data_struct
+    if getattr(stock, "for_counts", False):
+        return
+
+    def get_data_struct(self: Any) -> Any:
+        data = self.data_struct._data_dict
+        counts = {key: data.pop(key) for key in list(data) if not isinstance(data[key], torch.Tensor)}
+        struct = stock(self)
+        data.update(counts)
+        struct._data_dict.update(counts)
+        return struct
+
+    get_data_struct.for_counts = True  # type: ignore[attr-defined]
+    Collector.get_data_struct = get_data_struct
 
 
 def _missing_ray() -> None:

@@ -23,7 +23,7 @@ from recbole_metarec.columns import KEY_FIELDS
 from recbole_metarec.config import MODELS, PluginConfig, property_layers, read_properties
 from recbole_metarec.data_checks import DATA_KEYS, data_problems
 from recbole_metarec.errors import nearest, shown
-from recbole_metarec.rules import MODEL_RULES, MOST_SEED, RULES, Rule, like, listed, metric_names
+from recbole_metarec.rules import MODEL_RULES, RULES, Rule, like, listed, metric_names
 
 COMMAND_KEYS = ("model", "dataset", "config_files")
 SOURCE_EPOCHS = ("warmup_epochs", "meta_epochs")
@@ -59,7 +59,10 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     defaults = default_settings(model, settings)
     problems += _key_problems(settings, model, model in known)
     effective = {**defaults, **settings}
-    rules = _rules(model, settings, defaults)
+    implied = implied_rules(
+        model if model in known else "", {key: defaults[key] for key in settings if key in defaults}
+    )
+    rules = {**implied, **RULES, **MODEL_RULES.get(model, {})}
     wrong = {key: line for key, rule in rules.items() if key in effective and (line := rule(effective[key]))}
     problems += [f"{shown(key, effective[key])}: {line}" for key, line in wrong.items()]
     broken = {*wrong}
@@ -137,14 +140,27 @@ def _key_problems(settings: Mapping[str, Any], model: str, model_is_known: bool)
             yield f"--{key}: no such key{f'; {_ELSEWHERE[key]}' if key in _ELSEWHERE else nearest(key, known)}"
 
 
-def _rules(model: str, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Rule]:
-    """Return the rules of a model's settings; of RecBole's own models, those that its documentation implies."""
-    path = Path(recbole.__file__).parent / "properties" / "model" / f"{model if model in known_models() else ''}.yaml"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    found = [re.match(r"([\w-]+): *['\"]?[A-Za-z0].*#.*[Rr]ang(?:e|ing) in \W*\[(.*?)\]", line) for line in lines]
-    choices = {match[1]: tuple(re.findall(r"\w+", match[2])) for match in found if match}
-    implied = {key: like(key, defaults[key], choices.get(key, ())) for key in settings if key in defaults}
-    return {**implied, **RULES, **MODEL_RULES.get(model, {})}
+def implied_rules(model: str, defaults: Mapping[str, Any]) -> dict[str, Rule]:
+    """Return the rules that RecBole's documentation of a model implies.
+
+    Parameters
+    ----------
+    model : str
+        Name of a known model.
+    defaults : mapping
+        Defaults of the settings in question.
+
+    Returns
+    -------
+    dict of str to Rule
+        By key of ``defaults``.
+    """
+    path = Path(recbole.__file__).parent / "properties" / "model" / f"{model}.yaml"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    # loss_type: 'CE'    # (str) The type of loss function. Range in ['BPR', 'CE'].
+    found = re.findall(r"^([\w-]+): *['\"]?[A-Za-z0].*#.*[Rr]ang(?:e|ing) in \W*\[(.*?)\]", text, re.MULTILINE)
+    choices = {key: tuple(re.findall(r"\w+", listing)) for key, listing in found}
+    return {key: like(key, default, choices.get(key, ())) for key, default in defaults.items()}
 
 
 def _refusals(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -222,12 +238,6 @@ def _negatives_have_candidates(effective: Mapping[str, Any]) -> Iterator[str]:
         yield "--train_neg_sample_args: dynamic needs a candidate_num of 1 or more"
 
 
-def _seeds_are_small(effective: Mapping[str, Any]) -> Iterator[str]:
-    last = effective["seed"] + effective["seeds"] - 1
-    if last > MOST_SEED:
-        yield f"--seed={effective['seed']}: {effective['seeds']} seeds from there end at {last}, above {MOST_SEED}"
-
-
 def _result_file_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
     if effective["result_file"]:
         yield from file_problems("result_file", effective["result_file"], (".json",))
@@ -299,7 +309,6 @@ _CROSS_CHECKS: list[CrossCheck] = [
     (("discretization", "numerical_features"), _buckets_are_of_numbers),
     (("transform",), _transform_is_described),
     (("train_neg_sample_args",), _negatives_have_candidates),
-    (("seed", "seeds"), _seeds_are_small),
     (("result_file",), _result_file_can_be_written),
     (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
 ]

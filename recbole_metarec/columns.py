@@ -170,6 +170,8 @@ def _kind_problems(key: str, column: str, kind: str, effective: Mapping[str, Any
     wanted = _KINDS[key]
     if wanted and not kind.startswith(wanted):
         yield f"--{key}={effective[key]}: {column} is of type {kind}; name a column of type {wanted}"
+    if key == "selected_features" and kind.startswith("float") and column not in effective["numerical_features"]:
+        yield f"--{key}: {column} is of type {kind}; write it into numerical_features, too"
     if key == "val_interval":
         values = effective[key][column]
         if kind.endswith("_seq"):

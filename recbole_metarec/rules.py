@@ -40,7 +40,7 @@ def optional(rule: Rule, *others: Any) -> Rule:
     words = " or ".join("~" if other is None else str(other) for other in allowed)
 
     def wider(value: Any) -> str | None:
-        if any(value is other or (isinstance(value, str) and value == other) for other in allowed):
+        if any(type(value) is type(other) and value == other for other in allowed):
             return None
         wrong = rule(value)
         return wrong and f"{wrong}, or {words}"
@@ -169,6 +169,7 @@ def is_interval(value: Any) -> bool:
 
 
 switch = must("True or False", lambda value: isinstance(value, bool))
+_FEW = whole(1, 1000)  # of what is built or done one by one
 _PLAIN = must("text", lambda value: isinstance(value, str))
 _WORD = must("a name", _is_word)
 _COLUMN = must("the name of a column", _is_word)
@@ -354,7 +355,7 @@ _RECBOLE: dict[str, Rule] = {
             lambda value: each(_WORD, "")(value) is None and len(value) == len({*value}) == 3,
         )
     ),
-    "MAX_ITEM_LIST_LENGTH": whole(1),
+    "MAX_ITEM_LIST_LENGTH": whole(1, 10_000),
     **{f"{name}_FIELD": _COLUMN for name in ("USER_ID", "ITEM_ID", "RATING", "TIME", "LABEL", "POSITION")},
     **{f"{name}_FIELD": _COLUMN for name in ("HEAD_ENTITY_ID", "TAIL_ENTITY_ID", "RELATION_ID", "ENTITY_ID")},
     "ITEM_LIST_LENGTH_FIELD": _COLUMN,
@@ -366,6 +367,11 @@ _RECBOLE: dict[str, Rule] = {
 
 REPORTS = (".html", ".md", ".json")
 """Endings of files that a comparison is written to."""
+
+
+def _reports(value: Any) -> str | None:
+    return None if all(map(_is_path, listed(value))) else f"must list names of {', '.join(REPORTS)} files"
+
 
 _NAMES = "names, as in [title,brand]"
 _ENCODERS = ("torchvision", "timm", "open_clip")
@@ -381,9 +387,7 @@ RULES: dict[str, Rule] = {
     "seeds": whole(1, 10_000),
     "reference": optional(_WORD),
     "comparison_folder": _FOLDER,
-    "report": optional(
-        must(f"a list of names of {', '.join(REPORTS)} files", lambda value: all(map(_is_path, listed(value))))
-    ),
+    "report": optional(_reports),
     "leave_one_out": switch,
     "tune": _FILE,
     "trials": whole(1),
@@ -397,7 +401,7 @@ RULES: dict[str, Rule] = {
     "memory_smoothing": number(0, above=True),
     "repeat_items": optional(switch, "auto"),
     "modalities": some_of("text", "image", "price"),
-    "n_experts": whole(1),
+    "n_experts": _FEW,
     "adapter_dropout_prob": number(0, 1),
     "fusion_weight": number(0),
     "text_fields": each(_COLUMN, _NAMES, fewest=1),
@@ -425,7 +429,7 @@ _BACKBONE: dict[str, Rule] = {
     "backbone": choice(*BACKBONES),
     "positions": choice("end", "start"),
     "hidden_size": whole(1),
-    "n_layers": whole(1),
+    "n_layers": _FEW,
     "n_heads": whole(1),
     "inner_size": whole(1),
     "hidden_dropout_prob": number(0, 1),
@@ -460,7 +464,7 @@ MODEL_RULES: dict[str, dict[str, Rule]] = {
         "warmup_epochs": whole(0),
         "meta_epochs": optional(whole(0)),
         "freeze": switch,
-        "inner_steps": whole(1),
+        "inner_steps": _FEW,
         "inner_learning_rate": number(0, above=True),
         "learn_inner_rates": switch,
         "inner_rate_learning_rate": number(0, above=True),
@@ -501,8 +505,9 @@ _BY_NAME: tuple[tuple[str, Rule], ...] = (
     (r"margin", number(-1, 1)),
     (r".*(dropout|_prob|_ratio|_cap)", number(0, 1)),
     (r"hidden_act", choice("gelu", "relu", "swish", "tanh", "sigmoid")),
-    (r".*(_size|_dimension|_dim|_num|n_heads|_layers|n_factors|k_interests|num_clusters)|k", whole(1)),
-    (r".*weight.*", number(0)),
+    (r"n_layers|num_layers|block_num|n_iterations|step|steps", _FEW),
+    (r".*(_size|_dimension|_dim|_num|n_heads|_layers|n_factors|k_interests|num_clusters)|k|nv|nh", whole(1)),
+    (r".*weights?(_\d)?", number(0)),
 )
 
 

@@ -9,7 +9,7 @@ from recbole_metarec.checks import effective_settings, file_problems, find_probl
 from recbole_metarec.config import MODELS, SCRATCH, transfers
 from recbole_metarec.errors import UserError, shown
 from recbole_metarec.idle import warn_of_idle
-from recbole_metarec.rules import REPORTS, RULES
+from recbole_metarec.rules import MOST_SEED, REPORTS, RULES
 
 _FINETUNE = {"meta_epochs": 10}
 
@@ -152,6 +152,9 @@ def _of_model(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _own_problems(settings: Mapping[str, Any]) -> list[str]:
     given = {key: settings[key] for key in OWN_KEYS if key in settings and key in RULES}
     problems = [f"{shown(key, value)}: {wrong}" for key, value in given.items() if (wrong := RULES[key](value))]
+    seed, seeds = settings.get("seed", 0), settings.get("seeds", 1)
+    if RULES["seed"](seed) is None is RULES["seeds"](seeds) and seed + seeds - 1 > MOST_SEED:
+        problems.append(f"--seeds={seeds}: the last would be {seed + seeds - 1}; {MOST_SEED} is the largest")
     files = settings.get("report") or []
     if RULES["report"](files) is not None:
         return problems

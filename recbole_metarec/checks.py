@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +30,6 @@ SOURCE_EPOCHS = ("warmup_epochs", "meta_epochs")
 # Keys that RecBole reads and lists nowhere.
 _UNLISTED = ("encoding", "numerical_features", "discretization", "loss_type", "tail_ratio")
 # Keys of RecBole's functions that have no part here.
-_WHEELS = {"faiss": "faiss-cpu"}
 _ELSEWHERE = dict.fromkeys(
     ("nproc", "local_rank", "world_size", "group_offset", "offset", "ip", "port"),
     "leave it out: one process trains a model, --runs_at_once makes several runs at a time",
@@ -289,11 +287,16 @@ def _pictures_can_be_encoded(effective: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _packages_are_there(effective: Mapping[str, Any]) -> Iterator[str]:
-    needed = {"--log_wandb=True": effective["log_wandb"] is True and "wandb"}
-    needed["--model=NCL"] = effective["model"] == "NCL" and "faiss"
-    for option, package in needed.items():
-        if package and importlib.util.find_spec(package) is None:
-            yield f"{option}: needs the package {package}; pip install {_WHEELS.get(package, package)}"
+    needed = {
+        "--log_wandb=True": ("wandb", "Weights & Biases; pip install wandb", effective["log_wandb"]),
+        "--model=NCL": ("faiss", "faiss; pip install faiss-cpu", effective["model"] == "NCL"),
+    }
+    for option, (package, named, used) in needed.items():
+        try:
+            if used:
+                importlib.import_module(package)
+        except ImportError:
+            yield f"{option}: needs {named}"
 
 
 CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
+import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,23 @@ from recbole.utils.argument_list import (
 )
 
 from recbole_metarec import checkpoint
-from recbole_metarec.config import MODELS, property_layers, read_properties
-from recbole_metarec.data import movielens
-from recbole_metarec.data.amazon.vintages import made_by
-from recbole_metarec.data.atomic import read_header, read_interactions
-from recbole_metarec.errors import UserError
+from recbole_metarec.columns import KEY_FIELDS
+from recbole_metarec.config import MODELS, PluginConfig, property_layers, read_properties
+from recbole_metarec.data_checks import DATA_KEYS, data_problems
+from recbole_metarec.errors import UserError, nearest, shown
 from recbole_metarec.model.core import load_core
-from recbole_metarec.rules import MODEL_RULES, RULES, Rule
+from recbole_metarec.rules import MODEL_RULES, RULES, Rule, like, listed, metric_names
 
 COMMAND_KEYS = ("model", "dataset", "config_files")
 SOURCE_EPOCHS = ("warmup_epochs", "meta_epochs")
+
+# Keys that RecBole reads and lists nowhere.
+_UNLISTED = ("encoding", "numerical_features", "discretization", "loss_type", "tail_ratio")
+# Keys of RecBole's functions that have no part here.
+_ELSEWHERE = dict.fromkeys(
+    ("nproc", "local_rank", "world_size", "group_offset", "offset", "ip", "port"),
+    "leave it out: one process trains a model, --runs_at_once makes several runs at a time",
+)
 
 
 def find_problems(settings: Mapping[str, Any]) -> list[str]:
@@ -48,28 +56,34 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     known = known_models()
     problems = []
     if model not in known:
-        problems.append(f"--model={model}: no such model{_nearest(model, known)}")
+        problems.append(f"{shown('model', model)}: no such model{nearest(model, known)}")
     defaults = default_settings(model, settings)
     problems += _key_problems(settings, model, model in known)
     effective = {**defaults, **settings}
-    rules = {**RULES, **MODEL_RULES.get(model, {})}
-    broken = {key: wrong for key, rule in rules.items() if key in effective and (wrong := rule(effective[key]))}
-    problems += [f"--{key}={effective[key]}: {wrong}" for key, wrong in broken.items()]
-    problems += _type_problems(settings, defaults, rules)
-    cross_checks = _CROSS_CHECKS + _MODEL_CROSS_CHECKS.get(model, [])
-    problems += [line for keys, check in cross_checks if not broken.keys() & set(keys) for line in check(effective)]
-    if not broken.keys() & {"dataset", "data_path", "source_datasets"}:
-        problems += list(_data_problems(effective))
-    return problems
+    implied = implied_rules(
+        model if model in known else "", {key: defaults[key] for key in settings if key in defaults}
+    )
+    rules = {**implied, **RULES, **MODEL_RULES.get(model, {})}
+    wrong = {key: line for key, rule in rules.items() if key in effective and (line := rule(effective[key]))}
+    problems += [f"{shown(key, effective[key])}: {line}" for key, line in wrong.items()]
+    broken = {*wrong}
+    for keys, check in [*_CROSS_CHECKS, *_MODEL_CROSS_CHECKS.get(model, [])]:
+        lines = [] if broken & {*keys} else list(check(effective))
+        problems += lines
+        broken |= {*keys} if lines else set()
+    if not broken & DATA_KEYS:
+        problems += list(data_problems(effective, settings))
+    return list(dict.fromkeys(problems)) or list(_refusals(settings))
 
 
-def known_models() -> list[str]:
+@lru_cache
+def known_models() -> tuple[str, ...]:
     """Return the names of all models that run on a target's sequences: this package's and RecBole's."""
     found = set(MODELS)
     for kind in ("sequential", "general"):
         package = importlib.import_module(f"recbole.model.{kind}_recommender")
         found |= {name for name, value in vars(package).items() if isinstance(value, type)}
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def default_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,22 +100,18 @@ def default_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
     """
+    model = model if model in known_models() else ""
+    sound = {key: value for key, value in settings.items() if key not in RULES or RULES[key](value) is None}
     folder = Path(recbole.__file__).parent / "properties"
     merged: dict[str, Any] = {}
     for name in ("overall", f"model/{model}", "dataset/sample", "quick_start_config/sequential"):
         merged.update(read_properties(folder / f"{name}.yaml"))
-    return {**merged, **property_layers(model, str(settings.get("dataset")), settings)}
+    return {**merged, **property_layers(model, str(sound.get("dataset")), sound, merged)}
 
 
 def effective_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Merge all property layers, the user's own settings on top; see `default_settings`."""
     return {**default_settings(model, settings), **settings}
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    lower = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(str(name).lower(), lower, n=3)
-    return f"; did you mean {' or '.join(lower[match] for match in close)}?" if close else ""
 
 
 def model_keys(model: str, settings: Mapping[str, Any]) -> set[str]:
@@ -119,8 +129,7 @@ def model_keys(model: str, settings: Mapping[str, Any]) -> set[str]:
     set of str
     """
     own = (*general_arguments, *training_arguments, *evaluation_arguments, *dataset_arguments)
-    others = ("encoding", "numerical_features", "discretization", "loss_type")
-    return {*default_settings(model, settings), *own, *COMMAND_KEYS, *others}
+    return {*default_settings(model, settings), *own, *COMMAND_KEYS, *_UNLISTED}
 
 
 def _key_problems(settings: Mapping[str, Any], model: str, model_is_known: bool) -> Iterator[str]:
@@ -129,28 +138,48 @@ def _key_problems(settings: Mapping[str, Any], model: str, model_is_known: bool)
         known |= {key for rules in MODEL_RULES.values() for key in rules}
     for key in settings:
         if key not in known:
-            yield f"--{key}: no such key{_nearest(key, known)}"
+            yield f"--{key}: no such key{f'; {_ELSEWHERE[key]}' if key in _ELSEWHERE else nearest(key, known)}"
 
 
-def _type_problems(
-    settings: Mapping[str, Any], defaults: Mapping[str, Any], rules: Mapping[str, Rule]
-) -> Iterator[str]:
-    kinds = {bool: ("True or False", (bool,)), int: ("a whole number", (int,)), float: ("a number", (int, float))}
-    for key, value in settings.items():
-        default = defaults.get(key)
-        if key in rules or type(default) not in kinds:
-            continue
-        wanted, types = kinds[type(default)]
-        if not isinstance(value, types) or (isinstance(value, bool) and type(default) is not bool):
-            yield f"--{key}={value}: must be {wanted}, as the default {default} is"
+def implied_rules(model: str, defaults: Mapping[str, Any]) -> dict[str, Rule]:
+    """Return the rules that RecBole's documentation of a model implies.
+
+    Parameters
+    ----------
+    model : str
+        Name of a known model.
+    defaults : mapping
+        Defaults of the settings in question.
+
+    Returns
+    -------
+    dict of str to Rule
+        By key of ``defaults``.
+    """
+    path = Path(recbole.__file__).parent / "properties" / "model" / f"{model}.yaml"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    # loss_type: 'CE'    # (str) The type of loss function. Range in ['BPR', 'CE'].
+    found = re.findall(r"^([\w-]+): *['\"]?[A-Za-z0].*#.*[Rr]ang(?:e|ing) in \W*\[(.*?)\]", text, re.MULTILINE)
+    choices = {key: tuple(re.findall(r"\w+", listing)) for key, listing in found}
+    return {key: like(key, default, choices.get(key, ())) for key, default in defaults.items()}
+
+
+def _refusals(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Say what RecBole's own Config refuses."""
+    try:
+        PluginConfig(settings["model"], settings["dataset"], settings)
+    except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError, RuntimeError) as error:
+        yield f"RecBole refuses the configuration: {' '.join(str(error).split())}"
 
 
 def _heads_divide(effective: Mapping[str, Any]) -> Iterator[str]:
-    width = effective["hidden_size"]
-    divisors = {"quantizer_heads": effective.get("quantizer"), "n_heads": effective["backbone"] == "transformer"}
-    for key, used in divisors.items():
-        if used and width % effective.get(key, 1):
-            yield f"--{key}={effective[key]}: must divide hidden_size ({width})"
+    width, heads = effective.get("hidden_size"), effective.get("n_heads")
+    divisors = {"quantizer_heads": effective.get("quantizer") and effective.get("quantizer_heads")}
+    if effective.get("backbone", "transformer") == "transformer":
+        divisors["n_heads"] = heads
+    for key, number in divisors.items():
+        if width and number and width % number:
+            yield f"--{key}={number}: must divide hidden_size ({width})"
 
 
 def _freezing_makes_sense(effective: Mapping[str, Any]) -> Iterator[str]:
@@ -163,10 +192,51 @@ def _freezing_makes_sense(effective: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _valid_metric_is_measured(effective: Mapping[str, Any]) -> Iterator[str]:
-    measured, ks = _listed(effective["metrics"]), _listed(effective["topk"])
-    candidates = [f"{metric}@{k}" for metric in measured for k in ks]
-    if str(effective["valid_metric"]).lower() not in [candidate.lower() for candidate in candidates]:
-        yield f"--valid_metric={effective['valid_metric']}: must be one of {', '.join(candidates)}"
+    measured = [name for metric in listed(effective["metrics"]) for name in metric_names(metric, effective["topk"])]
+    if effective["valid_metric"].lower() not in [name.lower() for name in measured]:
+        yield f"{shown('valid_metric', effective['valid_metric'])}: must be one of {', '.join(measured)}"
+
+
+def _columns_differ(effective: Mapping[str, Any]) -> Iterator[str]:
+    keys = ("USER_ID_FIELD", "ITEM_ID_FIELD", "TIME_FIELD", "ITEM_LIST_LENGTH_FIELD")
+    columns = {key: effective[key] for key in keys}
+    columns["ITEM_ID_FIELD with LIST_SUFFIX"] = effective["ITEM_ID_FIELD"] + effective["LIST_SUFFIX"]
+    columns["ITEM_ID_FIELD with NEG_PREFIX"] = effective["NEG_PREFIX"] + effective["ITEM_ID_FIELD"]
+    for key, column in columns.items():
+        others = [other for other, name in columns.items() if name == column]
+        if others[0] == key and len(others) > 1:
+            yield f"--{key}={column}: {', '.join(others[1:])} is that, too; name another column"
+
+
+def _aliases_differ(effective: Mapping[str, Any]) -> Iterator[str]:
+    of_users, of_items = ({*(effective[f"alias_of_{kind}_id"] or ())} for kind in ("user", "item"))
+    for column in sorted(of_users & of_items):
+        yield f"--alias_of_user_id: {column} stands in alias_of_item_id, too; leave it out of one of them"
+
+
+def _floats_are_normalized_once(effective: Mapping[str, Any]) -> Iterator[str]:
+    if effective["normalize_field"] and effective["normalize_all"]:
+        yield "--normalize_all=True: normalizes what normalize_field names, too; leave one of them out"
+
+
+def _buckets_are_of_numbers(effective: Mapping[str, Any]) -> Iterator[str]:
+    for column in effective["discretization"] or ():
+        if column not in effective["numerical_features"]:
+            yield f"--discretization: {column} must stand in numerical_features, too"
+
+
+def _transform_is_described(effective: Mapping[str, Any]) -> Iterator[str]:
+    needed = {"mask_itemseq": "mask_ratio", "crop_itemseq": "eta", "reorder_itemseq": "beta"}.get(
+        effective["transform"]
+    )
+    if needed and needed not in effective:
+        yield f"--transform={effective['transform']}: {effective['model']} has no {needed} that it needs; leave it out"
+
+
+def _negatives_have_candidates(effective: Mapping[str, Any]) -> Iterator[str]:
+    arguments = effective["train_neg_sample_args"] or {}
+    if arguments.get("dynamic") and not arguments.get("candidate_num"):
+        yield "--train_neg_sample_args: dynamic needs a candidate_num of 1 or more"
 
 
 def _files_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
@@ -262,21 +332,32 @@ def _pictures_can_be_encoded(effective: Mapping[str, Any]) -> Iterator[str]:
         yield f"--image_folder={folder}: {encoder} needs a folder with the pictures of each domain in NAME/"
 
 
-def _wandb_is_there(effective: Mapping[str, Any]) -> Iterator[str]:
-    if not effective["log_wandb"]:
-        return
-    try:
-        importlib.import_module("wandb")
-    except ImportError:
-        yield "--log_wandb=True: needs Weights & Biases; pip install wandb"
+def _packages_are_there(effective: Mapping[str, Any]) -> Iterator[str]:
+    needed = {
+        "--log_wandb=True": ("wandb", "Weights & Biases; pip install wandb", effective["log_wandb"]),
+        "--model=NCL": ("faiss", "faiss; pip install faiss-cpu", effective["model"] == "NCL"),
+    }
+    for option, (package, named, used) in needed.items():
+        try:
+            if used:
+                importlib.import_module(package)
+        except ImportError:
+            yield f"{option}: needs {named}"
 
 
 CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]
 """A check of several keys together; it is left out where one of them is wrong already."""
 
 _CROSS_CHECKS: list[CrossCheck] = [
-    (("metrics", "topk"), _valid_metric_is_measured),
-    (("log_wandb",), _wandb_is_there),
+    (("metrics", "topk", "valid_metric"), _valid_metric_is_measured),
+    (("log_wandb",), _packages_are_there),
+    (("hidden_size", "quantizer_heads", "n_heads", "quantizer", "backbone"), _heads_divide),
+    ((*KEY_FIELDS, "ITEM_LIST_LENGTH_FIELD", "LIST_SUFFIX", "NEG_PREFIX"), _columns_differ),
+    (("alias_of_user_id", "alias_of_item_id"), _aliases_differ),
+    (("normalize_field", "normalize_all"), _floats_are_normalized_once),
+    (("discretization", "numerical_features"), _buckets_are_of_numbers),
+    (("transform",), _transform_is_described),
+    (("train_neg_sample_args",), _negatives_have_candidates),
     (("result_file", "checkpoint_dir", "feature_cache"), _files_can_be_written),
     (("allow_pickle",), _pickles_are_allowed),
     (("resume", "dataset", "source_datasets"), _run_can_be_resumed),
@@ -284,76 +365,9 @@ _CROSS_CHECKS: list[CrossCheck] = [
 ]
 _MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {
     "MetaRec": [
-        (("hidden_size", "quantizer_heads", "n_heads", "quantizer", "backbone"), _heads_divide),
         (("freeze", "source_datasets", *SOURCE_EPOCHS), _freezing_makes_sense),
     ],
     "ANT": [
-        (("hidden_size", "n_heads", "backbone"), _heads_divide),
         (("pretrained", "adapt"), _core_can_be_read),
     ],
 }
-
-
-def _data_problems(effective: Mapping[str, Any]) -> Iterator[str]:
-    target, sources = effective["dataset"], list(effective["source_datasets"] or [])
-    ours = effective["model"] in MODELS
-    sources = sources if ours else []
-    if target in sources:
-        yield f"--source_datasets: {target} is the target; name other domains as sources"
-    for name in sorted({name for name in sources if sources.count(name) > 1}):
-        yield f"--source_datasets: {name} stands there twice; name it once"
-    if effective.get("benchmark_filename"):
-        if ours:
-            model = effective["model"]
-            yield f"--benchmark_filename: {model} needs whole sequences; give one .inter file and leave this out"
-        return
-    for name in dict.fromkeys([target, *sources]):
-        # leave-one-out takes two items of the target, and one to start from is no training for MetaRec
-        needed = 2 if name != target else 4 if ours else 3
-        try:
-            yield from _domain_problems(Path(effective["data_path"]), name, needed, effective)
-        except UserError as error:
-            yield from error.problems
-
-
-def _domain_problems(root: Path, name: str, needed: int, effective: Mapping[str, Any]) -> Iterator[str]:
-    is_target = name == effective["dataset"]
-    user, item, time = (effective[f"{field}_FIELD"] for field in ("USER_ID", "ITEM_ID", "TIME"))
-    separator, encoding = effective["field_separator"], effective.get("encoding") or "utf-8"
-    path = _inter_file(root, name)
-    header = read_header(path, separator, encoding)
-    kinds = {user: "token", item: "token", time: "float"}
-    wrong = [
-        f"{path}: line 1: field {field!r} is of type {header[field]}, write {field}:{kind}"
-        for field, kind in kinds.items()
-        if header.get(field, kind) != kind
-    ]
-    if wrong:
-        raise UserError(wrong)
-    frame = read_interactions(path, [user, item, time], separator, encoding)
-    longest, n_items = int(frame[user].value_counts().max()), int(frame[item].nunique())
-    if longest < needed:
-        yield (
-            f"{path}: no sequence is long enough: the longest has {longest} interactions, "
-            f"{'a target' if is_target else 'a source'} needs users with {needed}; choose another dataset"
-        )
-    elif is_target and RULES["topk"](effective["topk"]) is None and max(_listed(effective["topk"])) > n_items:
-        yield f"--topk={effective['topk']}: {name} has {n_items} items only; write a smaller number"
-
-
-def _inter_file(root: Path, name: str) -> Path:
-    """Find a domain's file, and make it if it is one of the embedded ones."""
-    embedded = name.startswith(movielens.PREFIX) and not (root / name).exists()
-    made = movielens.make_domains(root) if embedded else []
-    path = root / name / f"{name}.inter"
-    if not path.parent.is_dir():
-        there = made or sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
-        listed = f"; there are {', '.join(there)}" if there else "; there are none"
-        command = made_by(name)
-        hint = _nearest(name, there) or (f"; make it with {command}" if command else listed)
-        raise UserError([f"{path.parent}: no such dataset{hint}; data_path is {root}"])
-    return path
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -11,6 +11,7 @@ from typing import Any
 
 from recbole_metarec.checks import effective_settings
 from recbole_metarec.comparison.compare import compare
+from recbole_metarec.comparison.entries import asked_models
 from recbole_metarec.comparison.files import write_report
 from recbole_metarec.comparison.summary import summarize
 from recbole_metarec.comparison.text import render as render_comparison
@@ -152,7 +153,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     threading.excepthook = _tell_of_thread
     try:
         settings = parse_arguments(arguments)
-        return _compare(settings) if _is_comparison(settings) else _run(settings)
+        if _is_comparison(settings):
+            return _compare(settings)
+        return _run({**settings, "model": asked_models(settings)[0]})
     except UserError as error:
         print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return 2
@@ -177,10 +180,10 @@ def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
 
 
 def _is_comparison(settings: Mapping[str, Any]) -> bool:
-    model = settings.get("model") or ""
+    models = asked_models(settings)
     return (
-        "," in model
-        or ":" in model
+        len(models) > 1
+        or ":" in models[0]
         or settings.get("seeds", 1) != 1
         or bool(settings.get("report") or settings.get("tune"))
     )
@@ -211,7 +214,7 @@ def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
 
 
 def _compare(settings: Mapping[str, Any]) -> int:
-    models = [name for name in settings["model"].replace(",", " ").split() if name]
+    models = asked_models(settings)
     try:
         comparison = compare({**settings, "model": models})
     except KeyboardInterrupt:

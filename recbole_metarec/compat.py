@@ -12,19 +12,22 @@ import importlib.util
 import sys
 import types
 import warnings
+from typing import Any
 
 import numpy as np
 import scipy.sparse
+import torch
 
 # The newest ray that RecBole 1.2.1 allows: Ray Tune needs no more there than RecBole does.
 NEWEST_RAY = (2, 6)
 
 
 def apply() -> None:
-    """Mend numpy, scipy and ray for RecBole; calling it twice changes nothing more."""
+    """Mend numpy, scipy, ray and RecBole itself; calling it twice changes nothing more."""
     _quiet_known_warnings()
     _numpy_aliases()
     _scipy_dok_update()
+    _counts_of_metrics()
     _missing_ray()
 
 
@@ -44,6 +47,26 @@ def _scipy_dok_update() -> None:
     """Scipy 1.13 dropped ``dok_matrix._update``, with which the graph models fill their matrices (#2034, #2185)."""
     if not hasattr(scipy.sparse.dok_matrix, "_update"):
         scipy.sparse.dok_matrix._update = lambda self, entries: self._dict.update(entries)
+
+
+def _counts_of_metrics() -> None:
+    """RecBole's collector moves all that metrics need to the CPU, numbers and counters, too (#2131, #2191)."""
+    from recbole.evaluator import Collector
+
+    stock = Collector.get_data_struct
+    if getattr(stock, "for_counts", False):
+        return
+
+    def get_data_struct(self: Any) -> Any:
+        data = self.data_struct._data_dict
+        counts = {key: data.pop(key) for key in list(data) if not isinstance(data[key], torch.Tensor)}
+        struct = stock(self)
+        data.update(counts)
+        struct._data_dict.update(counts)
+        return struct
+
+    get_data_struct.for_counts = True  # type: ignore[attr-defined]
+    Collector.get_data_struct = get_data_struct
 
 
 def _missing_ray() -> None:

@@ -11,6 +11,9 @@ from typing import Any
 import yaml
 from recbole.config import Config
 
+from recbole_metarec import columns
+from recbole_metarec.rules import listed, metric_names
+
 MODELS = ("MetaRec", "ANT", "Memory")
 """Models of this package that have a name on the command line."""
 
@@ -82,7 +85,9 @@ def read_properties(path: Path) -> dict[str, Any]:
     return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml_loader()) or {}
 
 
-def property_layers(model: str, dataset: str, user: Mapping[str, Any]) -> dict[str, Any]:
+def property_layers(
+    model: str, dataset: str, user: Mapping[str, Any], below: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Merge this package's property layers, those of a model and a dataset on top.
 
     Parameters
@@ -90,7 +95,9 @@ def property_layers(model: str, dataset: str, user: Mapping[str, Any]) -> dict[s
     model, dataset : str
         Names; what has no property file adds nothing.
     user : mapping
-        What the user set. Field names decide which columns are loaded.
+        What the user set. It decides which columns are loaded, and by which metric epochs are chosen, unless it says.
+    below : mapping, optional
+        RecBole's own layers.
 
     Returns
     -------
@@ -98,12 +105,23 @@ def property_layers(model: str, dataset: str, user: Mapping[str, Any]) -> dict[s
         Nested values are replaced whole, as RecBole does.
     """
     folder = properties_folder()
-    fields = ("USER_ID_FIELD", "user_id"), ("ITEM_ID_FIELD", "item_id"), ("TIME_FIELD", "timestamp")
-    layers: dict[str, Any] = {"load_col": {"inter": [user.get(key, default) for key, default in fields]}}
+    layers: dict[str, Any] = {}
     layers.update(read_properties(folder / "overall.yaml"))
     layers.update(read_properties(folder / "model" / f"{model}.yaml"))
     layers.update(read_properties(folder / "dataset" / f"{dataset}.yaml"))
+    settings = {**(below or {}), "load_col": None, **layers, **user}
+    if "load_col" not in user:
+        layers["load_col"] = columns.load_col(Path(settings.get("data_path", "dataset")), dataset, settings, user)
+    layers["valid_metric"] = _measured(layers["valid_metric"], settings)
     return layers
+
+
+def _measured(metric: str, settings: Mapping[str, Any]) -> str:
+    """Return a metric if it is measured, else the same one at the first k, else the first that is measured."""
+    names = [name for each in listed(settings["metrics"]) for name in metric_names(each, settings["topk"])]
+    stem = metric.partition("@")[0].lower()
+    same = [name for name in names if name.partition("@")[0].lower() == stem]
+    return metric if metric.lower() in map(str.lower, names) else [*same, *names][0]
 
 
 class DeafConfig(Config):  # type: ignore[misc]
@@ -132,11 +150,12 @@ class PluginConfig(DeafConfig):
 
     def _load_internal_config_dict(self, model: str, model_class: type, dataset: str) -> None:
         super()._load_internal_config_dict(model, model_class, dataset)
-        self.internal_config_dict.update(property_layers(model, dataset, self.external_config_dict))
-        merged = {**self.internal_config_dict, **self.external_config_dict}
+        below = self.internal_config_dict
+        below.update(property_layers(model, dataset, self.external_config_dict, below))
+        merged = {**below, **self.external_config_dict}
         if merged.get("loss_type") == "CE":
             # RecBole's default draws negatives, which it then refuses for this loss
-            self.internal_config_dict["train_neg_sample_args"] = None
+            below["train_neg_sample_args"] = None
 
 
 # What Config derives from other keys, not to be given to it again.
@@ -202,13 +221,10 @@ def for_domain(config: Config, name: str) -> Config:
     recbole.config.Config
         A copy; ``config`` is left as it is.
     """
-    domain = copy.copy(config)
+    domain, user, root = copy.copy(config), config.external_config_dict, data_path(config)
     own = read_properties(properties_folder() / "dataset" / f"{name}.yaml")
-    own = {key: value for key, value in own.items() if key not in (*_SUITE_KEYS, *config.external_config_dict)}
-    domain.final_config_dict = {
-        **config.final_config_dict,
-        **own,
-        "dataset": name,
-        "data_path": str(data_path(config) / name),
-    }
+    own = {key: value for key, value in own.items() if key not in (*_SUITE_KEYS, *user)}
+    if "load_col" not in user:
+        own["load_col"] = columns.load_col(root, name, {**config.final_config_dict, "load_col": None, **own}, user)
+    domain.final_config_dict = {**config.final_config_dict, **own, "dataset": name, "data_path": str(root / name)}
     return domain

@@ -1,8 +1,9 @@
-"""The one error that stands for a user's mistake."""
+"""The one error that stands for a user's mistake, and words of its lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Collection, Iterable
 
 
 class UserError(ValueError):
@@ -25,3 +26,16 @@ class UserError(ValueError):
 
     def __reduce__(self) -> tuple[type[UserError], tuple[tuple[str, ...]]]:
         return type(self), (self.problems,)
+
+
+def nearest(name: object, known: Collection[str]) -> str:
+    """Ask whether one of the known names was meant; nothing if none is like ``name``."""
+    lower = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(str(name).lower(), lower, n=3)
+    return f"; did you mean {' or '.join(lower[match] for match in close)}?" if close else ""
+
+
+def shown(key: str, value: object) -> str:
+    """Write a setting as on the command line, in one line and not too long a one."""
+    text = " ".join(str(value).split())
+    return f"--{key}={text if len(text) <= 200 else text[:200] + '...'}"

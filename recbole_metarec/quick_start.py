@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,16 +23,18 @@ from tqdm import tqdm
 from recbole_metarec import checkpoint
 from recbole_metarec.checkpoint import named_when_interrupted
 from recbole_metarec.checks import default_settings, effective_settings, find_problems
-from recbole_metarec.config import SCRATCH, PluginConfig, transfers, variant_of
+from recbole_metarec.config import MODELS, SCRATCH, PluginConfig, transfers, variant_of
 from recbole_metarec.data.dataset import DomainDataset
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, shown
 from recbole_metarec.evaluation.delivery import Delivery, deliver
 from recbole_metarec.evaluation.groups import cold_metrics
 from recbole_metarec.evaluation.ranking import RankCollector
 from recbole_metarec.evaluation.report import write_json
 from recbole_metarec.evaluation.result import RunResult
+from recbole_metarec.idle import warn_of_idle
 from recbole_metarec.peak import peak_megabytes, reset_peak
 from recbole_metarec.pickles import allow_pickle
+from recbole_metarec.sizes import ParameterBudget, within_memory
 
 
 def run(settings: Mapping[str, Any]) -> list[RunResult]:
@@ -64,14 +67,15 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
 
 def make_runs(settings: Mapping[str, Any]) -> list[RunResult]:
     """Do what `run` does, but write no results."""
-    if not settings.get("model"):
-        raise UserError(["--model: is missing; write --model=MetaRec"])
-    model = settings["model"]
+    model = settings.get("model")
+    if not isinstance(model, str) or not model:
+        raise UserError([f"{shown('model', model)}: must be the name of a model; write --model=MetaRec"])
     defaults = default_settings(model, settings)
     settings = {"dataset": defaults["dataset"], **settings}
     problems = find_problems(settings)
     if problems:
         raise UserError(problems)
+    warn_of_idle([model], settings)
     effective = effective_settings(model, settings)
     runs = [run_one(settings)]
     if effective["scratch_control"]:
@@ -138,7 +142,12 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
     config = _configure(settings)
     log = _open_log(config)
     curve: list[float] = []
-    with allow_pickle(config["allow_pickle"]), _wandb_run(config), _progress(config, curve) as (show, after_epoch):
+    with (
+        allow_pickle(config["allow_pickle"]),
+        _wandb_run(config),
+        within_memory(config),
+        _progress(config, curve) as (show, after_epoch),
+    ):
         trainer, train_data, valid_data, test_data = prepare(config)
         if config["resume"]:
             trainer.resume_checkpoint(config["resume"])
@@ -186,11 +195,28 @@ def prepare(config: PluginConfig) -> tuple[Any, Any, Any, Any]:
     init_seed(config["seed"], config["reproducibility"])
     train_data, valid_data, test_data = _load(config)
     init_seed(config["seed"], config["reproducibility"])
-    model = get_model(config["model"])(config, train_data._dataset).to(config["device"])
+    model = _build(config, train_data._dataset)
     getLogger().info(model)
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     trainer.eval_collector = RankCollector(config)
     return trainer, train_data, valid_data, test_data
+
+
+def _build(config: PluginConfig, dataset: Any) -> Any:
+    kind = get_model(config["model"])
+    with within_memory(config):
+        try:
+            with ParameterBudget():
+                model = kind(config, dataset)
+        except (MemoryError, OverflowError):
+            raise
+        except Exception as error:  # RecBole's models check hardly any of their settings
+            if config["model"] in MODELS:
+                raise
+            getLogger().info(traceback.format_exc())
+            line = " ".join(f"{type(error).__name__}: {error}".split())
+            raise UserError([f"--model={config['model']}: cannot be built with these settings: {line}"]) from error
+        return model.to(config["device"])
 
 
 def _configure(settings: Mapping[str, Any]) -> PluginConfig:
@@ -211,7 +237,8 @@ def _load(config: PluginConfig) -> Any:
         getLogger().info(dataset)
         return data_preparation(config, dataset)
     except (ValueError, NotImplementedError, AssertionError) as error:
-        raise UserError([f"RecBole refuses the data of {config['dataset']}: {error}"]) from error
+        line = " ".join(str(error).split())
+        raise UserError([f"RecBole refuses the data of {config['dataset']}: {line}"]) from error
 
 
 def _open_log(config: PluginConfig) -> str | None:

@@ -83,7 +83,8 @@ def _register_properties() -> None:
     def load_with_ours(self: Config, model: str, model_class: type, dataset: str) -> None:
         load(self, model, model_class, dataset)
         if model in MODELS:
-            self.internal_config_dict.update(property_layers(model, dataset, self.external_config_dict))
+            below = self.internal_config_dict
+            below.update(property_layers(model, dataset, self.external_config_dict, below))
 
     Config._load_internal_config_dict = load_with_ours
 

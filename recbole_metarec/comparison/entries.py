@@ -14,8 +14,9 @@ from recbole_metarec.checks import (
     model_keys,
 )
 from recbole_metarec.config import MODELS, SCRATCH, transfers
-from recbole_metarec.errors import UserError
-from recbole_metarec.rules import REPORTS, RULES
+from recbole_metarec.errors import UserError, shown
+from recbole_metarec.idle import warn_of_idle
+from recbole_metarec.rules import MOST_SEED, REPORTS, RULES
 
 _FINETUNE = {"meta_epochs": 10}
 
@@ -77,6 +78,21 @@ class Entry(NamedTuple):
         return self.label.partition(":")[0]
 
 
+def asked_models(settings: Mapping[str, Any]) -> list[str]:
+    """Read the names of models, which stand in a list or in a text with commas between them.
+
+    Raises
+    ------
+    UserError
+        If there are none.
+    """
+    model = settings.get("model")
+    asked = model.replace(",", " ").split() if isinstance(model, str) else model or []
+    if not isinstance(asked, (list, tuple)) or not asked or not all(isinstance(name, str) and name for name in asked):
+        raise UserError([f"{shown('model', model or '')}: must name a model, or several, as in --model=MetaRec,SASRec"])
+    return list(asked)
+
+
 def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     """Make the entries that settings ask for; models that transfer bring their scratch control.
 
@@ -95,7 +111,7 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     UserError
         If anything is wrong: all of it.
     """
-    labels = [str(label) for label in settings["model"]]
+    labels = asked_models(settings)
     problems = [f"--model={label}: stands there twice" for label in sorted({x for x in labels if labels.count(x) > 1})]
     entries = []
     for label in _with_controls(labels, settings):
@@ -112,6 +128,7 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
         problems += [problem for problem in find_problems(entry.settings) if problem not in problems]
     if problems:
         raise UserError(problems)
+    warn_of_idle([entry.model for entry in entries], {key: settings[key] for key in settings if key not in OWN_KEYS})
     return entries
 
 
@@ -153,7 +170,10 @@ def _of_model(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _own_problems(settings: Mapping[str, Any]) -> list[str]:
     given = {key: settings[key] for key in OWN_KEYS if key in settings and key in RULES}
-    problems = [f"--{key}={value}: {wrong}" for key, value in given.items() if (wrong := RULES[key](value))]
+    problems = [f"{shown(key, value)}: {wrong}" for key, value in given.items() if (wrong := RULES[key](value))]
+    seed, seeds = settings.get("seed", 0), settings.get("seeds", 1)
+    if RULES["seed"](seed) is None is RULES["seeds"](seeds) and seed + seeds - 1 > MOST_SEED:
+        problems.append(f"--seeds={seeds}: the last would be {seed + seeds - 1}; {MOST_SEED} is the largest")
     if settings.get("resume"):
         problems.append("--resume: is for a single run; a comparison goes on where it was by itself")
     folder = effective_settings("", settings)["comparison_folder"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from recbole.evaluator import smaller_metrics
 
 from recbole_metarec.checks import effective_settings, model_keys
 from recbole_metarec.comparison.entries import Entry
@@ -72,6 +73,7 @@ def tune(
     if not own:
         return entry
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sign = -1 if metric_of(entry.settings).partition("@")[0] in smaller_metrics else 1
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     best, best_score = None, float("-inf")
     for first in range(0, trials, at_once):
@@ -87,10 +89,10 @@ def tune(
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue
             score = validation_score(outcome, job.settings)
-            study.tell(trial, score)
+            study.tell(trial, sign * score)
             say(f"{job.title}: validation {score:.4f}")
-            if score > best_score:
-                best, best_score = values, score
+            if sign * score > best_score:
+                best, best_score = values, sign * score
     if best is None:
         raise UserError([f"--tune: no trial of {entry.label} succeeded; see the log files"])
     path = folder / "tuned" / f"{entry.label.replace(':', '-')}-{entry.settings['dataset']}.yaml"
@@ -104,5 +106,9 @@ def tune(
 
 def validation_score(run: RunResult, settings: Mapping[str, Any]) -> float:
     """Return the validation metric that a run's model was chosen by."""
-    metric = str(effective_settings(str(settings["model"]), settings)["valid_metric"]).lower()
-    return run.valid[metric]
+    return run.valid[metric_of(settings)]
+
+
+def metric_of(settings: Mapping[str, Any]) -> str:
+    """Return the validation metric of a run's settings, in lower case."""
+    return str(effective_settings(str(settings["model"]), settings)["valid_metric"]).lower()

@@ -289,4 +289,5 @@ def load_catalogue(config: Any) -> tuple[Domain, list[str]]:
         dataset = DomainDataset(config)
         return dataset.whole_domain(), dataset.item_tokens()
     except ValueError as error:
-        raise UserError([f"{config['dataset']}: RecBole refuses the data: {error}"]) from error
+        line = " ".join(str(error).split())
+        raise UserError([f"{config['dataset']}: RecBole refuses the data: {line}"]) from error

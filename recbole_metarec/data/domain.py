@@ -89,10 +89,11 @@ class Domain:
         Yields
         ------
         earlier, later : int32 array, shape (n_pairs,)
-            Those 1 place apart, then those 2 places apart, and so on.
+            Those 1 place apart, then those 2 places apart, and so on, while there are any.
         """
         sequence = np.repeat(np.arange(self.n_sequences), self.lengths)
-        for gap in range(1, reach + 1):
+        farthest = max(1, int(self.lengths.max(initial=0)) - 1)
+        for gap in range(1, min(reach, farthest) + 1):
             same = sequence[gap:] == sequence[:-gap]
             yield self.items[:-gap][same], self.items[gap:][same]
 

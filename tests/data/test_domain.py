@@ -78,3 +78,10 @@ def test_a_suite_names_each_domain_once(names):
     target, *sources = (from_sequences(name, [[1, 2]], 2) for name in names)
     with pytest.raises(ValueError, match=", ".join(names)):
         DomainSuite(target, tuple(sources))
+
+
+def test_pairs_end_with_the_longest_sequence() -> None:
+    domain = from_sequences("d", [[1, 2, 3], [2, 1]], 3)
+    found = [(earlier.tolist(), later.tolist()) for earlier, later in domain.pairs(10**9)]
+    assert found == [([1, 2, 2], [2, 3, 1]), ([1], [3])]
+    assert [len(earlier) for earlier, _ in from_sequences("d", [[1], [2]], 2).pairs(10**9)] == [0]

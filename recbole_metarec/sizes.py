@@ -1,0 +1,73 @@
+"""Sizes that memory cannot hold, told in a line."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from recbole_metarec.errors import UserError
+
+# What torch and numpy say when memory ends, or when a size is beyond all memory.
+_LACK = r"not enough memory|can't allocate memory|out of memory|[Uu]nable to allocate|Storage size calculation|overflow"
+_LACK += r"|array is too big|Maximum allowed dimension|Trying to create tensor with negative dimension|Invalid size"
+# At least so many times the parameters are held: themselves and their gradients.
+_COPIES = 2
+
+
+@contextmanager
+def within_memory(config: Any) -> Iterator[None]:
+    """Turn a lack of memory into one line.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Configuration of the run.
+
+    Raises
+    ------
+    UserError
+        It names the largest sizes that the user set.
+    """
+    try:
+        yield
+    except (MemoryError, OverflowError, RuntimeError, ValueError, TypeError) as error:
+        if not isinstance(error, (MemoryError, OverflowError)) and not re.search(_LACK, str(error), re.IGNORECASE):
+            raise
+        raise UserError([f"{_sizes(config)}: more than memory holds; write smaller numbers"]) from error
+
+
+def _sizes(config: Any) -> str:
+    """Write the largest whole numbers among the settings, the user's own if there are any of size."""
+    for settings in (config.external_config_dict, config.final_config_dict):
+        found = {key: value for key, value in settings.items() if type(value) is int and key != "seed"}
+        large = sorted((key for key, value in found.items() if value >= 1000), key=found.__getitem__, reverse=True)
+        if large:
+            return ", ".join(f"--{key}={found[key]}" for key in large[:3])
+    return f"--model={config['model']}"
+
+
+class ParameterBudget(TorchDispatchMode):
+    """While a model is built, raise ``MemoryError`` before its tensors are more than this machine could hold.
+
+    The system may grant memory that it does not have, and end the process when it is written to.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.left = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _COPIES
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.ops.aten.empty.memory_format:
+            kind = kwargs.get("dtype") or torch.get_default_dtype()
+            self.left -= math.prod(args[0]) * kind.itemsize
+            if self.left < 0:
+                raise MemoryError
+        return func(*args, **kwargs)

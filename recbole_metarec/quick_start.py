@@ -194,6 +194,11 @@ def prepare(config: PluginConfig) -> tuple[Any, Any, Any, Any]:
     """
     init_seed(config["seed"], config["reproducibility"])
     train_data, valid_data, test_data = _load(config)
+    if not len(test_data):
+        split = config["eval_args"]["split"]
+        raise UserError(
+            [f"--eval_args: split {split} leaves nothing of {config['dataset']} to test on; test more of it"]
+        )
     init_seed(config["seed"], config["reproducibility"])
     model = _build(config, train_data._dataset)
     getLogger().info(model)
@@ -230,12 +235,14 @@ def _load(config: PluginConfig) -> Any:
     """Load and split the target: stock rows for RecBole's models, at a fraction of the memory."""
     special = hasattr(recbole.data.dataset, f"{config['model']}Dataset")
     ours = config["MODEL_TYPE"] == ModelType.SEQUENTIAL and not special and not config["benchmark_filename"]
+    if config["train_users"] < 1 and not ours and config["model"] not in MODELS:
+        raise UserError([f"--train_users={config['train_users']}: {config['model']} cannot; leave it out"])
     try:
         dataset = DomainDataset(config) if ours else create_dataset(config)
-        if config["train_users"] < 1 and not isinstance(dataset, DomainDataset):
-            raise UserError([f"--train_users={config['train_users']}: {config['model']} cannot; leave it out"])
         getLogger().info(dataset)
         return data_preparation(config, dataset)
+    except UserError:
+        raise
     except (ValueError, NotImplementedError, AssertionError) as error:
         line = " ".join(str(error).split())
         raise UserError([f"RecBole refuses the data of {config['dataset']}: {line}"]) from error

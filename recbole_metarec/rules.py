@@ -211,23 +211,24 @@ def _topk(value: Any) -> str | None:
 def _shares(value: Any) -> bool:
     if not isinstance(value, (list, tuple)) or len(value) != 3 or not all(map(_fits(number(0)), value)):
         return False
-    train, *held_out = value
+    train, _, test = value
     # RecBole divides by the sum: 8, 1, 1 are shares, .5, .1, .1 are more likely a slip
     sums_up = all(isinstance(share, int) for share in value) or abs(sum(value) - 1) < 1e-6
-    return train > 0 and sum(held_out) > 0 and sums_up
+    return train > 0 and test > 0 and sums_up
 
 
 _THREE_SHARES = must("", _shares)
 _SPLIT = record(
     "{LS: valid_and_test}",
-    LS=choice("valid_and_test", "valid_only", "test_only"),
+    LS=choice("valid_and_test", "test_only"),
     RS=_THREE_SHARES,
     TS=_THREE_SHARES,
 )
 _MODE = must("", lambda value: isinstance(value, str) and re.fullmatch(r"full|(uni|pop)[1-9]\d{0,5}", value))
 _EVAL_PARTS: dict[str, Rule] = {
     "split": must(
-        "{LS: valid_and_test}, {LS: test_only}, or RS or TS with three shares that sum up to 1, as {RS: [0.8,0.1,0.1]}",
+        "{LS: valid_and_test}, {LS: test_only}, or RS or TS with three shares that sum up to 1, the first and the last "
+        "above 0, as {RS: [0.8,0.1,0.1]}",
         lambda value: _SPLIT(value) is None and len(value) == 1,
     ),
     "order": must("TO", lambda value: value == "TO"),
@@ -245,7 +246,16 @@ def _eval_args(value: Any) -> str | None:
     known = ", ".join(_EVAL_PARTS)
     wrong = [f"{part} is none of {known}" for part in value if part not in _EVAL_PARTS]
     wrong += [f"{part} {found}" for part, rule in _EVAL_PARTS.items() if part in value and (found := rule(value[part]))]
+    if not wrong and "LS" not in value.get("split", {"LS": ""}) and _samples(value.get("mode")):
+        wrong.append(
+            "mode must be full in a split by RS or TS, where a user has several targets; or write {LS: valid_and_test}"
+        )
     return "; ".join(wrong) or None
+
+
+def _samples(mode: Any) -> bool:
+    modes = mode.values() if isinstance(mode, Mapping) else [mode]
+    return any(isinstance(each, str) and each != "full" for each in modes)
 
 
 _VALUE = must("", lambda value: _is_word(value) or number(-sys.float_info.max)(value) is None)

@@ -359,7 +359,7 @@ _CROSS_CHECKS: list[CrossCheck] = [
     (("transform",), _transform_is_described),
     (("train_neg_sample_args",), _negatives_have_candidates),
     (("result_file", "checkpoint_dir", "feature_cache"), _files_can_be_written),
-    (("allow_pickle",), _pickles_are_allowed),
+    (("allow_pickle", "dataset_save_path", "dataloaders_save_path"), _pickles_are_allowed),
     (("resume", "dataset", "source_datasets"), _run_can_be_resumed),
     (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
 ]

@@ -132,9 +132,13 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and value == value.strip() and value.isprintable()
 
 
+def _is_place(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+
+
 def _is_path(value: Any) -> bool:
-    """Whether the system can look a path up at all: without control characters, no part longer than a name may be."""
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+    """Whether the system can look a path up at all: no part of it is longer than a name may be."""
+    if not _is_place(value):
         return False
     return len(os.fsencode(value)) < 4096 and all(len(os.fsencode(part)) < 256 for part in value.split("/"))
 
@@ -177,6 +181,9 @@ _AFFIX = must("text that makes another name of a column", _is_word)
 _COLUMNS = each(_COLUMN, "names of columns, as in [rating,price]")
 _DATASET = must("the name of a folder in data_path, without / and signs as * or ?", _is_dataset)
 _FOLDER = must("the name of a folder", _is_path)
+# Whether they can be written is tried.
+_FOLDER_TO_WRITE = must("the name of a folder", _is_place)
+_FILE_TO_WRITE = optional(must("the name of a file", _is_place))
 _FILE = optional(must("the name of a file", _is_path))
 _SUFFIX_COLUMNS = mapping(_WORD, optional(_COLUMNS, "*"), "{inter: [user_id, item_id, timestamp]}")
 _LEFT_OUT = mapping(_WORD, _COLUMNS, "{inter: [rating]}")
@@ -299,7 +306,7 @@ _RECBOLE: dict[str, Rule] = {
     ),
     "reproducibility": switch,
     "data_path": _FOLDER,
-    "checkpoint_dir": _FOLDER,
+    "checkpoint_dir": _FOLDER_TO_WRITE,
     "show_progress": switch,
     "save_dataset": switch,
     "dataset_save_path": _FILE,
@@ -380,7 +387,7 @@ REPORTS = (".html", ".md", ".json")
 
 
 def _reports(value: Any) -> str | None:
-    return None if all(map(_is_path, listed(value))) else f"must list names of {', '.join(REPORTS)} files"
+    return None if all(map(_is_place, listed(value))) else f"must list names of {', '.join(REPORTS)} files"
 
 
 _NAMES = "names, as in [title,brand]"
@@ -394,12 +401,12 @@ RULES: dict[str, Rule] = {
     "train_users": number(0, 1, above=True),
     "scratch_control": switch,
     "deliver": choice("auto", "transfer", "scratch", "ensemble"),
-    "result_file": _FILE,
+    "result_file": _FILE_TO_WRITE,
     "resume": _FILE,
     "allow_pickle": switch,
     "seeds": whole(1, 10_000),
     "reference": optional(_WORD),
-    "comparison_folder": _FOLDER,
+    "comparison_folder": _FOLDER_TO_WRITE,
     "report": optional(_reports),
     "leave_one_out": switch,
     "tune": _FILE,
@@ -432,7 +439,7 @@ RULES: dict[str, Rule] = {
     "image_vectors": _WORD,
     "max_bad_features": number(0, 1),
     "feature_batch_size": whole(1),
-    "feature_cache": _FOLDER,
+    "feature_cache": _FOLDER_TO_WRITE,
 }
 
 _NO_TRANSFORM = must("~, since models of this package draw their windows themselves", lambda value: value is None)

@@ -180,7 +180,7 @@ def test_every_shipped_property_file_loads_and_passes(tmp_path: Path) -> None:
         dataset = file.stem if file.parent.name == "dataset" else "good"
         settings = {"model": model, "dataset": dataset}
         effective = default_settings(model, settings)
-        rules = {**RULES, **MODEL_RULES[model]}
+        rules = {**RULES, **MODEL_RULES.get(model, {})}
         assert not {key: rules[key](value) for key, value in effective.items() if key in rules and rules[key](value)}
         PluginConfig(model, dataset, {"gpu_id": ""})
 

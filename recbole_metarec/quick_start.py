@@ -235,10 +235,10 @@ def _load(config: PluginConfig) -> Any:
     """Load and split the target: stock rows for RecBole's models, at a fraction of the memory."""
     special = hasattr(recbole.data.dataset, f"{config['model']}Dataset")
     ours = config["MODEL_TYPE"] == ModelType.SEQUENTIAL and not special and not config["benchmark_filename"]
-    if config["train_users"] < 1 and not ours and config["model"] not in MODELS:
-        raise UserError([f"--train_users={config['train_users']}: {config['model']} cannot; leave it out"])
     try:
         dataset = DomainDataset(config) if ours else create_dataset(config)
+        if config["train_users"] < 1 and not isinstance(dataset, DomainDataset):
+            raise UserError([f"--train_users={config['train_users']}: {config['model']} cannot; leave it out"])
         getLogger().info(dataset)
         return data_preparation(config, dataset)
     except UserError:

@@ -75,6 +75,11 @@ class DomainDataset(CompactDataset):
     field. Here a row points into the sequences and is filled when a batch is drawn.
     """
 
+    def _benchmark_presets(self) -> None:
+        raise UserError(
+            [f"--benchmark_filename: {self.dataset_name}: a model here needs whole sequences; give one .inter file"]
+        )
+
     def _download(self) -> None:
         if self.dataset_name.startswith(movielens.PREFIX):
             movielens.make_domains(Path(self.dataset_path).parent)
@@ -98,11 +103,7 @@ class DomainDataset(CompactDataset):
 
     def _has_plain_times(self) -> bool:
         frame = self.inter_feat
-        return (
-            self.benchmark_filename_list is None
-            and {self.uid_field, self.time_field} <= {*frame}
-            and frame[self.time_field].dtype == np.float64
-        )
+        return {self.uid_field, self.time_field} <= {*frame} and bool(frame[self.time_field].dtype == np.float64)
 
     def _exact_order(self) -> Rows:
         """Sort by user, then by time; ties keep the order of the file."""

@@ -157,7 +157,9 @@ class MultiHeadQuantizer(nn.Module):
         number_of_bits = (self.codes - 1).bit_length()
         real, bits = (torch.float32, torch.int32) if number_of_bits <= 10 else (torch.float64, torch.int64)
         with torch.autocast(p_NHC.device.type, enabled=False):
-            p_HNC, c_HKC = p_NHC.transpose(0, 1).to(real), self.codebook.to(real)
+            # What vectors and codes have in common would leave no digits to what sets them apart.
+            common_H1C = self.codebook.to(real).mean(1, keepdim=True)
+            p_HNC, c_HKC = p_NHC.transpose(0, 1).to(real) - common_H1C, self.codebook.to(real) - common_H1C
             p_HNE = torch.cat([p_HNC, p_HNC.square().sum(-1, keepdim=True), torch.ones_like(p_HNC[..., :1])], -1)
             c_HKE = torch.cat([-2 * c_HKC, torch.ones_like(c_HKC[..., :1]), c_HKC.square().sum(-1, keepdim=True)], -1)
             c_HEK = c_HKE.transpose(1, 2).contiguous()
@@ -241,7 +243,7 @@ class MultiHeadQuantizer(nn.Module):
 class _StraightThrough(torch.autograd.Function):
     """Codes in place of vectors, whose gradient goes to the vectors; and the loss that draws both together.
 
-    ``beta |p - sg(c)|^2 + gamma |sg(p) - c|^2``, averaged. Twice differentiable.
+    ``beta |p - sg(c)|^2 + gamma |sg(p) - c|^2``, averaged. Twice differentiable, ``sg`` being a constant each time.
     """
 
     @staticmethod
@@ -254,8 +256,9 @@ class _StraightThrough(torch.autograd.Function):
     def backward(ctx: Any, by_vectors: Tensor, by_loss: Tensor) -> tuple[Tensor, Tensor, None, None]:
         p_NHC, c_NHC = ctx.saved_tensors
         beta, gamma = ctx.weights
-        apart_NHC = (p_NHC - c_NHC) * (2 / max(1, p_NHC.numel()) * by_loss)
-        return by_vectors + beta * apart_NHC, -gamma * apart_NHC, None, None
+        scale = 2 / max(1, p_NHC.numel()) * by_loss
+        by_p_NHC = by_vectors + beta * scale * (p_NHC - c_NHC.detach())
+        return by_p_NHC, gamma * scale * (c_NHC - p_NHC.detach()), None, None
 
 
 class Usage(NamedTuple):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_metarec.model.quantizer import MIN_USAGE, MultiHeadQuantizer, codebook_usage
+from recbole_metarec.model.quantizer import MIN_USAGE, MultiHeadQuantizer, _StraightThrough, codebook_usage
 
 WIDTH, HEADS, CODES, CODE_WIDTH = 6, 3, 5, 4
 KINDS = [{}, {"residual": True}, {"moving_average": 0.9}, {"moving_average": 0.9, "residual": True}]
@@ -331,3 +331,36 @@ def test_a_single_code_in_use_has_perplexity_1():
     found = codebook_usage(torch.full((6, 2), 3), 4)
     assert found.share == pytest.approx(1 / 4)
     assert found.perplexity == pytest.approx(1)
+
+
+def test_codes_are_the_nearest_where_everything_lies_close_together_far_from_zero():
+    generator = torch.Generator().manual_seed(0)
+    module = MultiHeadQuantizer(width=16, heads=2, codes=256, code_width=8)
+    with torch.no_grad():
+        module.codebook.copy_(5 + 0.01 * torch.randn(module.codebook.shape, generator=generator))
+    p = 5 + 0.01 * torch.randn(500, 2, 8, generator=generator)
+    exact = torch.cdist(p.transpose(0, 1).double(), module.codebook.double()).argmin(-1).T
+    assert (module.nearest(p) != exact).float().mean() < 0.002  # ties within the last bits of a distance
+
+
+def test_what_is_held_constant_has_no_second_derivative():
+    """As autograd has it of the loss that is written out."""
+    generator = torch.Generator().manual_seed(0)
+    p, c = (torch.randn(6, 2, 3, generator=generator, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    beta, gamma = 0.25, 1.0
+
+    def written_out(p, c):
+        straight = p + (c - p).detach()
+        loss = beta * (p - c.detach()).square().mean() + gamma * (p.detach() - c).square().mean()
+        return straight, loss
+
+    def second(quantize):
+        straight, loss = quantize(p, c)
+        value = loss + straight.pow(3).sum()
+        first = torch.autograd.grad(value, (p, c), create_graph=True)
+        return torch.autograd.grad(sum(part.square().sum() for part in first), (p, c), allow_unused=True)
+
+    for found, expected in zip(
+        second(lambda p, c: _StraightThrough.apply(p, c, beta, gamma)), second(written_out), strict=True
+    ):
+        torch.testing.assert_close(found, expected)

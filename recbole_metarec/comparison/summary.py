@@ -21,6 +21,8 @@ LEVEL = 0.05
 
 DELIVERED = "delivered"
 """Ends the label of the runs that are to be used."""
+MADE_OF_RUNS = (DELIVERED, "ensemble")
+"""Ends of the labels of what is made of other runs of the comparison."""
 
 Group = tuple[str, int, dict[str, float]]
 """A part of the users: its name, its size, and each entry's mean of the metric."""
@@ -102,7 +104,7 @@ class Summary:
     size : str
         How many users and targets count.
     effects : list of Effect
-        Each of them against the reference.
+        Each of them against the reference, but for what is among ``transfers``.
     transfers : list of Effect
         Each model that transfers against its scratch control.
     sources : list of Effect
@@ -129,9 +131,11 @@ class Summary:
 
     def tables(self, reference: str) -> list[tuple[str, list[Effect]]]:
         """Put effects into tables with titles; none is empty, none says what another says."""
-        tables = [("Transfer against scratch", self.transfers), ("With a source against without", self.sources)]
-        if self.effects != self.transfers:
-            tables.append((f"Against {reference}", self.effects))
+        tables = [
+            ("Transfer against scratch", self.transfers),
+            ("With a source against without", self.sources),
+            (f"Against {reference}", self.effects),
+        ]
         return [(title, effects) for title, effects in tables if effects]
 
 
@@ -154,11 +158,14 @@ def summarize(comparison: Comparison) -> Summary:
     lacking = [label for label in finished if left_out(label)]
     others = {label: runs for label, runs in finished.items() if label not in lacking}
     compare = partial(_effects, comparison, finished, metric, aligned)
-    effects = compare([(label, comparison.reference) for label in others if label != comparison.reference])
-    controls = [(label, f"{label.partition(':')[0]}:scratch") for label in others]
-    sources = compare([(label.partition(":")[0], label) for label in lacking])
+    trained = [label for label in others if label.partition(":")[2] not in MADE_OF_RUNS]
+    controls = [(label, f"{label.partition(':')[0]}:scratch") for label in trained]
     transfers = compare([(a, b) for a, b in controls if a != b and b in finished])
-    weights = {label: found for label, runs in others.items() if (found := _weights(runs))}
+    shown = {(effect.label, effect.against) for effect in transfers}
+    pairs = [(label, comparison.reference) for label in others if label != comparison.reference]
+    effects = compare([pair for pair in pairs if pair not in shown])
+    sources = compare([(label.partition(":")[0], label) for label in lacking])
+    weights = {label: found for label in trained if (found := _weights(others[label]))}
     joined = [row for label, row in rows.items() if label not in apart]
     return Summary(
         metric,
@@ -172,8 +179,8 @@ def summarize(comparison: Comparison) -> Summary:
         _groups(comparison, metric, aligned, [label for label in others if label not in apart]),
         weights,
         [
-            *_answers(joined, transfers, sources, effects, weights, comparison.reference),
             *(_to_use(label, of_seeds) for label, of_seeds in comparison.deliveries.items()),
+            *_answers(metric, joined, transfers, sources, effects, weights),
         ],
     )
 
@@ -227,7 +234,10 @@ def sentence(effect: Effect, subject: str) -> str:
         "ahead in one seed": "is ahead in the one seed that was run",
         "behind in one seed": "is behind in the one seed that was run",
     }
-    return f"{subject} {said.get(effect.verdict, 'makes no clear difference')} ({spell(effect.metric)} {measured})."
+    unclear = "makes no clear difference"
+    if effect.verdict != change.verdict:
+        unclear += " after correction for several comparisons"
+    return f"{subject} {said.get(effect.verdict, unclear)} ({spell(effect.metric)} {measured})."
 
 
 def _metric(finished: dict[str, dict[int, RunResult]]) -> str:
@@ -310,22 +320,17 @@ def _weights(runs: dict[int, RunResult]) -> dict[str, float] | None:
 
 
 def _answers(
+    metric: str,
     rows: list[Row],
     transfers: list[Effect],
     sources: list[Effect],
     effects: list[Effect],
     weights: dict[str, dict[str, float]],
-    reference: str,
 ) -> list[str]:
     answers = [sentence(effect, f"Transfer with {effect.label}") for effect in transfers]
-    answers += [
-        sentence(effect, f"{effect.label} in place of {reference}")
-        for effect in effects
-        if (effect.label, effect.against) not in [(other.label, other.against) for other in transfers]
-    ]
+    answers += [sentence(effect, f"{effect.label} in place of {effect.against}") for effect in effects]
     baselines = [row for row in rows if row.label.partition(":")[0] not in MODELS]
     ours = [row for row in rows if row.label in {effect.label for effect in transfers}]
-    metric = effects[0].metric if effects else ""
     if baselines and ours and metric:
         best, best_of_ours = (max(group, key=lambda row: row.valid) for group in (baselines, ours))
         change = best_of_ours.means[metric] / best.means[metric] - 1 if best.means[metric] else float("nan")

@@ -43,7 +43,12 @@ def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> 
         table = tabulate(rows, [title, "targets", *labels], style, disable_numparse=True)
         parts.append(_titled(f"{spell(summary.metric)} by {title}", table, markdown))
     for label, weights in summary.weights.items():
-        table = tabulate([[name, f"{weight:.3f}"] for name, weight in weights.items()], ["source", "weight"], style)
+        table = tabulate(
+            [[name, f"{weight:.3f}"] for name, weight in weights.items()],
+            ["source", "weight"],
+            style,
+            disable_numparse=True,
+        )
         parts.append(_titled(f"{label}: source weights", table, markdown))
     parts += [f"{label}, seed {seed} failed: {why}" for (label, seed), why in comparison.failures.items()]
     return "\n\n".join(part for part in parts if part)

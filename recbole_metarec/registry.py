@@ -115,8 +115,9 @@ def _register_fixed_candidates() -> None:
         samplers = list(create(config, dataset, built_datasets))
         had = None
         for place, phase in enumerate(PHASES, 1):
-            how = config[f"{phase}_neg_sample_args"]["distribution"]
-            if how in ("uniform", "popularity") and samplers[place] is not None:
+            arguments = config[f"{phase}_neg_sample_args"]
+            how = arguments["distribution"]
+            if how in ("uniform", "popularity") and arguments["sample_num"] != "none":
                 had = everything_had(dataset, built_datasets) if had is None else had
                 samplers[place] = FixedSampler(samplers[place], had, how == "popularity", config["seed"])
         return samplers

@@ -7,6 +7,7 @@ from pathlib import Path
 import planted
 import pytest
 
+from recbole_metarec.evaluation.delivery import deliver
 from recbole_metarec.evaluation.report import changes
 from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.quick_start import run
@@ -19,9 +20,17 @@ def runs(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> list[RunResul
 
 
 def test_transfer_beats_scratch_beyond_chance(runs: list[RunResult]) -> None:
-    transfer, scratch = runs
-    assert (transfer.variant, scratch.variant) == ("transfer", "scratch")
-    assert changes(transfer, scratch, samples=1000)["ndcg@10"].low > 0.1
+    transfer, scratch, _, memory = runs
+    assert [run.variant for run in runs] == ["transfer", "scratch", "ensemble", None]
+    for control in (scratch, memory):
+        assert changes(transfer, control, samples=1000)["ndcg@10"].low > 0.1
+
+
+def test_what_helps_is_to_be_used(runs: list[RunResult]) -> None:
+    delivery = deliver(runs, "NDCG@10", "auto")
+    assert delivery is not None
+    assert delivery.run.variant in ("transfer", "ensemble")
+    assert delivery.run.test["ndcg@10"] >= runs[0].test["ndcg@10"]
 
 
 def test_the_hostile_source_weighs_least(runs: list[RunResult]) -> None:

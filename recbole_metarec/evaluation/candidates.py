@@ -41,6 +41,8 @@ class FixedSampler:
         self._drawn: dict[tuple[int, int], npt.NDArray[np.int64]] = {}
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_sampler":  # not there yet while a copy is unpickled
+            raise AttributeError(name)
         return getattr(self._sampler, name)
 
     def sample_by_user_ids(

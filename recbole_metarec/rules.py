@@ -261,8 +261,9 @@ def _eval_args(value: Any) -> str | None:
 
 
 def _samples(mode: Any) -> bool:
-    modes = mode.values() if isinstance(mode, Mapping) else [mode]
-    return any(isinstance(each, str) and each != "full" for each in modes)
+    """Whether test targets are ranked among sampled candidates."""
+    tested = mode.get("test") if isinstance(mode, Mapping) else mode
+    return tested not in (None, "full")
 
 
 _VALUE = must("", lambda value: _is_word(value) or number(-sys.float_info.max)(value) is None)

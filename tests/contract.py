@@ -146,6 +146,13 @@ class ScoringContract:
 class RecommenderContract(ScoringContract):
     """The same of a model that learns, epoch by epoch."""
 
+    @pytest.fixture
+    @staticmethod
+    def by_what_is_learnt(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let what is learnt have a part in the scores, whatever validation says."""
+        monkeypatch.setattr(trained[1][1], "memory_weight", 1.0)
+
+    @pytest.mark.usefixtures("by_what_is_learnt")
     def test_the_catalogue_follows_the_weights(self, trained: Any) -> None:
         model, rows = self._rows(trained)
         before = model.full_sort_predict(rows)
@@ -157,6 +164,7 @@ class RecommenderContract(ScoringContract):
         model.load_state_dict(saved)
         torch.testing.assert_close(model.full_sort_predict(rows), before)
 
+    @pytest.mark.usefixtures("by_what_is_learnt")
     def test_the_catalogue_follows_an_optimizer(self, trained: Any) -> None:
         model, rows = self._rows(trained)
         saved = {name: value.clone() for name, value in model.state_dict().items()}

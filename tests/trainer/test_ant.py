@@ -51,7 +51,7 @@ def test_transfer_beats_scratch_where_the_answer_is_known(featured: Path) -> Non
     settings = planted.featured_settings(
         featured, adapt="finetune", transductive=False, memory_weight=0, pretrain_epochs=10
     )
-    transfer, scratch = run(settings)
+    transfer, scratch, *_ = run(settings)
     assert (transfer.label, scratch.label) == ("ANT", "ANT (scratch)")
     assert transfer.test["recall@10"] > 0.5
     assert changes(transfer, scratch, samples=1000)["ndcg@10"].low > 0
@@ -240,13 +240,13 @@ def test_a_trained_model_is_no_core(featured: Path, tmp_path: Path) -> None:
 def test_a_core_from_a_file_has_a_scratch_control(featured: Path, tmp_path: Path) -> None:
     core = fit(featured, checkpoint_dir=str(tmp_path)).core_file
     settings = planted.featured_settings(featured, **TINY, source_datasets=[], pretrained=core)
-    assert [result.variant for result in run(settings)] == ["transfer", "scratch"]
-    assert [result.variant for result in run({**settings, "pretrained": None})] == ["scratch"]
+    assert [result.variant for result in run(settings)][:2] == ["transfer", "scratch"]
+    assert [result.variant for result in run({**settings, "pretrained": None})][:1] == ["scratch"]
 
 
 def test_results_are_named_in_the_report(featured: Path) -> None:
     runs: list[RunResult] = run({**planted.featured_settings(featured, **TINY), "adapt": "relearn"})
-    assert [run.variant for run in runs] == ["transfer", "scratch"]
+    assert [run.variant for run in runs][:3] == ["transfer", "scratch", "ensemble"]
     assert runs[0].source_datasets == planted.FEATURED_SOURCES
     assert np.isfinite(list(runs[0].test.values())).all()
 

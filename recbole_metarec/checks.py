@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import recbole
+from recbole.utils import get_model
 from recbole.utils.argument_list import (
     dataset_arguments,
     evaluation_arguments,
@@ -21,7 +22,8 @@ from recbole.utils.argument_list import (
 
 from recbole_metarec import checkpoint
 from recbole_metarec.columns import KEY_FIELDS
-from recbole_metarec.config import MODELS, PluginConfig, property_layers, read_properties
+from recbole_metarec.config import MODELS, SCRATCH, PluginConfig, property_layers, read_properties, transfers
+from recbole_metarec.data.dataset import takes_domains
 from recbole_metarec.data_checks import DATA_KEYS, data_problems
 from recbole_metarec.errors import UserError, nearest, shown
 from recbole_metarec.model.core import load_core
@@ -239,6 +241,24 @@ def _negatives_have_candidates(effective: Mapping[str, Any]) -> Iterator[str]:
         yield "--train_neg_sample_args: dynamic needs a candidate_num of 1 or more"
 
 
+def _some_users_can_train(effective: Mapping[str, Any]) -> Iterator[str]:
+    model, share = effective["model"], effective["train_users"]
+    if share < 1 and model in known_models():
+        kind = get_model(model).type
+        if not takes_domains(model, kind, bool(effective["benchmark_filename"])):
+            yield f"--train_users={share}: {model} cannot train on some of the users; leave it out"
+
+
+def _what_is_delivered_is_trained(effective: Mapping[str, Any]) -> Iterator[str]:
+    asked, model = effective["deliver"], effective["model"]
+    if asked == "auto" or model not in SCRATCH:
+        return
+    if not transfers(model, effective):
+        yield f"--deliver={asked}: there is one model only without sources; leave it out"
+    elif asked != "transfer" and not effective["scratch_control"]:
+        yield f"--deliver={asked}: is not trained with --scratch_control=False; leave one of them out"
+
+
 def _files_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
     if effective["result_file"]:
         yield from file_problems("result_file", effective["result_file"], (".json",))
@@ -351,6 +371,8 @@ CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]
 _CROSS_CHECKS: list[CrossCheck] = [
     (("metrics", "topk", "valid_metric"), _valid_metric_is_measured),
     (("log_wandb",), _packages_are_there),
+    (("train_users", "benchmark_filename"), _some_users_can_train),
+    (("deliver", "scratch_control", "source_datasets", "adapt", "pretrained"), _what_is_delivered_is_trained),
     (("hidden_size", "quantizer_heads", "n_heads", "quantizer", "backbone"), _heads_divide),
     ((*KEY_FIELDS, "ITEM_LIST_LENGTH_FIELD", "LIST_SUFFIX", "NEG_PREFIX"), _columns_differ),
     (("alias_of_user_id", "alias_of_item_id"), _aliases_differ),

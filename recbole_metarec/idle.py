@@ -72,6 +72,8 @@ def idle_keys(models: Iterable[str], settings: Mapping[str, Any]) -> list[str]:
 def _reads(model: str, key: str) -> bool:
     if key in _ALWAYS or (key in _OF_OURS and model in SCRATCH):
         return True
+    if (model, key) == ("Memory", "memory_weight"):  # there is nothing else to weigh
+        return False
     return key in _words(model) and not (key in _REPLACED and model in MODELS)
 
 

@@ -14,17 +14,16 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any
 
-import recbole.data.dataset
 import recbole.trainer.trainer
 from recbole.data import create_dataset, data_preparation
-from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_seed
+from recbole.utils import get_model, get_trainer, init_logger, init_seed
 from tqdm import tqdm
 
 from recbole_metarec import checkpoint
 from recbole_metarec.checkpoint import named_when_interrupted
 from recbole_metarec.checks import default_settings, effective_settings, find_problems
 from recbole_metarec.config import SCRATCH, PluginConfig, transfers, variant_of
-from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.data.dataset import DomainDataset, takes_domains
 from recbole_metarec.errors import UserError, shown
 from recbole_metarec.evaluation.delivery import Delivery, deliver
 from recbole_metarec.evaluation.groups import cold_metrics
@@ -233,12 +232,9 @@ def _configure(settings: Mapping[str, Any]) -> PluginConfig:
 
 def _load(config: PluginConfig) -> Any:
     """Load and split the target: stock rows for RecBole's models, at a fraction of the memory."""
-    special = hasattr(recbole.data.dataset, f"{config['model']}Dataset")
-    ours = config["MODEL_TYPE"] == ModelType.SEQUENTIAL and not special and not config["benchmark_filename"]
+    ours = takes_domains(config["model"], config["MODEL_TYPE"], bool(config["benchmark_filename"]))
     try:
         dataset = DomainDataset(config) if ours else create_dataset(config)
-        if config["train_users"] < 1 and not isinstance(dataset, DomainDataset):
-            raise UserError([f"--train_users={config['train_users']}: {config['model']} cannot; leave it out"])
         getLogger().info(dataset)
         return data_preparation(config, dataset)
     except UserError:

@@ -255,3 +255,26 @@ def test_training_that_breaks_off_says_so_in_a_line(suite: Path, capsys: pytest.
     assert main([*arguments, "--clip_grad_norm=None"]) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line]
     assert "training broke off: loss" in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"deliver": "scratch", "scratch_control": False}, "--deliver=scratch: is not trained with"),
+        ({"deliver": "transfer", "source_datasets": []}, "--deliver=transfer: there is one model only without sources"),
+        ({"deliver": "transfer", "scratch_control": False}, None),
+        ({"model": "Pop", "train_users": 0.5}, "--train_users=0.5: Pop cannot train on some of the users"),
+        ({"model": "SASRec", "train_users": 0.5}, None),
+        ({"model": "Memory", "train_users": 0.5}, None),
+    ],
+)
+def test_what_cannot_be_had_together_is_said_before_anything_is_trained(
+    suite: Path, changes: dict[str, Any], wanted: str | None
+) -> None:
+    settings = planted.settings(suite, **changes)
+    if changes.get("model", "MetaRec") != "MetaRec":
+        keys = ("model", "dataset", "data_path", "gpu_id", "state", "train_users")
+        settings = {key: settings[key] for key in keys}
+    found = find_problems(settings)
+    assert [line for line in found if wanted and wanted in line] == found
+    assert bool(found) == (wanted is not None)

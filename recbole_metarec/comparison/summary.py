@@ -13,7 +13,7 @@ from recbole_metarec.comparison.entries import left_out
 from recbole_metarec.config import MODELS
 from recbole_metarec.evaluation.delivery import Delivery
 from recbole_metarec.evaluation.ranking import is_of_ranks
-from recbole_metarec.evaluation.report import interval, percent, size, spell
+from recbole_metarec.evaluation.report import interval, percent, size, spell, why
 from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.evaluation.significance import Change, holm, paired_bootstrap
 
@@ -100,7 +100,7 @@ class Summary:
     apart : list of Row
         Those among them that were tested on other targets, and are compared with nothing.
     notes : list of str
-        Sentences about what is not compared, or not over all targets.
+        Sentences about what is not compared, not over all targets, or cannot come out clear.
     size : str
         How many users and targets count.
     effects : list of Effect
@@ -171,7 +171,7 @@ def summarize(comparison: Comparison) -> Summary:
         metric,
         joined,
         [rows[label] for label in apart],
-        _notes(aligned),
+        [*_notes(aligned), *_too_few(comparison.samples, [effects, sources, transfers])],
         size(aligned.targets.n_users, len(aligned.targets.users)) if aligned else "",
         effects,
         transfers,
@@ -203,8 +203,8 @@ def _to_use(label: str, deliveries: dict[int, Delivery]) -> str:
     for seed, delivery in deliveries.items():
         by_variant.setdefault(delivery.run.label, []).append(str(seed))
     chosen = "; ".join(f"{variant} with seed {', '.join(seeds)}" for variant, seeds in by_variant.items())
-    asked = next(iter(deliveries.values())).asked
-    rule = "as asked for" if asked else "the simplest within one standard error of the best on validation"
+    first = next(iter(deliveries.values()))
+    rule = "the simplest within one standard error of the best on validation" if first.validated else why(first)
     return f"To be used ({label}:{DELIVERED}): {chosen}; {rule}."
 
 
@@ -219,6 +219,16 @@ def _notes(aligned: Alignment | None) -> list[str]:
     return notes + [
         f"{label} is not comparable: of the targets of the other models it was tested on {n:,} only."
         for label, n in aligned.apart.items()
+    ]
+
+
+def _too_few(samples: int, tables: list[list[Effect]]) -> list[str]:
+    """Say where resamples are too few for any comparison of a table to come out clear."""
+    most = max(map(len, tables))
+    if most < LEVEL * samples:
+        return []
+    return [
+        f"bootstrap_samples={samples} can call none of {most} comparisons clear; take {int(most / LEVEL) + 1} or more."
     ]
 
 
@@ -243,7 +253,7 @@ def sentence(effect: Effect, subject: str) -> str:
 def _metric(finished: dict[str, dict[int, RunResult]]) -> str:
     names = [name for runs in finished.values() for run in runs.values() for name in run.test]
     known = [name for name in names if is_of_ranks(name)]
-    return next((name for name in known if name.startswith("ndcg@")), known[0] if known else "")
+    return next((name for name in known if name.startswith("ndcg@")), [*known, *names, ""][0])
 
 
 def _row(label: str, runs: dict[int, RunResult], metric: str, aligned: Alignment | None) -> Row:
@@ -274,7 +284,7 @@ def _effects(
     for label, against in pairs:
         ranks = aligned.ranks if aligned else {}
         shared = sorted(ranks.get(label, {}).keys() & ranks.get(against, {}).keys())
-        if aligned and shared and metric:
+        if aligned and shared and is_of_ranks(metric):
             ours, theirs = (aligned.values(each, shared, metric) for each in (label, against))
             change = paired_bootstrap(ours, theirs, comparison.samples, comparison.seeds[0], users)
             found.append((label, against, change))
@@ -287,7 +297,7 @@ def _effects(
 def _groups(
     comparison: Comparison, metric: str, aligned: Alignment | None, labels: list[str]
 ) -> list[tuple[str, list[Group]]]:
-    if aligned is None or comparison.grouped is None or not metric:
+    if aligned is None or comparison.grouped is None or not is_of_ranks(metric):
         return []
     here, there = aligned.rows_of(comparison.grouped)
     values = {

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import recbole.data.dataset
 import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
+from recbole.utils import ModelType
 from torch import Tensor
 
 from recbole_metarec.data import movielens
@@ -234,6 +236,25 @@ class DomainDataset(CompactDataset):
         offsets = np.zeros(len(lengths) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
         return Domain(self.dataset_name, items.astype(np.int32), offsets, self.item_num - 1)
+
+
+def takes_domains(model: str, kind: ModelType, split_already: bool) -> bool:
+    """Whether a model can read a `DomainDataset`: a sequential one that has no dataset of its own.
+
+    Parameters
+    ----------
+    model : str
+        Its name.
+    kind : recbole.utils.ModelType
+    split_already : bool
+        Whether the files are, as ``benchmark_filename`` names them.
+
+    Returns
+    -------
+    bool
+    """
+    own = getattr(recbole.data.dataset, f"{model}Dataset", DomainDataset)
+    return kind == ModelType.SEQUENTIAL and not split_already and own is DomainDataset
 
 
 def sort_exactly(change_feat_format: Callable[[Dataset], None]) -> Callable[[Dataset], None]:

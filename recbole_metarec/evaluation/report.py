@@ -76,10 +76,12 @@ def render(runs: Sequence[RunResult], samples: int, delivery: Delivery | None = 
     transfer, scratch = _pair(runs)
     if transfer and scratch:
         found = changes(transfer, scratch, samples)
-        cells = [(percent(found[m].relative), interval(found[m])) if m in found else ("", "") for m in metrics]
-        relative, bounds = zip(*cells, strict=True)
-        rows += [["transfer over scratch", *relative, "", ""], ["95% interval", *bounds, "", ""]]
-        verdict = [_sentence(name, change) for name, change in found.items() if name.startswith("ndcg@")][:1]
+        if found:
+            cells = [(percent(found[m].relative), interval(found[m])) if m in found else ("", "") for m in metrics]
+            relative, bounds = zip(*cells, strict=True)
+            rows += [["transfer over scratch", *relative, "", ""], ["95% interval", *bounds, "", ""]]
+        ndcg_first = sorted(found.items(), key=lambda pair: not pair[0].startswith("ndcg@"))
+        verdict = [_sentence(name, change) for name, change in ndcg_first[:1]]
     table = tabulate(rows, ["", *map(spell, metrics), "epochs", "seconds"], disable_numparse=True)
     parts = [_heading(first), table, *verdict, _delivered(delivery)]
     parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run)) if part]
@@ -122,7 +124,8 @@ def _pair(runs: Sequence[RunResult]) -> tuple[RunResult | None, RunResult | None
 
 
 def _heading(run: RunResult) -> str:
-    return f"{run.dataset}, test split: {size(run.n_users, run.n_targets)}, {protocol(run)}, seed {run.seed}"
+    tested = f"test split: {size(run.n_users, run.n_targets)}, " if run.n_targets else ""
+    return f"{run.dataset}, {tested}{protocol(run)}, seed {run.seed}"
 
 
 def size(n_users: int, n_targets: int) -> str:

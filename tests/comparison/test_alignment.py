@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import planted
 import pytest
 
 from recbole_metarec.comparison.compare import Comparison, compare
@@ -140,3 +141,20 @@ def test_a_model_that_was_tested_on_other_targets_is_compared_with_nothing(tmp_p
     assert "Tested on other targets" in printed
     assert "Pop is not comparable: of the targets of the other models it was tested on 0 only." in printed
     assert heading(found, summary) in printed
+
+
+def test_metrics_without_ranks_are_shown_and_nothing_is_claimed_of_them(tmp_path: Path, suite: Path) -> None:
+    settings = planted.settings(suite, warmup_epochs=1, meta_epochs=1, epochs=1, metrics=["ItemCoverage"])
+    found = compared(tmp_path, **{**settings, "model": ["MetaRec"], "valid_metric": "ItemCoverage@10"})
+    summary = summarize(found)
+    assert summary.effects == summary.transfers == summary.groups == []
+    assert all(0 < row.means["itemcoverage@10"] <= 1 and row.valid > 0 for row in summary.rows)
+    (to_use,) = summary.answers[:1]
+    assert "MetaRec with seed 1; since there is no metric of single validation targets to choose by" in to_use
+
+
+def test_too_few_resamples_for_so_many_comparisons_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "shop", shop(40, (6,), seed=3))
+    models = ["Pop", "ItemKNN", "FPMC", "Random", "BPR", "NeuMF"]
+    found = compared(tmp_path, model=models, dataset="shop", data_path=str(tmp_path), epochs=1, bootstrap_samples=100)
+    assert "bootstrap_samples=100 can call none of 5 comparisons clear; take 101 or more." in summarize(found).notes

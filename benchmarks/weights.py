@@ -1,6 +1,7 @@
 """How the weight of the memory is best chosen on validation: rules compared on validation users who were left out.
 
     python benchmarks/weights.py --suite=office --users=0.1 --seeds=3
+    python benchmarks/weights.py --suite=embedded --users=1
 
 Of each trained model the ranks of validation and test targets are computed under every weight. A rule chooses on a
 random half of the validation users and is judged by the other half, forty times; and once by the test users, from all
@@ -18,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from suites.variants import SUITES
+from suites.variants import SUITES, Suite
 from tabulate import tabulate
 
-from recbole_metarec.config import PluginConfig
+from recbole_metarec.config import PluginConfig, properties_folder, read_properties
 from recbole_metarec.evaluation.choice import simplest_as_good
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
 from recbole_metarec.model.recommender import PriorWeights
@@ -29,6 +30,10 @@ from recbole_metarec.quick_start import prepare
 from recbole_metarec.trainer.domain import MEMORY_WEIGHTS
 
 HALVES = 40
+
+_TARGET = "ml-100k-thriller"
+_PROPERTIES = read_properties(properties_folder() / "dataset" / f"{_TARGET}.yaml")
+EMBEDDED = Suite(_TARGET, tuple(_PROPERTIES["source_datasets"]))
 
 
 def towards(order: list[float]) -> Callable[[Floats], int]:
@@ -74,7 +79,7 @@ def judged(valid_VN: Floats, test_VN: Floats, rule: Callable[[Floats], int]) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", default="office", choices=SUITES)
+    parser.add_argument("--suite", default="office", choices=[*SUITES, "embedded"])
     parser.add_argument("--users", type=float, default=0.1, help="share of the training users")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 1 to so many")
     parser.add_argument("--data_path", type=Path, default=Path("../shared/data/atomic"))
@@ -82,12 +87,15 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     torch.set_num_threads(options.threads)
-    suite, lines = SUITES[options.suite], []
+    embedded = options.suite == "embedded"
+    suite = EMBEDDED if embedded else SUITES[options.suite]
+    data_path = "dataset/" if embedded else str(options.data_path)
+    lines = []
     for seed in range(1, options.seeds + 1):
         for title, sources in (("scratch", []), ("MetaRec", list(suite.sources))):
             with tempfile.TemporaryDirectory() as folder:
                 settings = {
-                    "data_path": str(options.data_path),
+                    "data_path": data_path,
                     "source_datasets": sources,
                     "train_users": options.users,
                     "seed": seed,

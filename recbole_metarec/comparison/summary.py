@@ -202,7 +202,9 @@ def _to_use(label: str, deliveries: dict[int, Delivery]) -> str:
     by_variant: dict[str, list[str]] = {}
     for seed, delivery in deliveries.items():
         by_variant.setdefault(delivery.run.label, []).append(str(seed))
-    chosen = "; ".join(f"{variant} with seed {', '.join(seeds)}" for variant, seeds in by_variant.items())
+    chosen = "; ".join(
+        f"{run} with seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" for run, seeds in by_variant.items()
+    )
     first = next(iter(deliveries.values()))
     rule = "the simplest within one standard error of the best on validation" if first.validated else why(first)
     return f"To be used ({label}:{DELIVERED}): {chosen}; {rule}."

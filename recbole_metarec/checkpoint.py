@@ -20,6 +20,18 @@ from recbole_metarec.names import mark, names_of
 
 FORMAT = "recbole_metarec/1"
 
+# What a run that goes on takes from every checkpoint.
+_RESUMED: dict[str, type | tuple[type, ...]] = {
+    "config": dict,
+    "epoch": int,
+    "cur_step": int,
+    "best_valid_score": (int, float),
+    "state_dict": dict,
+    "other_parameter": dict,
+    "optimizer": dict,
+    "rng": Tensor,
+}
+
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint so that it exists whole or not at all.
@@ -62,7 +74,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     Raises
     ------
     UserError
-        If the file is missing or none of this package's checkpoints.
+        If the file is missing, damaged or none of this package's checkpoints.
     """
     if not path.is_file():
         raise UserError([f"{path}: no such checkpoint"])
@@ -73,7 +85,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError([f"{path}: not a checkpoint of format {FORMAT}"])
     if "state_dict" in state:
-        mark(state)
+        mark(state, str(path))
     return state
 
 
@@ -94,7 +106,7 @@ def restore(state: Any, name: str) -> Any:
     Raises
     ------
     UserError
-        If it is no trained model.
+        If it is no trained model, or damaged.
     """
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         return state
@@ -107,7 +119,9 @@ def restore(state: Any, name: str) -> Any:
         config = from_plain(plain)
     except (KeyError, TypeError, ValueError, AttributeError, ImportError, NotImplementedError) as error:
         raise UserError([f"{name}: RecBole refuses its configuration: {type(error).__name__}: {error}"]) from error
-    mark(state)
+    if not isinstance(state.get("other_parameter", {}), dict):
+        raise UserError([f"{name}: is damaged: other_parameter is of type {type(state['other_parameter']).__name__}"])
+    mark(state, name)
     return {**state, "config": config, "other_parameter": _unpacked(state.get("other_parameter"))}
 
 
@@ -154,10 +168,17 @@ def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
     Raises
     ------
     UserError
-        If model, target or sources are others, or the file is no trained model.
+        If model, target or sources are others, or the file is damaged or no trained model.
     """
     if not {"config", "epoch", "state_dict"} <= state.keys():
         raise UserError([f"{path}: is no trained model, so that no run can go on from it"])
+    damaged = [
+        f"{path}: is damaged: {key} is {f'of type {type(state[key]).__name__}' if key in state else 'missing'}"
+        for key, kind in _RESUMED.items()
+        if not isinstance(state.get(key), kind) or isinstance(state[key], bool)
+    ]
+    if damaged:
+        raise UserError(damaged)
     problems = [
         f"{path}: is of {key} {state['config'].get(key)}, not of {settings[key]}"
         for key in ("model", "dataset", "source_datasets")
@@ -165,6 +186,29 @@ def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
     ]
     if problems:
         raise UserError(problems)
+
+
+@contextmanager
+def named_when_damaged(path: str | Path) -> Iterator[None]:
+    """Let what fails while a checkpoint's values are taken over say which file it is.
+
+    Parameters
+    ----------
+    path : path
+        Of the checkpoint.
+
+    Raises
+    ------
+    UserError
+        If a value is missing or of another type or size than is wanted.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError([f"{path}: is damaged: {type(error).__name__}: {reason}"]) from error
 
 
 @contextmanager

@@ -11,14 +11,25 @@ from recbole.model.abstract_recommender import AbstractRecommender, GeneralRecom
 from torch.nn import Module
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.tensors import check_tensors
 
 _METADATA = "names"
 
 
 def register_names() -> None:
-    """Make RecBole's general and sequential models know the names of what they are made for; to be called once."""
+    """Make RecBole's models look at what they load, and general and sequential ones at its names; to be called once."""
+    AbstractRecommender.__init__ = _with_check(AbstractRecommender.__init__)
     for base in (GeneralRecommender, SequentialRecommender):
         base.__init__ = _with_names(base.__init__)
+
+
+def _with_check(init: Callable[..., None]) -> Callable[..., None]:
+    @wraps(init)
+    def init_with_check(self: AbstractRecommender) -> None:
+        init(self)
+        self.register_load_state_dict_pre_hook(_refuse_others)
+
+    return init_with_check
 
 
 def _with_names(init: Callable[..., None]) -> Callable[..., None]:
@@ -31,7 +42,6 @@ def _with_names(init: Callable[..., None]) -> Callable[..., None]:
             for kind, field in (("item", self.ITEM_ID), ("user", self.USER_ID))
             if field in dataset.field2id_token
         }
-        self.register_load_state_dict_pre_hook(_refuse_others)
 
     return init_with_names
 
@@ -53,40 +63,53 @@ def names_of(model: Any) -> dict[str, list[str]]:
     return {f"{kind}_tokens": [str(name) for name in known[kind][1:]] for kind in kinds if kind in known}
 
 
-def mark(state: dict[str, Any]) -> None:
-    """Let the weights of a checkpoint remember its names, which `load_state_dict` then compares with the model's."""
-    weights = state["state_dict"] = OrderedDict(state["state_dict"])
-    names = {key: state.get(key) for key in ("item_tokens", "user_tokens")}
-    vars(weights)["_metadata"] = {"": {_METADATA: names}}  # where torch keeps what it compares
-
-
-def check_names(model: Any, saved: Mapping[str, Sequence[str] | None]) -> None:
-    """Compare the names of a checkpoint with those of a model.
+def mark(state: dict[str, Any], file: str) -> None:
+    """Let the weights of a checkpoint remember its file and its names, which `load_state_dict` then looks at.
 
     Parameters
     ----------
-    model : recbole.model.abstract_recommender.AbstractRecommender
-    saved : mapping
-        Keys as those of `names_of`; what is not known is not compared.
+    state : dict
+        The checkpoint.
+    file : str
+        Its name.
 
     Raises
     ------
     UserError
-        If a number stands for something else.
+        If the weights are none.
     """
+    if not isinstance(state["state_dict"], dict):
+        raise UserError([f"{file}: is damaged: state_dict is of type {type(state['state_dict']).__name__}"])
+    weights = state["state_dict"] = OrderedDict(state["state_dict"])
+    known = {"file": file, **{key: state.get(key) for key in ("item_tokens", "user_tokens")}}
+    vars(weights)["_metadata"] = {"": {_METADATA: known}}  # where torch keeps what it compares
+
+
+def _refuse_others(model: Module, state_dict: Any, prefix: str, metadata: Mapping[str, Any], *_: Any) -> None:
+    saved = metadata.get(_METADATA)
+    if not prefix and saved is not None:
+        _check_names(model, saved)
+        check_tensors(saved["file"], state_dict, model.state_dict())
+
+
+def _check_names(model: Any, saved: Mapping[str, Any]) -> None:
+    """Compare the names of a checkpoint with those of a model."""
+    now = names_of(model)
+    unnamed = [key for key in now if not _are_names(saved[key])]
+    if unnamed:
+        raise UserError([f"{saved['file']}: is damaged: {key} is no list of names" for key in unnamed])
     differences = [
         f"{model.dataset_name}: its {key.removesuffix('_tokens')}s are not those of the checkpoint: {difference}; "
         "give it the data that it was trained on"
-        for key, names in names_of(model).items()
-        if (known := saved.get(key)) is not None and (difference := _difference(known, names))
+        for key, names in now.items()
+        if (difference := _difference(saved[key], names))
     ]
     if differences:
         raise UserError(differences)
 
 
-def _refuse_others(model: Module, state_dict: Any, prefix: str, metadata: Mapping[str, Any], *_: Any) -> None:
-    if not prefix:
-        check_names(model, metadata.get(_METADATA, {}))
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _difference(before: Sequence[str], now: Sequence[str]) -> str:

@@ -60,6 +60,7 @@ def guard() -> None:
     torch.load = _guarded_torch_load(torch.load)
     np.load = _guarded_numpy_load(np.load)
     utils: Any = recbole.data.utils
+    utils.save_split_dataloaders = _with_generators(utils.save_split_dataloaders)
     utils.pickle = SimpleNamespace(load=_load_data, dump=pickle.dump)
     load_split_dataloaders = _of_these_files(utils.load_split_dataloaders, "dataloaders_save_path")
     create_dataset = _of_these_files(utils.create_dataset, "dataset_save_path")
@@ -125,6 +126,21 @@ def _load_data(file: Any) -> Any:
     if not isinstance(found, (Dataset, list)):
         raise UserError([f"{file.name}: is no data that RecBole saved; delete it"])
     return found
+
+
+def _with_generators(save: Callable[..., None]) -> Callable[..., None]:
+    """Give data loaders back the generators that RecBole takes from them to save them."""
+
+    @wraps(save)
+    def save_and_give_back(config: Any, dataloaders: Any) -> None:
+        generators = [loader.generator for loader in dataloaders]
+        try:
+            save(config, dataloaders)
+        finally:
+            for loader, generator in zip(dataloaders, generators, strict=True):
+                loader.generator = loader.sampler.generator = generator
+
+    return save_and_give_back
 
 
 def _of_these_files(load: Callable[[Any], Any], key: str) -> Callable[[Any], Any]:

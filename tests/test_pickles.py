@@ -173,6 +173,14 @@ def test_saved_data_are_reused_for_the_same_files_only(suite: Path, tmp_path: Pa
     assert saved.read_bytes() == before
 
 
+@pytest.mark.parametrize("model", ["SASRec", "BPR"])
+def test_saving_data_loaders_changes_no_number(suite: Path, model: str) -> None:
+    settings = {**stock(suite, epochs=2), "model": model}
+    if model == "BPR":
+        del settings["train_neg_sample_args"]
+    assert run_one({**settings, "save_dataloaders": True}).test == run_one(settings).test
+
+
 def test_features_weights_and_runs_are_not_unpickled(tmp_path: Path) -> None:
     plant_array(tmp_path / "x.npy")
     found = cached(tmp_path, "x", lambda: np.full((1, 1), 7, np.float32))  # computed anew

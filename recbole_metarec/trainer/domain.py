@@ -22,13 +22,11 @@ from torch import Tensor
 from recbole_metarec import checkpoint
 from recbole_metarec.config import variant_of
 from recbole_metarec.data.dataset import DomainDataset
-from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.candidates import FixedSampler
 from recbole_metarec.evaluation.choice import simplest_as_good
 from recbole_metarec.evaluation.ranking import RankCollector, is_of_ranks, metric_of_ranks, rank_targets
 from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.model.recommender import DomainRecommender, PriorWeights
-from recbole_metarec.names import check_names
 
 # What `memory_weight: auto` and, relative to the scores' weight, `repeat_items: auto` choose from. The first ends with
 # what is learnt alone and the memory alone, so that nothing lies beyond.
@@ -299,11 +297,11 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Raises
         ------
         UserError
-            If the file is none of this package's checkpoints, or one of another model, target or sources.
+            If the file is damaged, none of this package's checkpoints, or one of another model, target or sources.
         """
         state = checkpoint.load(Path(resume_file), self.device)
         checkpoint.check_origin(Path(resume_file), state, self.config)
-        check_names(self.model, state)
+        self.model.load_state_dict(state["state_dict"])  # refuses what does not fit, before sources are read
         self.saved_model_file = str(resume_file)
         self.start_epoch = state["epoch"] + 1
         self.cur_step = state["cur_step"]
@@ -312,13 +310,10 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a checkpoint: weights, optimizer, random numbers."""
-        try:
-            self.model.load_state_dict(state["state_dict"])
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise UserError([f"{self.saved_model_file}: was written with settings of other sizes: {reason}"]) from None
-        self.restore_training(state)
-        torch.set_rng_state(state["rng"].cpu())
+        self.model.load_state_dict(state["state_dict"])
+        with checkpoint.named_when_damaged(self.saved_model_file):
+            self.restore_training(state)
+            torch.set_rng_state(state["rng"].cpu())
 
 
 def _from_one(weight: float) -> float:

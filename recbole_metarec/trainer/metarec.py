@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
@@ -13,6 +14,7 @@ from tqdm import tqdm
 from recbole_metarec.data.domain import DomainSuite
 from recbole_metarec.errors import UserError
 from recbole_metarec.model.metarec import MetaRec
+from recbole_metarec.tensors import check_tensors
 from recbole_metarec.trainer.domain import DomainTrainer
 from recbole_metarec.trainer.learner import Learner
 from recbole_metarec.trainer.suite import load_suite, load_with_features
@@ -167,15 +169,17 @@ class MetaRecTrainer(DomainTrainer):
         ]
         if changed:
             raise UserError(changed)
+        tables = {task.name: task.table for task in learner.tasks[1:]}
+        check_tensors(self.saved_model_file, state["source_tables"], tables)
         with torch.no_grad():
             for task in learner.tasks[1:]:
                 task.table.copy_(state["source_tables"][task.name])
             for rates, saved in zip(learner.inner_rates, state["inner_rates"], strict=True):
                 for name, rate in rates.items():
                     rate.fill_(saved[name])
-        learner.similarities = state["similarities"]
-        learner.steps = state["steps"]
-        self.weight_history = list(state["weight_history"])
+        learner.similarities.copy_(state["similarities"])
+        learner.steps = operator.index(state["steps"])
+        self.weight_history = [{name: float(weight) for name, weight in row.items()} for row in state["weight_history"]]
         if state["epoch"] >= 0:
             self._enter(state["epoch"])
             self.optimizer.load_state_dict(state["optimizer"])

@@ -106,9 +106,36 @@ class TableOptimizer:
         return {name: part.state_dict() for name, part in self.parts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
+        """Take over what `state_dict` returned.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it is of other parameters, or damaged.
+        """
         for name, part in self.parts.items():
+            options = [{**group} for group in part.param_groups]
             part.load_state_dict(state[name])
+            _check_options(part, options)
+            _check_moments(part)
+
+
+def _check_options(part: optim.Optimizer, before: list[dict[str, Any]]) -> None:
+    for group, known in zip(part.param_groups, before, strict=True):
+        for key, value in known.items():
+            if isinstance(value, float) and not isinstance(group[key], (int, float)):
+                raise TypeError(f"{key} of the optimizer is of type {type(group[key]).__name__}")
+
+
+def _check_moments(part: optim.Optimizer) -> None:
+    for parameter, moments in part.state.items():
+        for name, value in moments.items():
+            if not isinstance(value, (int, float, Tensor, type(None))):
+                raise TypeError(f"{name} of the optimizer is of type {type(value).__name__}")
+            if isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape:
+                raise ValueError(f"{name} of the optimizer has shape {tuple(value.shape)}")
+            if isinstance(value, Tensor) and not value.isfinite().all():
+                raise ValueError(f"{name} of the optimizer is not finite")
 
 
 def row_gradient(table: Tensor, rows_I: Tensor, gradient_ID: Tensor) -> Tensor:

@@ -122,7 +122,9 @@ def restore(state: Any, name: str) -> Any:
     if not isinstance(state.get("other_parameter", {}), dict):
         raise UserError([f"{name}: is damaged: other_parameter is of type {type(state['other_parameter']).__name__}"])
     mark(state, name)
-    return {**state, "config": config, "other_parameter": _unpacked(state.get("other_parameter"))}
+    with named_when_damaged(name):
+        other = _unpacked(state.get("other_parameter"))
+    return {**state, "config": config, "other_parameter": other}
 
 
 def state_of(trainer: Any, epoch: int) -> dict[str, Any]:

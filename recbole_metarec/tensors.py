@@ -32,7 +32,7 @@ def check_tensors(file: str, saved: Mapping[str, Any], current: Mapping[str, Ten
     problems = list(_problems(saved, current))
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        advice = "it is damaged, or was written with other settings"
+        advice = "it is damaged, or was written with settings of other sizes"
         raise UserError([f"{file}: does not fit the model: {problems[0]}{more}; {advice}"])
 
 

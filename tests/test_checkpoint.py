@@ -186,6 +186,16 @@ def test_a_checkpoint_has_the_names_of_its_items(trained: Path, tmp_path: Path, 
         load_data_and_model(path)
 
 
+def test_damaged_values_beside_the_weights_are_named(trained: Path, suite: Path, tmp_path: Path) -> None:
+    path = damaged(trained, tmp_path / "x.pth", lambda state: state.update(other_parameter={"a": {"scipy.sparse": 1}}))
+    with pytest.raises(UserError, match=r"x\.pth: is damaged: KeyError: 'parts'"):
+        load_data_and_model(path)
+    trainer, _, _, test_data = prepare(PluginConfig("MetaRec", planted.TARGET, planted.settings(suite)))
+    damaged(trained, path, lambda state: state.pop("other_parameter"))
+    with pytest.raises(UserError, match=r"x\.pth: is damaged: KeyError: 'other_parameter'"):
+        trainer.evaluate(test_data, model_file=str(path))
+
+
 DAMAGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "epoch is of type str": lambda state: state.update(epoch="two"),
     "epoch is of type bool": lambda state: state.update(epoch=True),

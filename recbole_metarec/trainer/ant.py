@@ -167,6 +167,9 @@ class ANTTrainer(DomainTrainer):
     def restore_training(self, state: Mapping[str, Any]) -> None:
         """See `DomainTrainer`."""
         self.frozen, self.core_file = frozenset(state["frozen"]), state["core_file"]
+        unknown = self.frozen - self.model.core.state_dict().keys()
+        if unknown:
+            raise ValueError(f"no parameter of the core is named {min(map(repr, unknown))}")
         self._learn()
         if state["epoch"] >= 0:
             self.optimizer.load_state_dict(state["optimizer"])

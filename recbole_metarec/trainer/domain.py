@@ -194,8 +194,9 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     def _load_best(self, path: Path) -> dict[str, Any]:
         state = checkpoint.load(path, self.device)
-        self.model.load_state_dict(state["state_dict"])
-        self.model.load_other_parameter(state["other_parameter"])
+        with checkpoint.named_when_damaged(path):
+            self.model.load_state_dict(state["state_dict"])
+            self.model.load_other_parameter(state["other_parameter"])
         return state
 
     # -- evaluation ---------------------------------------------------------------------------------------------

@@ -262,3 +262,13 @@ def test_what_is_frozen_thaws_when_it_is_told_to(featured: Path) -> None:
         values = dict(trainer.model.core.named_parameters())
         moved.append({name for name in encoder if not torch.equal(values[name], before[name])})
     assert moved == [set(), encoder]
+
+
+def test_what_is_frozen_must_be_of_the_core(featured: Path, tmp_path: Path) -> None:
+    trainer = fit(featured, adapt="scratch", epochs=1)
+    path = tmp_path / "x.pth"
+    checkpoint.save(path, {**checkpoint.state_of(trainer, 0), "frozen": ["nothing"]})
+    resumed, train_data, valid_data = build(featured, adapt="scratch", epochs=2)
+    resumed.resume_checkpoint(path)
+    with pytest.raises(UserError, match=r"x\.pth: is damaged: ValueError: no parameter .* named 'nothing'"):
+        resumed.fit(train_data, valid_data)

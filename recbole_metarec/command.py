@@ -107,7 +107,8 @@ _TEXTS = (
     ),
     *(f"{counted}_num_interval" for counted in ("user_inter", "item_inter", "entity_kg", "relation_kg")),
 )
-_LISTS = ("source_datasets", "config_files", "metrics", "modalities", "text_fields", "report")
+_FILES = ("config_files", "report")  # whose names may have blanks
+_LISTS = ("source_datasets", "metrics", "modalities", "text_fields", *_FILES)
 
 
 def _parse_value(key: str, value: str) -> Any:
@@ -118,7 +119,8 @@ def _parse_value(key: str, value: str) -> Any:
         return None if value == "~" and key not in _SEPARATORS else value
     parsed = parse_yaml(value)
     if key in _LISTS and isinstance(parsed, str):
-        return [name for name in parsed.replace(",", " ").split() if name]
+        names = parsed.split(",") if key in _FILES else parsed.replace(",", " ").split()
+        return [name.strip() for name in names if name.strip()]
     return parsed
 
 

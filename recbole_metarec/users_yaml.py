@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ MOST_VALUES = 100_000
 
 
 _MERGE = "tag:yaml.org,2002:merge"
+# Numbers to YAML 1.1 in base 8 and in base 60, to nobody else.
+_ZEROS = re.compile(r"([-+]?)0[0_]*(?=[\d_])")
 
 
 def read_users_yaml(path: Path, named: str) -> Any:
@@ -67,8 +70,8 @@ def parse_yaml(text: str) -> Any:
     Raises
     ------
     ValueError
-        If it is none, a key stands twice in a mapping, or aliases make it larger than `MOST_VALUES`: the reason, in one
-        line.
+        If it is none, a key stands twice in a mapping, aliases make it larger than `MOST_VALUES`, or it has a number
+        with a leading zero or colons, or a date, without quotation marks: the reason, in one line.
     """
     try:
         loader = yaml_loader()(text)
@@ -91,6 +94,7 @@ def _measure(loader: Any, node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
     """Count the values of a node, an alias's each time, and look for keys that stand twice."""
     if node not in sizes:
         sizes[node] = MOST_VALUES  # of an alias of itself
+        _check_scalar(loader, node)
         _check_keys(loader, node)
         sizes[node] = 1 + sum(_measure(loader, child, sizes) for child in _children(node))
     if sizes[node] > MOST_VALUES:
@@ -104,6 +108,18 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
             yield from pair
     elif isinstance(node, yaml.SequenceNode):
         yield from node.value
+
+
+def _check_scalar(loader: Any, node: yaml.Node) -> None:
+    if not isinstance(node, yaml.ScalarNode):
+        return
+    kind, text = node.tag.rpartition(":")[2], node.value
+    place = f"line {node.start_mark.line + 1}: {text}"
+    if kind == "timestamp":
+        raise ValueError(f"{place} is a date, which no setting is; write '{text}'")
+    if kind in ("int", "float") and (":" in text or _ZEROS.match(text)):
+        plain = loader.construct_object(node) if ":" in text else _ZEROS.sub(r"\1", text, count=1)
+        raise ValueError(f"{place} is no plain number; write {plain} or '{text}'")
 
 
 def _check_keys(loader: Any, node: yaml.Node) -> None:

@@ -33,6 +33,17 @@ def test_what_is_yaml_is_read(value: Any) -> None:
 
 def test_numbers_are_recboles_and_merged_mappings_may_be_overridden() -> None:
     assert parse_yaml("1e-3") == 0.001
+    assert parse_yaml("[0, -0, 0.5, 0e3, 0x1f, 1_000, '010', a:b, 1:99]") == [
+        0,
+        0,
+        0.5,
+        0,
+        31,
+        1000,
+        "010",
+        "a:b",
+        "1:99",
+    ]
     assert parse_yaml("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}")["b"] == {"x": 3, "y": 2}
     assert parse_yaml("") is None
 
@@ -47,7 +58,13 @@ def test_numbers_are_recboles_and_merged_mappings_may_be_overridden() -> None:
         ("a: &a [*a]", "line 1: aliases make more than"),
         ("a: &a {b: *a}", "line 1: aliases make more than"),
         ("[" * 5000, "nested too deeply"),
-        ("a: 2020-13-45", "month must be"),
+        ("a: 2020-13-45", "line 1: 2020-13-45 is a date, which no setting is; write '2020-13-45'"),
+        ("a: [1, {b: 010}]", "line 1: 010 is no plain number; write 10 or '010'"),
+        ("a: 1\nb: -0_17", "line 2: -0_17 is no plain number; write -17 or '-0_17'"),
+        ("00", "line 1: 00 is no plain number; write 0 or '00'"),
+        ("a: 00.5", "line 1: 00.5 is no plain number; write 0.5 or '00.5'"),
+        ("seed: 1:30", "line 1: 1:30 is no plain number; write 90 or '1:30'"),
+        ("-1:30.5: a", "line 1: -1:30.5 is no plain number; write -90.5 or '-1:30.5'"),
         ("a: !!int ''", "index out of range"),
         ("a: !!bool x", "x"),
         ("a: !!python/object/apply:os.getcwd []", "line 1: could not determine a constructor"),
@@ -126,10 +143,17 @@ def test_separators_in_files_arrive(tmp_path: Path, line: str, value: str | None
     assert parse_arguments([f"--config_files={tmp_path}/a.yaml"]) == {"field_separator": value}
 
 
-@pytest.mark.parametrize("value", ["[5,10", "{a: 1, a: 2}", "2020-13-45", "%x"])
+@pytest.mark.parametrize("value", ["010", "1:30", "[5,10", "{a: 1, a: 2}", "2020-13-45", "%x"])
 def test_values_that_are_no_yaml_are_named_with_what_to_write(value: str) -> None:
     with pytest.raises(UserError) as caught:
         parse_arguments([f"--topk={value}"])
     (line,) = caught.value.problems
     assert line.startswith(f"--topk={value}: is no YAML value (")
     assert line.endswith(f"""; for a text, write --topk='"{value}"'""")
+
+
+def test_lists_of_files_are_split_at_commas_alone() -> None:
+    assert parse_arguments(["--report=a b.html, c.md"]) == {"report": ["a b.html", "c.md"]}
+    assert parse_arguments(["--source_datasets=a b,c"]) == {"source_datasets": ["a", "b", "c"]}
+    with pytest.raises(UserError, match=r"^--config_files: no such\.yaml: No such file"):
+        parse_arguments(["--config_files=no such.yaml"])

@@ -159,6 +159,13 @@ def _identity_problems(path: Path, column: pd.Series) -> Iterator[str]:
     blank = column.str.strip() == ""
     if blank.any():
         yield f"{path}: line {first_line(blank)}: {column.name} is blank ({int(blank.sum())} such lines)"
+    padded = ~blank & (column.map(str.strip) != column)
+    if padded.any():
+        cell = column[padded].iloc[0]
+        yield (
+            f"{path}: line {first_line(padded)}: {column.name} {cell!r} begins or ends with a blank, which makes it "
+            f"another than {cell.strip()!r}; remove the blank ({int(padded.sum())} such lines)"
+        )
     missing = ~blank & column.isin(MISSING)
     if missing.any():
         yield (

@@ -33,9 +33,9 @@ def read_plain(
 ) -> pd.DataFrame:
     """Read token and float columns of a UTF-8 atomic file whose cells mean what stands there.
 
-    That is, no quotation mark, every line with all columns, no blank token and none above ``LONGEST_TOKEN`` bytes among
-    those asked for, numbers without exponent and exact in double precision. Blank lines and line ends of any kind are
-    fine.
+    That is, no quotation mark, every line with all columns, of those asked for no token that is blank, begins or ends
+    with a blank, or has above ``LONGEST_TOKEN`` bytes, and numbers without exponent and exact in double precision.
+    Blank lines and line ends of any kind are fine.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class _Tokens:
         numbers, first = _number(words)
         codes = np.concatenate([numbers[start:][codes] for start, codes in zip(starts, self.codes, strict=False)])
         tokens = [_decode(token) for token in words[first].view(f"S{8 * n_words}")[:, 0].tolist()]
-        if not all(map(str.strip, tokens)):
+        if any(not token or token != token.strip() for token in tokens):
             raise NotPlain
         return pd.Categorical.from_codes(codes, pd.Index(tokens, dtype=object))
 

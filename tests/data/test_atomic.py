@@ -15,7 +15,7 @@ TOO_MANY = "more than 3 columns; a separator at the end of a line begins one, to
 HEADER = "user_id:token\titem_id:token\ttimestamp:float"
 
 printable = st.text(st.characters(codec="utf-8", exclude_characters='"\t\r\n\0', exclude_categories=("C",)), min_size=1)
-ids = printable.filter(lambda word: word.strip() and word not in MISSING)
+ids = printable.filter(lambda word: word.strip() == word and word not in MISSING)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -47,7 +47,7 @@ def test_interactions_come_in_the_order_of_the_file_and_of_the_fields_asked_for(
     assert found["t"].dtype == float
 
 
-@pytest.mark.parametrize("token", ["na", "NAN", "nil", "none", "007", "1.0", "1e5", "True", "#x", " x ", "é", "-"])
+@pytest.mark.parametrize("token", ["na", "NAN", "nil", "none", "007", "1.0", "1e5", "True", "#x", "x y", "é", "-"])
 def test_tokens_stay_as_they_are_written(tmp_path, token):
     found = read_interactions(written(tmp_path, f"{token}\t{token}\t1"), FIELDS)
     assert found.values.tolist() == [[token, token, 1.0]]
@@ -154,6 +154,13 @@ GOOD = "u\ti\t1"
 def test_a_blank_id_is_named_with_its_first_line(tmp_path, line, field):
     path = written(tmp_path, GOOD, GOOD, line, GOOD, line)
     assert problems(read_interactions, path, FIELDS) == [f"line 4: {field} is blank (2 such lines)"]
+
+
+@pytest.mark.parametrize("token", ["u ", " u", "u\u00a0"])
+def test_an_id_with_a_blank_around_it_is_named_with_its_first_line(tmp_path, token):
+    (found,) = problems(read_interactions, written(tmp_path, GOOD, f"{token}\ti\t1", f"{token}\ti\t2"), FIELDS)
+    assert found.startswith(f"line 3: user_id {token!r} begins or ends with a blank")
+    assert found.endswith("(2 such lines)")
 
 
 def test_only_the_first_two_fields_must_not_be_blank(tmp_path):

@@ -62,12 +62,12 @@ def read_metadata(
     Returns
     -------
     dict of str to (str, float, list of str)
-        Text, price and images of each item; of an item's lines the first counts.
+        Text, price and images of each item.
 
     Raises
     ------
     UserError
-        If the file is malformed.
+        If the file is malformed, or an item stands there twice.
     """
     if not path.is_file():
         return {}
@@ -78,6 +78,10 @@ def read_metadata(
     surplus = surplus_problems(path, frame, len(header))
     if surplus:
         raise UserError(surplus)
+    twice = frame[item_field].duplicated()
+    if twice.any():
+        item = frame[item_field][twice].iloc[0]
+        raise UserError([f"{path}: line {first_line(twice)}: item {item} stands there twice; keep one of its lines"])
     blank = pd.Series("", index=frame.index)
     texts = blank
     for name in text_fields:
@@ -89,10 +93,7 @@ def read_metadata(
         raise UserError([f"{path}: line {line}: {price_field} {prices[bad][0]} must be 0 or more"])
     images = frame.get(image_field, blank).str.split()
     rows = zip(frame[item_field], texts.str.strip(), prices, images, strict=True)
-    found: dict[str, tuple[str, float, list[str]]] = {}
-    for item, text, price, names in rows:
-        found.setdefault(item, (text, float(price), names))
-    return found
+    return {item: (text, float(price), names) for item, text, price, names in rows}
 
 
 def of_items(found: Mapping[str, tuple[str, float, list[str]]], tokens: Sequence[str]) -> Metadata:

@@ -24,9 +24,7 @@ def read(
 
 def test_fields_are_joined_and_blanks_are_missing(tmp_path: Path) -> None:
     path = tmp_path / "d.item"
-    path.write_text(
-        f'{HEADER}\na\tred "saw\tAcme\t9.99\thttp://x/1.jpg 2.png\nb\t\t\t\t\nc\tfile\t\t0\t\na\tother\t\t1\t\n'
-    )
+    path.write_text(f'{HEADER}\na\tred "saw\tAcme\t9.99\thttp://x/1.jpg 2.png\nb\t\t\t\t\nc\tfile\t\t0\t\n')
     metadata = of_items(read(path), ["c", "unknown", "b", "a"])
     assert metadata.texts == ["file", "", "", 'red "saw  Acme']
     np.testing.assert_array_equal(metadata.prices, [0, np.nan, np.nan, 9.99])
@@ -48,6 +46,8 @@ def test_a_file_may_lack_fields_or_be_missing(tmp_path: Path) -> None:
         ("title:token_seq\nx\n", "field 'item_id' is missing"),
         (f"{HEADER}\na\tx\ty\t-3\t\n", "line 2: price -3.0 must be 0 or more"),
         (f"{HEADER}\na\tx\ty\t3\t\tz\n", "line 2: more than 5 columns"),
+        (f"{HEADER}\na\tx\ty\t3\t\nb\t\t\t\t\na\tz\ty\t3\t\n", "line 4: item a stands there twice"),
+        (f"{HEADER}\na\tx\ty\t3\t\na\tx\ty\t3\t\n", "line 3: item a stands there twice"),
     ],
 )
 def test_malformed_files_are_refused(tmp_path: Path, content: str, message: str) -> None:

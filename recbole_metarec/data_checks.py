@@ -15,6 +15,7 @@ from recbole_metarec.config import MODELS, SCRATCH
 from recbole_metarec.data import movielens
 from recbole_metarec.data.amazon.vintages import made_by
 from recbole_metarec.data.atomic import read_header, read_interactions
+from recbole_metarec.data.features.metadata import read_metadata
 from recbole_metarec.errors import UserError, nearest
 from recbole_metarec.rules import RULES, listed
 
@@ -22,6 +23,8 @@ DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "enco
 """Settings without which no file can be found and read."""
 DATA_KEYS |= {*KEY_FIELDS, "load_col", "unload_col", "additional_feat_suffix", "LIST_SUFFIX"}
 
+# Settings that name columns of features, in the order in which `read_metadata` takes them.
+_FEATURE_FIELDS = ("text_fields", "price_field", "image_field")
 # Settings that count items, and may not exceed a catalogue.
 _AT_MOST_ITEMS = ("topk", "reranker_CAN_NUM")
 
@@ -88,6 +91,13 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
             numbers = [k for k in listed(effective.get(key)) if isinstance(k, int)]
             if numbers and max(numbers) > n_items:
                 yield f"--{key}={effective[key]}: {name} has {n_items} items only; write a smaller number"
+    if _reads_features(effective) and all(RULES[key](effective[key]) is None for key in _FEATURE_FIELDS):
+        texts, price, image = (effective[key] for key in _FEATURE_FIELDS)
+        read_metadata(root / name / f"{name}.item", item, texts, price, image, separator, encoding)
+
+
+def _reads_features(effective: Mapping[str, Any]) -> bool:
+    return effective["model"] == "ANT" or (effective["model"] == "MetaRec" and effective["item_features"] is True)
 
 
 def _column_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:

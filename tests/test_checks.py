@@ -278,3 +278,16 @@ def test_what_cannot_be_had_together_is_said_before_anything_is_trained(
     found = find_problems(settings)
     assert [line for line in found if wanted and wanted in line] == found
     assert bool(found) == (wanted is not None)
+
+
+@pytest.mark.parametrize(("model", "needed"), [("ANT", True), ("MetaRec", False), ("SASRec", False)])
+def test_a_broken_file_of_features_is_named_before_anything_is_trained(
+    tmp_path: Path, model: str, needed: bool
+) -> None:
+    planted.write_featured_suite(tmp_path)
+    target = planted.FEATURED_TARGET
+    path = tmp_path / target / f"{target}.item"
+    path.write_text(path.read_text() + path.read_text().splitlines()[1] + "\n")
+    found = find_problems({"model": model, "dataset": target, "data_path": str(tmp_path)})
+    assert [line for line in found if "stands there twice" in line] == found
+    assert bool(found) == needed

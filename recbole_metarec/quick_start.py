@@ -14,6 +14,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any
 
+import recbole.data.dataset
 import recbole.trainer.trainer
 from recbole.data import create_dataset, data_preparation
 from recbole.utils import get_model, get_trainer, init_logger, init_seed
@@ -232,7 +233,8 @@ def _configure(settings: Mapping[str, Any]) -> PluginConfig:
 
 def _load(config: PluginConfig) -> Any:
     """Load and split the target: stock rows for RecBole's models, at a fraction of the memory."""
-    ours = takes_domains(config["model"], config["MODEL_TYPE"], bool(config["benchmark_filename"]))
+    own = hasattr(recbole.data.dataset, f"{config['model']}Dataset")  # which RecBole finds by itself
+    ours = not own and takes_domains(config["model"], config["MODEL_TYPE"], bool(config["benchmark_filename"]))
     try:
         dataset = DomainDataset(config) if ours else create_dataset(config)
         getLogger().info(dataset)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recbole_metarec.checks import default_settings, effective_settings
 from recbole_metarec.comparison.entries import Entry, make_entries
-from recbole_metarec.comparison.jobs import Job, finish
+from recbole_metarec.comparison.jobs import Job, Outcome, finish
 from recbole_metarec.comparison.space import read_space, space_problems
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.tuning import tune
@@ -118,7 +118,7 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
         else:
             runs[entry.label][seed] = outcome
     if effective["deliver"] in ("auto", "ensemble"):
-        _add_ensembles(runs, failures, entries, folder, say)
+        runs = _with_ensembles(runs, failures, entries, folder, say)
     deliveries = _deliveries(runs, effective)
     described = _describe(entries, seeds[0], say)
     samples = effective["bootstrap_samples"]
@@ -137,29 +137,33 @@ def _with_control(runs: Runs) -> list[str]:
     return [label for label in runs if ":" not in label and f"{label}:scratch" in runs]
 
 
-def _add_ensembles(runs: Runs, failures: Failures, entries: list[Entry], folder: Path, say: Say) -> None:
-    """Make an ensemble of each run that transfers and its scratch control, if their checkpoints are still there."""
+def _with_ensembles(runs: Runs, failures: Failures, entries: list[Entry], folder: Path, say: Say) -> Runs:
+    """Add, behind each scratch control, the ensembles with what transfers; take note of those that fail."""
     settings = {entry.label: entry.settings for entry in entries}
-    for label in _with_control(runs):
-        ensemble, ensembles = f"{label}:ensemble", {}
-        for seed, run in runs[label].items():
-            members = [run, *(runs[f"{label}:scratch"][seed] for _ in (0,) if seed in runs[f"{label}:scratch"])]
-            job = _job(Entry(ensemble, settings[label]), seed, folder)
-            there = len(members) == 2 and all(Path(member.checkpoint or "").is_file() for member in members)
-            if not there and not job.path.exists():
-                say(f"{job.title}: left out, the checkpoints of {label} and its control are gone")
-                continue
-            (outcome,) = finish([job], lambda _, members=members: combine(*members), 1, say)  # type: ignore[misc]
+    every: Runs = {}
+    for name, of_entry in runs.items():
+        every[name] = of_entry
+        label, _, variant = name.partition(":")
+        if variant != "scratch" or label not in _with_control(runs):
+            continue
+        ensemble = Entry(f"{label}:ensemble", settings[label])
+        every[ensemble.label] = {}
+        for seed in sorted(runs[label].keys() & of_entry.keys()):
+            outcome = _ensemble(_job(ensemble, seed, folder), [runs[label][seed], of_entry[seed]], say)
             if isinstance(outcome, str):
-                failures[ensemble, seed] = outcome
-            else:
-                ensembles[seed] = outcome
-        after = list(runs.items())
-        runs.clear()
-        for name, of_entry in after:
-            runs[name] = of_entry
-            if name == f"{label}:scratch":
-                runs[ensemble] = ensembles
+                failures[ensemble.label, seed] = outcome
+            elif outcome is not None:
+                every[ensemble.label][seed] = outcome
+    return every
+
+
+def _ensemble(job: Job, members: list[RunResult], say: Say) -> Outcome | None:
+    """Make an ensemble or read it; ``None`` if it was never made and its members' checkpoints are gone."""
+    if not job.path.exists() and not all(Path(member.checkpoint or "").is_file() for member in members):
+        say(f"{job.title}: left out, the checkpoints of its members are gone")
+        return None
+    (outcome,) = finish([job], lambda _: combine(*members), 1, say)
+    return outcome
 
 
 def _deliveries(runs: Runs, effective: Mapping[str, Any]) -> dict[str, dict[int, Delivery]]:

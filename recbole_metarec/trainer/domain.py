@@ -111,10 +111,15 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """
         valid_data = valid_data or None  # RecBole makes a loader without rows where a split has no validation
         self.begin(train_data, show_progress)
-        self.model.memory_weight = 0.0  # early stopping looks at what is learnt
         with self._kept(saved):
-            result: Result = super().fit(train_data, valid_data, verbose, True, show_progress, callback_fn)
+            result = self.run_epochs(train_data, valid_data, verbose, show_progress, callback_fn)
             return self._join_prior(valid_data, result)
+
+    def run_epochs(self, train_data: Any, valid_data: Any, verbose: bool, show_progress: bool, told: Any) -> Result:
+        """Train epoch by epoch, the best of them in the checkpoint; ``told`` is RecBole's ``callback_fn``."""
+        self.model.memory_weight = 0.0  # early stopping looks at what is learnt
+        result: Result = super().fit(train_data, valid_data, verbose, True, show_progress, told)
+        return result
 
     @contextmanager
     def _kept(self, saved: bool) -> Iterator[None]:

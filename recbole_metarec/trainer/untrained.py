@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,11 @@ class MemoryTrainer(DomainTrainer):
     def begin(self, train_data: Any, show_progress: bool) -> None:
         """See `DomainTrainer`."""
 
-    def fit(
-        self,
-        train_data: Any,
-        valid_data: Any = None,
-        verbose: bool = True,
-        saved: bool = True,
-        show_progress: bool = False,
-        callback_fn: Callable[[int, float], None] | None = None,
-    ) -> Result:
-        """Choose the weights of what is joined; see `DomainTrainer.fit`."""
-        self.begin(train_data, show_progress)
+    def run_epochs(self, train_data: Any, valid_data: Any, verbose: bool, show_progress: bool, told: Any) -> Result:
+        """Run none, and write the checkpoint."""
         self.eval_collector.data_collect(train_data)
-        with self._kept(saved):
-            self._save_checkpoint(0, verbose)
-            return self._join_prior(valid_data or None, (self.best_valid_score, None))
+        self._save_checkpoint(0, verbose)
+        return self.best_valid_score, None
 
     def _build_optimizer(self, **options: Any) -> torch.optim.Optimizer:
         return torch.optim.SGD([torch.zeros((), requires_grad=True)])

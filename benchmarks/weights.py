@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +26,7 @@ from recbole_metarec.evaluation.choice import simplest_as_good
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
 from recbole_metarec.model.recommender import PriorWeights
 from recbole_metarec.quick_start import prepare
-from recbole_metarec.trainer.domain import MEMORY_WEIGHTS
+from recbole_metarec.trainer.domain import MEMORY_WEIGHTS, from_one
 
 HALVES = 40
 
@@ -42,13 +41,9 @@ def towards(order: list[float]) -> Callable[[Floats], int]:
     return lambda values_VN: places[simplest_as_good(values_VN[places], np.arange(values_VN.shape[1]))]
 
 
-def _from_one(weight: float) -> float:
-    return abs(math.log(weight)) if 0 < weight < math.inf else math.inf
-
-
 RULES: dict[str, Callable[[Floats], int]] = {
     "best": lambda values_VN: int(values_VN.mean(1).argmax()),
-    "towards 1": towards(sorted(MEMORY_WEIGHTS, key=_from_one)),
+    "towards 1": towards(sorted(MEMORY_WEIGHTS, key=from_one)),
     "towards the memory": towards(sorted(MEMORY_WEIGHTS, reverse=True)),
     "towards what is learnt": towards(sorted(MEMORY_WEIGHTS)),
 }

@@ -156,15 +156,13 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
             test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
     seconds = time.perf_counter() - start
-    result = _result(config, trainer, valid or {}, test, log, seconds)
-    cold = cold_metrics(result, train_data._dataset, trainer.eval_collector.targets)
-    return replace(
-        result,
-        cold=cold,
+    result = replace(
+        _result(config, trainer, valid or {}, test, log, seconds),
         curve=curve,
         **_rows(trainer.eval_collector, test_data._dataset, ""),
         **_rows(getattr(trainer, "validated", None), test_data._dataset, "valid_"),
     )
+    return replace(result, cold=cold_metrics(result, train_data._dataset, trainer.eval_collector.targets))
 
 
 def _rows(found: Any, dataset: Any, prefix: str) -> dict[str, Any]:
@@ -330,7 +328,6 @@ def _result(
         n_targets=0 if targets is None else len(targets.users),
         checkpoint=str(trainer.saved_model_file) if Path(trainer.saved_model_file).exists() else None,
         log=log,
-        ranks=trainer.eval_collector.ranks,
     )
 
 

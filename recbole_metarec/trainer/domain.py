@@ -148,7 +148,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         asked = config["memory_weight"]
         if model.memory is not None and not model.is_memory_alone:
             # of what is as good the weight nearest to that of what is learnt
-            weights = sorted(MEMORY_WEIGHTS, key=_from_one) if asked == "auto" else [float(asked)]
+            weights = sorted(MEMORY_WEIGHTS, key=from_one) if asked == "auto" else [float(asked)]
             result = self._choose("memory_weight", weights, valid_data, result)
         if config["repeat_items"] == "auto" and not config["mask_history"]:
             # of what is as good the penalty nearest to what the training part suggests
@@ -322,6 +322,6 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             torch.set_rng_state(state["rng"].cpu())
 
 
-def _from_one(weight: float) -> float:
-    """How many times larger or smaller than 1 a weight is; the memory alone and no memory are farthest."""
+def from_one(weight: float) -> float:
+    """Return how far a weight is from 1 on a scale of ratios; the memory alone and no memory are farthest."""
     return abs(math.log(weight)) if 0 < weight < math.inf else math.inf

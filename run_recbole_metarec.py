@@ -10,7 +10,7 @@ def main() -> int:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # which a job in the background has not
         signal.signal(signal.SIGINT, _end)
-    from recbole_metarec import command
+    from recbole_metarec.cli import main as command
 
     signal.signal(signal.SIGINT, before)
     return command.main()

@@ -41,7 +41,7 @@ def grow(source: Path, target: Path, megabytes: int) -> int:
 
 OURS = """
 import resource, sys, time
-import recbole_metarec.data.amazon as amazon
+import recbole_metarec.amazon as amazon
 base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.perf_counter()
 card = amazon.prepare(sys.argv[1], name="x", output=sys.argv[2], overwrite=True)

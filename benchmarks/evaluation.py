@@ -54,10 +54,10 @@ def run_side(side: str, root: Path, threads: int, mask: bool) -> None:
     from recbole.model.sequential_recommender import SASRec
     from recbole.trainer import Trainer
 
-    from recbole_metarec.config import PluginConfig
-    from recbole_metarec.data.dataset import DomainDataset
-    from recbole_metarec.model.metarec import MetaRec
-    from recbole_metarec.trainer.metarec import MetaRecTrainer
+    from recbole_metarec.bridge.config import PluginConfig
+    from recbole_metarec.bridge.dataset import DomainDataset
+    from recbole_metarec.models.metarec.model import MetaRec
+    from recbole_metarec.models.metarec.trainer import MetaRecTrainer
 
     torch.set_num_threads(threads)
     settings = {"data_path": str(root), "gpu_id": "", "state": "ERROR", "mask_history": mask, "eval_batch_size": 4096}

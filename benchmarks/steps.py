@@ -21,12 +21,12 @@ import torch
 from torch import nn
 
 import recbole_metarec  # noqa: F401
-from recbole_metarec.checks import default_settings
-from recbole_metarec.data.domain import Domain, DomainSuite
-from recbole_metarec.model.metarec import build_encoder
-from recbole_metarec.peak import peak_megabytes
-from recbole_metarec.trainer.learner import Learner
-from recbole_metarec.trainer.tasks import make_tasks
+from recbole_metarec.bridge.checks import default_settings
+from recbole_metarec.domains.domain import Domain, DomainSuite
+from recbole_metarec.models.metarec.learner import Learner
+from recbole_metarec.models.metarec.model import build_encoder
+from recbole_metarec.models.metarec.tasks import make_tasks
+from recbole_metarec.runs.peak import peak_megabytes
 
 
 def synthetic(name: str, users: int, items: int, mean: float = 9.0, longest: int = 50) -> Domain:

@@ -20,7 +20,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import planted
 
-from recbole_metarec.quick_start import run_one
+from recbole_metarec.runs.run import run_one
 
 WARM_UPS = (0, 1, 2, 4, 8, 16)
 

@@ -21,12 +21,12 @@ import torch
 from suites.variants import SUITES, Suite
 from tabulate import tabulate
 
-from recbole_metarec.config import PluginConfig, properties_folder, read_properties
+from recbole_metarec.bridge.config import PluginConfig, properties_folder, read_properties
+from recbole_metarec.bridge.recommender import PriorWeights
+from recbole_metarec.bridge.trainer import MEMORY_WEIGHTS, from_one
 from recbole_metarec.evaluation.choice import simplest_as_good
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
-from recbole_metarec.model.recommender import PriorWeights
-from recbole_metarec.quick_start import prepare
-from recbole_metarec.trainer.domain import MEMORY_WEIGHTS, from_one
+from recbole_metarec.runs.run import prepare
 
 HALVES = 40
 

@@ -41,7 +41,7 @@ def commands() -> list[str]:
 def loader_commands() -> list[str]:
     """Return the Amazon loader's commands, without the one that downloads."""
     lines = [line.split("  ")[0] for block in blocks("bash") for line in block.splitlines()]
-    return [line for line in lines if "recbole_metarec.data.amazon" in line and "--category" not in line]
+    return [line for line in lines if "recbole_metarec.amazon" in line and "--category" not in line]
 
 
 def write_dumps(folder: Path) -> None:

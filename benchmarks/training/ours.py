@@ -9,10 +9,10 @@ import torch
 from common import arguments, follow, recbole_settings, with_overrides
 from recbole.data import data_preparation
 
-from recbole_metarec.config import PluginConfig
-from recbole_metarec.data.dataset import DomainDataset
-from recbole_metarec.model.metarec import MetaRec
-from recbole_metarec.trainer.metarec import MetaRecTrainer
+from recbole_metarec.bridge.config import PluginConfig
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.models.metarec.model import MetaRec
+from recbole_metarec.models.metarec.trainer import MetaRecTrainer
 
 options = arguments(__doc__)
 settings = {

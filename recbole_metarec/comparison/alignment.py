@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
-from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.evaluation.targets import Ranks, Targets, common_rows
+from recbole_metarec.runs.result import RunResult
 
 Runs = Mapping[str, Mapping[int, RunResult]]
 """Finished runs by label and seed."""

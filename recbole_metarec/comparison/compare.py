@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recbole_metarec.checks import default_settings, effective_settings
+from recbole_metarec.bridge.checks import default_settings, effective_settings
+from recbole_metarec.bridge.config import SCRATCH, PluginConfig, for_domain
+from recbole_metarec.bridge.dataset import DomainDataset, load_domain
 from recbole_metarec.comparison.entries import Entry, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
 from recbole_metarec.comparison.space import read_space, space_problems
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.tuning import tune
-from recbole_metarec.config import SCRATCH, PluginConfig, for_domain
-from recbole_metarec.data.dataset import DomainDataset, load_domain
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.delivery import Delivery, deliver
 from recbole_metarec.evaluation.groups import Grouping, group_targets
-from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.evaluation.targets import Targets
-from recbole_metarec.quick_start import combine, run_one
+from recbole_metarec.runs.delivery import Delivery, deliver
+from recbole_metarec.runs.result import RunResult
+from recbole_metarec.runs.run import combine, run_one
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from recbole_metarec.checks import (
+from recbole_metarec.bridge.checks import (
     effective_settings,
     file_problems,
     find_problems,
@@ -13,10 +13,10 @@ from recbole_metarec.checks import (
     known_models,
     model_keys,
 )
-from recbole_metarec.config import MODELS, SCRATCH, transfers
+from recbole_metarec.bridge.config import MODELS, SCRATCH, transfers
+from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.errors import UserError, shown
-from recbole_metarec.idle import warn_of_idle
-from recbole_metarec.rules import MOST_SEED, REPORTS, RULES
+from recbole_metarec.settings.rules import MOST_SEED, REPORTS, RULES
 
 _FINETUNE = {"meta_epochs": 10}
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from recbole_metarec.comparison.store import Damaged, load_run, save_run
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.files import what_failed
+from recbole_metarec.runs.result import RunResult
 
 Train = Callable[[Mapping[str, Any]], RunResult]
 Outcome = RunResult | str

@@ -13,13 +13,13 @@ import recbole
 import torch
 import yaml
 
-from recbole_metarec.checks import effective_settings
+from recbole_metarec.bridge.checks import effective_settings
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import Entry, left_out
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
 from recbole_metarec.comparison.summary import Effect, Row, Summary, labels_of
 from recbole_metarec.comparison.text import by_seed, heading, mean_and_spread, number_or_blank
-from recbole_metarec.evaluation.report import interval, percent, spell
+from recbole_metarec.runs.report import interval, percent, spell
 
 
 def render_page(comparison: Comparison, summary: Summary) -> str:

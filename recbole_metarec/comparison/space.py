@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from recbole_metarec.checks import find_problems, model_keys
+from recbole_metarec.bridge.checks import find_problems, model_keys
 from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.errors import UserError
-from recbole_metarec.users_yaml import read_users_yaml
+from recbole_metarec.settings.users_yaml import read_users_yaml
 
 Space = Mapping[str, Mapping[str, Any]]
 """For each key ``choices``, or ``low`` and ``high``, with ``log`` if wanted; two whole numbers span whole numbers."""

@@ -17,12 +17,12 @@ import numpy as np
 from recbole.utils.argument_list import evaluation_arguments
 
 from recbole_metarec import __version__
-from recbole_metarec.checks import effective_settings
+from recbole_metarec.bridge.checks import effective_settings
+from recbole_metarec.bridge.config import MODELS, properties_folder, read_properties
 from recbole_metarec.comparison.entries import OWN_KEYS
-from recbole_metarec.config import MODELS, properties_folder, read_properties
-from recbole_metarec.evaluation.result import ARRAYS, RunResult
 from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.files import domain_files, known_checksum, write_text
+from recbole_metarec.runs.result import ARRAYS, RunResult
 
 # Settings that change where files lie, how fast a run is and what is shown, but no result.
 _SILENT = (

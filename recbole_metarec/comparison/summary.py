@@ -7,15 +7,15 @@ from functools import partial
 
 import numpy as np
 
+from recbole_metarec.bridge.config import MODELS
 from recbole_metarec.comparison.alignment import Alignment, align
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import left_out
-from recbole_metarec.config import MODELS
-from recbole_metarec.evaluation.delivery import Delivery
 from recbole_metarec.evaluation.ranking import is_of_ranks
-from recbole_metarec.evaluation.report import interval, percent, size, spell, why
-from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.evaluation.significance import Change, holm, paired_bootstrap
+from recbole_metarec.runs.delivery import Delivery
+from recbole_metarec.runs.report import interval, percent, size, spell, why
+from recbole_metarec.runs.result import RunResult
 
 LEVEL = 0.05
 

@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.summary import Effect, Row, Summary, labels_of
-from recbole_metarec.evaluation.report import interval, percent, protocol, spell
+from recbole_metarec.runs.report import interval, percent, protocol, spell
 
 
 def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> str:

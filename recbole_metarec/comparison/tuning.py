@@ -9,14 +9,14 @@ from typing import Any
 import yaml
 from recbole.evaluator import smaller_metrics
 
-from recbole_metarec.checks import effective_settings, model_keys
+from recbole_metarec.bridge.checks import effective_settings, model_keys
 from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.comparison.jobs import Job, Train, finish
 from recbole_metarec.comparison.space import Space, suggest
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.files import what_failed, write_text
+from recbole_metarec.runs.result import RunResult
 
 
 def tune(

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from recbole_metarec.data.dataset import DomainDataset
+from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
-from recbole_metarec.evaluation.result import RunResult
 from recbole_metarec.evaluation.targets import Targets
+from recbole_metarec.runs.result import RunResult
 
 
 class Grouping(NamedTuple):

@@ -17,7 +17,8 @@ import pytest
 import yaml
 from recbole.data import create_dataset, data_preparation
 
-from recbole_metarec.command import main
+from recbole_metarec.bridge.config import PluginConfig
+from recbole_metarec.cli.main import main
 from recbole_metarec.comparison import compare as module
 from recbole_metarec.comparison.compare import Comparison, compare
 from recbole_metarec.comparison.entries import make_entries
@@ -26,11 +27,10 @@ from recbole_metarec.comparison.jobs import Job, finish
 from recbole_metarec.comparison.store import Damaged, load_run, pack_ranks, run_file, save_run
 from recbole_metarec.comparison.summary import Summary, summarize, with_delivered
 from recbole_metarec.comparison.text import render
-from recbole_metarec.config import PluginConfig
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
-from recbole_metarec.evaluation.report import percent
-from recbole_metarec.evaluation.result import RunResult
+from recbole_metarec.runs.report import percent
+from recbole_metarec.runs.result import RunResult
 
 MODELS = ["MetaRec", "SASRec", "Pop", "MetaRec:maml"]
 LABELS = ["MetaRec", "MetaRec:scratch", "SASRec", "Pop", "MetaRec:maml", "Memory"]

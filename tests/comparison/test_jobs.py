@@ -14,7 +14,7 @@ import pytest
 from recbole_metarec.comparison import jobs as jobs_module
 from recbole_metarec.comparison.jobs import Job, Train, finish
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.result import RunResult
+from recbole_metarec.runs.result import RunResult
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from recbole_metarec.comparison import jobs
 from recbole_metarec.comparison.compare import compare
 from recbole_metarec.comparison.space import read_space
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.result import RunResult
+from recbole_metarec.runs.result import RunResult
 
 SPACE = {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "n_layers": {"low": 1, "high": 3}}
 

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from recbole_metarec.model.backbone import build_backbone
-from recbole_metarec.model.encoder import SharedEncoder, make_batch
-from recbole_metarec.model.quantizer import MultiHeadQuantizer
+from recbole_metarec.nn.backbone import build_backbone
+from recbole_metarec.nn.encoder import SharedEncoder, make_batch
+from recbole_metarec.nn.quantizer import MultiHeadQuantizer
 from recbole_metarec.transfer.meta import (
     SourceGradient,
     combine,

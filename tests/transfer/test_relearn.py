@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_metarec.model.adapter import FeatureAdapter
-from recbole_metarec.model.backbone import BACKBONES, build_backbone
-from recbole_metarec.model.core import Core
+from recbole_metarec.models.ant.core import Core
+from recbole_metarec.nn.adapter import FeatureAdapter
+from recbole_metarec.nn.backbone import BACKBONES, build_backbone
 from recbole_metarec.transfer.relearn import RULES, adapt
 
 WIDTHS = {"text": 5, "image": 3, "price": 1}

@@ -1,0 +1,230 @@
+"""Property layers: RecBole's defaults, ours, the model's, the dataset's, then what the user says."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from recbole.config import Config
+
+from recbole_metarec.bridge import columns
+from recbole_metarec.settings.rules import listed, metric_names
+
+MODELS = ("MetaRec", "ANT", "Memory")
+"""Models of this package that have a name on the command line."""
+
+SCRATCH: dict[str, dict[str, Any]] = {
+    "MetaRec": {"source_datasets": []},
+    "ANT": {"source_datasets": [], "adapt": "scratch", "pretrained": None},
+}
+"""Settings that make those that can transfer learn from the target alone."""
+
+
+def transfers(model: str, settings: Any) -> bool:
+    """Whether a model learns from more than the target.
+
+    Parameters
+    ----------
+    model : str
+        Its name.
+    settings : mapping or recbole.config.Config
+        All settings of a run.
+
+    Returns
+    -------
+    bool
+    """
+    if model not in SCRATCH:
+        return False
+    known = {key: settings[key] for key in ("source_datasets", "pretrained", "adapt") if key in settings}
+    return bool(known.get("source_datasets") or known.get("pretrained")) and known.get("adapt") != "scratch"
+
+
+def variant_of(config: Config) -> str | None:
+    """Tell ``transfer`` from ``scratch``; ``None`` for models that cannot transfer."""
+    if config["model"] not in SCRATCH:
+        return None
+    return "transfer" if transfers(config["model"], config) else "scratch"
+
+
+# Keys of a dataset's properties that speak of a suite, not of the domain itself.
+_SUITE_KEYS = ("source_datasets",)
+
+
+def properties_folder() -> Path:
+    """Folder of the property files: inside the installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "properties"
+    return installed if installed.is_dir() else package.parent / "properties"
+
+
+@lru_cache
+def yaml_loader() -> Any:
+    """RecBole's YAML loader, which reads ``1e-3`` as a number."""
+    return Config._build_yaml_loader(Config.__new__(Config))
+
+
+def read_properties(path: Path) -> dict[str, Any]:
+    """Read a property file; a file that does not exist has no properties.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file.
+
+    Returns
+    -------
+    dict
+    """
+    if not path.is_file():
+        return {}
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml_loader()) or {}
+
+
+def property_layers(
+    model: str, dataset: str, user: Mapping[str, Any], below: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Merge this package's property layers, those of a model and a dataset on top.
+
+    Parameters
+    ----------
+    model, dataset : str
+        Names; what has no property file adds nothing.
+    user : mapping
+        What the user set. It decides which columns are loaded, and by which metric epochs are chosen, unless it says.
+    below : mapping, optional
+        RecBole's own layers.
+
+    Returns
+    -------
+    dict
+        Nested values are replaced whole, as RecBole does.
+    """
+    folder = properties_folder()
+    layers: dict[str, Any] = {}
+    layers.update(read_properties(folder / "overall.yaml"))
+    layers.update(read_properties(folder / "model" / f"{model}.yaml"))
+    layers.update(read_properties(folder / "dataset" / f"{dataset}.yaml"))
+    settings = {**(below or {}), "load_col": None, **layers, **user}
+    if "load_col" not in user:
+        layers["load_col"] = columns.load_col(Path(settings.get("data_path", "dataset")), dataset, settings, user)
+    layers["valid_metric"] = _measured(layers["valid_metric"], settings)
+    return layers
+
+
+def _measured(metric: str, settings: Mapping[str, Any]) -> str:
+    """Return a metric if it is measured, else the same one at the first k, else the first that is measured."""
+    names = [name for each in listed(settings["metrics"]) for name in metric_names(each, settings["topk"])]
+    stem = metric.partition("@")[0].lower()
+    same = [name for name in names if name.partition("@")[0].lower() == stem]
+    return metric if metric.lower() in map(str.lower, names) else [*same, *names][0]
+
+
+class DeafConfig(Config):  # type: ignore[misc]
+    """RecBole's Config of nothing but given settings: deaf to the command line, and nothing is evaluated.
+
+    Parameters
+    ----------
+    model, dataset : str
+        Names.
+    settings : mapping
+        What the user set, by key.
+    """
+
+    def __init__(self, model: str, dataset: str, settings: Mapping[str, Any]) -> None:
+        super().__init__(model=model, dataset=dataset, config_dict=copy.deepcopy(dict(settings)))
+
+    def _load_cmd_line(self) -> dict[str, Any]:
+        return {}
+
+    def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
+        return config_dict  # RecBole would eval() strings; ours are parsed as YAML
+
+
+class PluginConfig(DeafConfig):
+    """`DeafConfig` with this package's layers for every model."""
+
+    def _load_internal_config_dict(self, model: str, model_class: type, dataset: str) -> None:
+        super()._load_internal_config_dict(model, model_class, dataset)
+        below = self.internal_config_dict
+        below.update(property_layers(model, dataset, self.external_config_dict, below))
+        merged = {**below, **self.external_config_dict}
+        if merged.get("loss_type") == "CE":
+            # RecBole's default draws negatives, which it then refuses for this loss
+            below["train_neg_sample_args"] = None
+
+
+# What Config derives from other keys, not to be given to it again.
+_DERIVED = (
+    "_checksums",
+    "MODEL_TYPE",
+    "MODEL_INPUT_TYPE",
+    "eval_type",
+    "device",
+    "single_spec",
+    "local_rank",
+    "valid_metric_bigger",
+)
+
+
+def to_plain(config: Config) -> dict[str, Any]:
+    """Turn a configuration into plain values that JSON and YAML can hold.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+
+    Returns
+    -------
+    dict
+        ``model`` and ``dataset`` among the keys; `from_plain` makes the same configuration of it.
+    """
+    plain = {
+        key: value
+        for key, value in config.final_config_dict.items()
+        if key not in _DERIVED and not key.endswith("_neg_sample_args")
+    }
+    arguments = config["train_neg_sample_args"]
+    plain["train_neg_sample_args"] = None if arguments["distribution"] == "none" else arguments
+    plain["data_path"] = str(data_path(config))
+    return copy.deepcopy(plain)
+
+
+def from_plain(plain: Mapping[str, Any]) -> DeafConfig:
+    """Rebuild a configuration from `to_plain`'s result."""
+    kind = PluginConfig if "mask_history" in plain else DeafConfig  # a key of this package's layers
+    return kind(plain["model"], plain["dataset"], plain)
+
+
+def data_path(config: Config) -> Path:
+    """Return the folder that holds all datasets; RecBole's own ``data_path`` ends as that of the target's files."""
+    layers = {**config.internal_config_dict, **config.external_config_dict}
+    return Path(layers["data_path"]).absolute()
+
+
+def for_domain(config: Config, name: str) -> Config:
+    """Return the configuration of another domain: the same settings, its own dataset properties.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        The target's configuration.
+    name : str
+        The domain's dataset name.
+
+    Returns
+    -------
+    recbole.config.Config
+        A copy; ``config`` is left as it is.
+    """
+    domain, user, root = copy.copy(config), config.external_config_dict, data_path(config)
+    own = read_properties(properties_folder() / "dataset" / f"{name}.yaml")
+    own = {key: value for key, value in own.items() if key not in (*_SUITE_KEYS, *user)}
+    if "load_col" not in user:
+        own["load_col"] = columns.load_col(root, name, {**config.final_config_dict, "load_col": None, **own}, user)
+    domain.final_config_dict = {**config.final_config_dict, **own, "dataset": name, "data_path": str(root / name)}
+    return domain

@@ -1,0 +1,183 @@
+"""The files that settings name, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import recbole.data.dataset
+from recbole.data.dataset import KGSeqDataset
+from recbole.utils import ModelType, get_model
+
+from recbole_metarec.amazon.vintages import made_by
+from recbole_metarec.bridge.columns import KEY_FIELDS, column_problems, find_files, named, read_headers
+from recbole_metarec.bridge.config import MODELS, SCRATCH
+from recbole_metarec.domains import movielens
+from recbole_metarec.domains.atomic import read_header, read_interactions
+from recbole_metarec.errors import UserError, nearest
+from recbole_metarec.features.metadata import read_metadata
+from recbole_metarec.settings.rules import RULES, listed
+
+DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "encoding", "benchmark_filename"}
+"""Settings without which no file can be found and read."""
+DATA_KEYS |= {*KEY_FIELDS, "load_col", "unload_col", "additional_feat_suffix", "LIST_SUFFIX"}
+
+# Settings that name columns of features, in the order in which `read_metadata` takes them.
+_FEATURE_FIELDS = ("text_fields", "price_field", "image_field")
+# Settings that count items, and may not exceed a catalogue.
+_AT_MOST_ITEMS = ("topk", "reranker_CAN_NUM")
+
+
+def data_problems(effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    """Check the target, and the sources of a model that transfers.
+
+    Parameters
+    ----------
+    effective : mapping
+        All settings of a run; `DATA_KEYS` follow their rules.
+    settings : mapping
+        Those that the user set.
+
+    Yields
+    ------
+    str
+        One line for each problem.
+    """
+    target, ours = effective["dataset"], effective["model"] in MODELS
+    sources = list(effective["source_datasets"] or []) if effective["model"] in SCRATCH else []
+    if target in sources:
+        yield f"--source_datasets: {target} is the target; name other domains as sources"
+    for name in sorted({name for name in sources if sources.count(name) > 1}):
+        yield f"--source_datasets: {name} stands there twice; name it once"
+    if effective["benchmark_filename"] and ours:
+        model = effective["model"]
+        yield f"--benchmark_filename: {model} needs whole sequences; give one .inter file and leave this out"
+        return
+    check: Callable[..., Iterator[str]] = _split_problems if effective["benchmark_filename"] else _domain_problems
+    for name in dict.fromkeys([target, *sources]):
+        try:
+            yield from check(Path(effective["data_path"]), name, effective, settings)
+        except UserError as error:
+            yield from error.problems
+
+
+def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    is_target, ours = name == effective["dataset"], effective["model"] in MODELS
+    # leave-one-out takes two items of the target, and one to start from is no training for MetaRec
+    needed = 2 if not is_target else 4 if ours else 3
+    user, item, time = (effective[key] for key in KEY_FIELDS)
+    separator, encoding = effective["field_separator"], effective.get("encoding") or "utf-8"
+    path = _inter_file(root, name)
+    header = read_header(path, separator, encoding)
+    kinds = {user: "token", item: "token", time: "float"}
+    wrong = [
+        f"{path}: line 1: field {field!r} is of type {header[field]}, write {field}:{kind}"
+        for field, kind in kinds.items()
+        if header.get(field, kind) != kind
+    ]
+    if wrong:
+        raise UserError(wrong)
+    yield from _column_problems(root, name, effective, settings)
+    frame = read_interactions(path, [user, item, time], separator, encoding)
+    longest, n_items = int(frame[user].value_counts().max()), int(frame[item].nunique())
+    if longest < needed:
+        yield (
+            f"{path}: no sequence is long enough: the longest has {longest} interactions, "
+            f"{'a target' if is_target else 'a source'} needs users with {needed}; choose another dataset"
+        )
+    elif is_target:
+        for key in _AT_MOST_ITEMS:
+            numbers = [k for k in listed(effective.get(key)) if isinstance(k, int)]
+            if numbers and max(numbers) > n_items:
+                yield f"--{key}={effective[key]}: {name} has {n_items} items only; write a smaller number"
+    if _reads_features(effective) and all(RULES[key](effective[key]) is None for key in _FEATURE_FIELDS):
+        texts, price, image = (effective[key] for key in _FEATURE_FIELDS)
+        read_metadata(root / name / f"{name}.item", item, texts, price, image, separator, encoding)
+
+
+def _reads_features(effective: Mapping[str, Any]) -> bool:
+    return effective["model"] == "ANT" or (effective["model"] == "MetaRec" and effective["item_features"] is True)
+
+
+def _column_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    """Check the columns that are loaded, of a source those that filters ask for."""
+    is_target = name == effective["dataset"]
+    sound = {key: value for key, value in effective.items() if key not in RULES or RULES[key](value) is None}
+    if not is_target:
+        sound = {key: value for key, value in sound.items() if key in ("val_interval", "field_separator", "encoding")}
+    chosen = is_target and settings.get("load_col") is not None
+    if chosen or any(named(sound)):
+        files = find_files(root, name, sound)
+        yield from column_problems(files, read_headers(files, sound), sound, chosen)
+    if is_target:
+        yield from _kept_problems(sound, settings)
+        yield from _file_problems(root, name, sound)
+
+
+def _kept_problems(effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    keys = [effective[key] for key in KEY_FIELDS]
+    load = settings.get("load_col")
+    if load is not None and load.get("inter") != "*" and (left := set(keys) - {*(load.get("inter") or ())}):
+        yield f"--load_col: needs {', '.join(sorted(left))} in inter, as in {{inter: [{', '.join(keys)}]}}"
+    unload = effective.get("unload_col") or {}
+    for suffix in sorted({*unload} & {*(load or ())}):
+        yield f"--unload_col: {suffix} stands in load_col, too; leave it out of one of them"
+    for key, needed in (("unload_col", keys), ("unused_col", keys[:2])):
+        for column in set(needed) & {*(effective.get(key) or {}).get("inter", ())}:
+            yield f"--{key}: {column} is needed; leave it out"
+    for column in set(keys) & {*(effective.get("threshold") or ())}:
+        yield f"--threshold: {column} is needed, RecBole puts labels in place of it; name another column"
+
+
+def _file_problems(root: Path, name: str, effective: Mapping[str, Any]) -> Iterator[str]:
+    """Check the files beside ``.inter`` that settings or a model of RecBole need."""
+    model, stem = effective["model"], root / name / name
+    for ending in listed(effective.get("additional_feat_suffix") or []):
+        if not stem.with_name(f"{name}.{ending}").is_file():
+            yield f"--additional_feat_suffix: {model} needs {stem}.{ending}, which is not there"
+    kind = getattr(recbole.data.dataset, f"{model}Dataset", None)
+    if kind is None or not issubclass(kind, KGSeqDataset):
+        return
+    missing = [f"{stem}.{ending}" for ending in ("kg", "link") if not stem.with_name(f"{name}.{ending}").is_file()]
+    if missing:
+        yield f"--model={model}: needs a knowledge graph, {' and '.join(missing)}, which is not there"
+    for column in ("ent_id", "rel_id") if model == "KSR" else ("ent_id",):
+        if column not in (effective.get("preload_weight") or {}):
+            yield f"--preload_weight: {model} needs vectors for {column}, as in {{{column}: {column[:3]}_emb}}"
+
+
+def _split_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    """Check files that are split already, each row with the list of items before it if the model is sequential."""
+    folder = root / name
+    paths = [folder / f"{name}.{part}.inter" for part in effective["benchmark_filename"]]
+    separator, encoding = effective["field_separator"], effective.get("encoding") or "utf-8"
+    headers = [read_header(path, separator, encoding) for path in paths]
+    user, item = effective["USER_ID_FIELD"], effective["ITEM_ID_FIELD"]
+    needed, before = [user, item], f"{item}{effective['LIST_SUFFIX']}"
+    known = effective["model"] and get_model(effective["model"]).type == ModelType.SEQUENTIAL
+    if known:
+        needed.insert(1, before)
+    for path, header in zip(paths, headers, strict=True):
+        for column in (column for column in needed if column not in header):
+            yield f"{path}: field {column!r} is missing; line 1 has {', '.join(header)}"
+    if known and before not in (effective["alias_of_item_id"] or ()):
+        yield f"--alias_of_item_id: {before} holds items, too; write [{before}]"
+    load = effective["load_col"]
+    left = [column for column in needed if load and load["inter"] != "*" and column not in load["inter"]]
+    if left:
+        yield f"--load_col: leaves out {', '.join(left)}; write {{inter: [{', '.join(needed)}]}}"
+
+
+def _inter_file(root: Path, name: str) -> Path:
+    """Find a domain's file, and make it if it is one of the embedded ones."""
+    embedded = name.startswith(movielens.PREFIX) and not (root / name).exists()
+    made = movielens.make_domains(root) if embedded else []
+    path = root / name / f"{name}.inter"
+    if not path.parent.is_dir():
+        there = made or sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
+        choice = f"; there are {', '.join(there)}" if there else "; there are none"
+        command = made_by(name)
+        hint = nearest(name, there) or (f"; make it with {command}" if command else choice)
+        raise UserError([f"{path.parent}: no such dataset{hint}; data_path is {root}"])
+    return path

@@ -1,0 +1,82 @@
+"""What a user had before the one to be found, which is no candidate when history is masked, and in which order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from recbole.data.interaction import Interaction
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from recbole_metarec.bridge.dataset import DomainDataset
+
+
+def history_index(loader: Any, index: Any, rows: Interaction) -> tuple[Tensor, Tensor]:
+    """List the earlier items of a batch of evaluation rows, a target that is a repetition among them.
+
+    Parameters
+    ----------
+    loader : recbole.data.dataloader.FullSortEvalDataLoader
+        The loader of the batch.
+    index : sequence of int
+        Which of the loader's rows (sequential models) the batch has.
+    rows : Interaction
+        The batch.
+
+    Returns
+    -------
+    row, item : LongTensor, shape (n,)
+        Index pairs into the (rows, items) matrix of scores.
+    """
+    dataset = loader._dataset
+    if not loader.is_sequential:
+        users = rows[dataset.uid_field].numpy()
+        row, item = _earlier_items(loader)[users].nonzero()
+        return torch.from_numpy(row).long(), torch.from_numpy(item).long()
+    if isinstance(dataset, DomainDataset):
+        return dataset.history(dataset.inter_feat[np.asarray(index)])
+    # RecBole's other sequential datasets keep no more of a history than the window.
+    items = rows[dataset.iid_field + dataset.config["LIST_SUFFIX"]]
+    row, column = torch.nonzero(items, as_tuple=True)
+    return row, items[row, column]
+
+
+def oldest_first(loader: Any, rows: Interaction, row: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
+    """Put each row's targets, which RecBole keeps as a set, into the order in which the user had them.
+
+    Parameters
+    ----------
+    loader : recbole.data.dataloader.FullSortEvalDataLoader
+        The loader of a batch, of a general model.
+    rows : Interaction
+        The batch: its users.
+    row, item : LongTensor, shape (n,)
+        Row of the batch and number of each target.
+
+    Returns
+    -------
+    row, item : LongTensor, shape (n,)
+        The same pairs.
+    """
+    dataset = loader._dataset
+    if not hasattr(loader, "first_places"):
+        users, items = (dataset.inter_feat[field].numpy() for field in (dataset.uid_field, dataset.iid_field))
+        loader.first_places = np.unique(users * dataset.item_num + items, return_index=True)
+    pairs, places = loader.first_places
+    wanted = rows[dataset.uid_field].numpy()[row] * dataset.item_num + item.numpy()
+    order = np.lexsort([places[np.searchsorted(pairs, wanted)], row.numpy()])
+    return row[order], item[order]
+
+
+def _earlier_items(loader: Any) -> csr_array:
+    """Return a (users, items) matrix of the splits before the loader's own, made once for a loader."""
+    if not hasattr(loader, "earlier_items"):
+        sampler, dataset = loader._sampler, loader._dataset
+        earlier = [split.inter_feat for split in sampler.datasets[: sampler.phases.index(sampler.phase)]]
+        users, items = (torch.cat([rows[f] for rows in earlier]) for f in (dataset.uid_field, dataset.iid_field))
+        shape = (dataset.user_num, dataset.item_num)
+        loader.earlier_items = csr_array((np.ones(len(users), bool), (users.numpy(), items.numpy())), shape=shape)
+    matrix: csr_array = loader.earlier_items
+    return matrix

@@ -1,0 +1,102 @@
+"""Settings that do nothing for a model: keys that no code which runs for it reads."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+import recbole.data.dataset
+from recbole.data.dataset import Dataset
+from recbole.utils import ModelType, get_model, get_trainer
+
+from recbole_metarec.bridge.config import MODELS, SCRATCH
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.errors import shown
+
+# Of RecBole, what runs for every model.
+_FRAMEWORK = (
+    *("data.dataset.dataset", "data.dataloader.abstract_dataloader", "data.dataloader.general_dataloader"),
+    *("data.transform", "data.utils", "data.interaction", "sampler.sampler", "trainer.trainer", "model.layers"),
+    *("evaluator.collector", "evaluator.evaluator", "evaluator.register", "evaluator.metrics", "evaluator.base_metric"),
+    *("utils.utils", "utils.logger", "utils.wandblogger", "config.configurator"),
+)
+# Of this package, what may read settings for a model.
+_PARTS = r"recbole_metarec\.(model|trainer|transfer|data|evaluation)\."
+
+# Read before a model is chosen, or for all of them.
+_ALWAYS = (
+    *("model", "dataset", "config_files", "mask_history", "train_users", "encoding", "reproducibility"),
+    *("result_file", "seeds", "bootstrap_samples", "reference", "comparison_folder", "report", "tune", "trials"),
+    *(
+        "runs_at_once",
+        "resume",
+        "allow_pickle",
+        "user_inter_num_interval",
+        "item_inter_num_interval",
+        "alias_of_user_id",
+        "alias_of_item_id",
+    ),
+)
+# Read for models that transfer, by those who plan their runs.
+_OF_OURS = ("scratch_control", "leave_one_out", "deliver")
+# RecBole's code for these is inherited by this package's models, which replace it.
+_REPLACED = ("train_neg_sample_args", "loss_type", "enable_amp", "enable_scaler", "shuffle", "repeatable")
+
+
+def warn_of_idle(models: Iterable[str], settings: Mapping[str, Any]) -> None:
+    """Name, on standard error, the settings that none of the models reads.
+
+    Parameters
+    ----------
+    models : iterable of str
+        Names of known models.
+    settings : mapping
+        What the user set.
+    """
+    names = sorted({*models})
+    for key in idle_keys(names, settings):
+        print(f"warning: {shown(key, settings[key])}: does nothing for {' or '.join(names)}", file=sys.stderr)
+
+
+def idle_keys(models: Iterable[str], settings: Mapping[str, Any]) -> list[str]:
+    """List the keys of ``settings`` that none of the models reads; see `warn_of_idle`."""
+    return [key for key in settings if not any(_reads(model, key) for model in models)]
+
+
+def _reads(model: str, key: str) -> bool:
+    if key in _ALWAYS or (key in _OF_OURS and model in SCRATCH):
+        return True
+    if (model, key) == ("Memory", "memory_weight"):  # there is nothing else to weigh
+        return False
+    return key in _words(model) and not (key in _REPLACED and model in MODELS)
+
+
+@lru_cache
+def _words(model: str) -> frozenset[str]:
+    """Return all strings, as ``config["epochs"]`` has one, of the code that runs for a model."""
+    kind = get_model(model)
+    trainer = get_trainer(kind.type, model)
+    usual = DomainDataset if kind.type == ModelType.SEQUENTIAL else Dataset
+    dataset = getattr(recbole.data.dataset, f"{model}Dataset", usual)
+    names = {each.__module__ for each in (*kind.__mro__, *trainer.__mro__, *dataset.__mro__)}
+    names |= {f"recbole.{name}" for name in _FRAMEWORK}
+    modules = [importlib.import_module(name) for name in sorted(names) if name.startswith("recbole")]
+    text = "".join(inspect.getsource(module) for module in _with_imported(modules))
+    return frozenset({*re.findall(r"[\"']([\w-]+)[\"']", text), *re.findall(r"config\.(\w+)", text)})
+
+
+def _with_imported(modules: list[ModuleType]) -> list[ModuleType]:
+    """Add the modules of this package that the modules import, and those that they import."""
+    found = list(dict.fromkeys(modules))
+    for module in found:
+        values = vars(module).values()
+        names = {value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "") for value in values}
+        named = sorted(str(name) for name in names if re.match(_PARTS, str(name)))
+        found += [sys.modules[name] for name in named if sys.modules[name] not in found]
+    return [module for module in found if module.__file__]

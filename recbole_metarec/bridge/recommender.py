@@ -1,0 +1,258 @@
+"""What every model here is to RecBole: item vectors, sequence states, and what data say without learning."""
+
+# Shapes: B sequences, L positions, D width, I items (row 0 is padding).
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import SequentialRecommender
+from recbole.utils import InputType
+from torch import Tensor
+
+from recbole_metarec.domains.domain import Domain
+from recbole_metarec.evidence.memory import TransitionMemory
+from recbole_metarec.evidence.transitions import share_of_repeats, transitions
+from recbole_metarec.features.space import FeatureSpace
+from recbole_metarec.features.text import TextSpace
+from recbole_metarec.nn.adapter import ItemFeatures, to_tensors
+
+# Until validation says more, items do not come twice where no larger share of a domain's interactions are repeats.
+REPEAT_SHARE = 0.001
+
+
+class PriorWeights(NamedTuple):
+    """Weights of what is added to the scores.
+
+    Attributes
+    ----------
+    memory_weight : float
+        Of the memory's log probabilities; infinite where they are all that counts.
+    repeat_penalty : float
+        What items of the sequence lose.
+    """
+
+    memory_weight: float
+    repeat_penalty: float
+
+
+def build_memory(config: Any, domain: Domain) -> TransitionMemory:
+    """Build the memory that a configuration describes.
+
+    Parameters
+    ----------
+    config : mapping
+        The ``memory_*`` keys of ``properties/overall.yaml``.
+    domain : Domain
+        Training part of the target domain.
+
+    Returns
+    -------
+    TransitionMemory
+    """
+    known, background, popularity = transitions(
+        domain, config["memory_reach"], config["memory_backward"], config["memory_smoothing"]
+    )
+    return TransitionMemory(
+        torch.from_numpy(known.indptr.astype(np.int64)),
+        torch.from_numpy(known.indices.astype(np.int64)),
+        torch.from_numpy(known.data),
+        torch.from_numpy(background),
+        torch.from_numpy(popularity),
+        decay=config["memory_decay"],
+        depth=config["memory_depth"],
+    )
+
+
+class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
+    """Sequential recommender whose scores are inner products of sequence states and item vectors, plus a prior.
+
+    A subclass says how items and sequences become vectors.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Configuration.
+    dataset : DomainDataset
+        Training part of the target domain.
+
+    Attributes
+    ----------
+    memory : TransitionMemory, or None
+        What the training part of the target says without learning.
+    item_counts : int64 array, shape (n_items,)
+        Interactions of each item in the training part, padding first.
+    is_memory_alone : bool
+        Whether there is nothing but the memory in the scores.
+    memory_weight : float
+        Weight of the memory's log probabilities in the scores: 0 until training has ended.
+    space : FeatureSpace, or None
+        Where features of items come from, if the model has them.
+    repeat_penalty : float
+        What the items of a sequence lose in its scores; infinite where nothing is recommended again.
+    """
+
+    input_type = InputType.POINTWISE
+    is_memory_alone = False
+
+    def __init__(self, config: Any, dataset: Any) -> None:
+        super().__init__(config, dataset)
+        domain = dataset.domain()
+        self.item_counts = domain.item_counts()
+        asks = self.is_memory_alone or config["memory_weight"] != 0
+        self.memory = build_memory(config, domain) if asks else None
+        self.memory_weight = 0.0
+        repeats = config["repeat_items"]
+        if repeats == "auto":
+            repeats = share_of_repeats(domain) > REPEAT_SHARE
+        self.repeat_penalty = 0.0 if repeats else math.inf
+        self.other_parameter_name = ["memory_weight", "repeat_penalty"]  # RecBole keeps these in checkpoints
+        self.space: FeatureSpace | None = None
+        self._catalogue: tuple[tuple[Any, ...], tuple[Tensor, Tensor]] | None = None
+
+    def add_features(self, dataset: Any, shared: bool, text_space: TextSpace | None = None) -> dict[str, int]:
+        """Load the features of the target's items.
+
+        Parameters
+        ----------
+        dataset : DomainDataset
+            Training part of the target domain.
+        shared, text_space
+            See `FeatureSpace`.
+
+        Returns
+        -------
+        dict of str to int
+            Width of each modality.
+        """
+        seen = self.item_counts[1:] > 0
+        self.space = FeatureSpace(dataset.config, dataset.item_tokens(), seen, shared, text_space)
+        found = to_tensors(self.space.target)
+        for name, values in found.values.items():
+            self.register_buffer(f"{name}_values", values, persistent=False)
+            self.register_buffer(f"{name}_present", found.present[name], persistent=False)
+        return self.space.widths()
+
+    def features(self) -> ItemFeatures | None:
+        """Return the target's features, where the model is; ``None`` if it has none."""
+        if self.space is None:
+            return None
+        names = self.space.target.values
+        return ItemFeatures(
+            {name: getattr(self, f"{name}_values") for name in names},
+            {name: getattr(self, f"{name}_present") for name in names},
+        )
+
+    @abstractmethod
+    def encode_catalogue(self) -> tuple[Tensor, Tensor]:
+        """Compute what `catalogue` returns."""
+
+    @abstractmethod
+    def tensors_of_catalogue(self) -> list[Tensor]:
+        """List the parameters and buffers that the item vectors depend on."""
+
+    @abstractmethod
+    def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """Encode sequences of item vectors, shape (B, L, D), for one position each, shape (B, D)."""
+
+    def catalogue(self) -> tuple[Tensor, Tensor]:
+        """Return the vectors of all items, to read sequences with and to score against; kept until weights change.
+
+        Returns
+        -------
+        inputs_ID, outputs_ID : Tensor, shape (n_items, D)
+            Without gradients.
+        """
+        version = tuple((tensor.data_ptr(), tensor._version) for tensor in self.tensors_of_catalogue())
+        if self._catalogue is None or self._catalogue[0] != version:
+            with torch.no_grad():
+                self._catalogue = (version, self.encode_catalogue())
+        return self._catalogue[1]
+
+    def train(self, mode: bool = True) -> DomainRecommender:
+        """Switch between training and evaluation; see ``torch.nn.Module.train``."""
+        self._catalogue = None  # torch's fused optimizers change weights without counting versions
+        super().train(mode)
+        return self
+
+    def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """Encode sequences for scoring.
+
+        Parameters
+        ----------
+        item_seq : LongTensor, shape (B, L)
+            Item ids, right-padded with 0.
+        item_seq_len : LongTensor, shape (B,)
+            Number of items in each sequence, at least 1.
+
+        Returns
+        -------
+        Tensor, shape (B, D)
+            State behind the last item.
+        """
+        longest = int(item_seq_len.max())
+        return self.states(self.catalogue()[0][item_seq[:, :longest]], item_seq_len - 1)
+
+    @property
+    def prior_weights(self) -> PriorWeights:
+        """What `joined` is asked for where nothing is tried."""
+        return PriorWeights(self.memory_weight, self.repeat_penalty)
+
+    def joined(
+        self, scores_BI: Tensor, item_seq: Tensor, item_seq_len: Tensor, every: Iterable[PriorWeights]
+    ) -> Iterator[Tensor]:
+        """Join the scores of sequences with memory and penalty of repeats, with one pair of weights after the other.
+
+        The memory is asked once.
+
+        Parameters
+        ----------
+        scores_BI : Tensor, shape (B, n_items)
+            Minus infinity for padding; as it was when all are done.
+        item_seq, item_seq_len
+            See `forward`.
+        every : iterable of PriorWeights
+
+        Yields
+        ------
+        Tensor, shape (B, n_items)
+            Until the next is asked for.
+        """
+        known_BI: Tensor | None = None
+        for memory_weight, repeat_penalty in every:
+            joined_BI = scores_BI
+            if self.memory is not None and memory_weight != 0:
+                known_BI = self.memory(item_seq, item_seq_len) if known_BI is None else known_BI
+                if memory_weight == math.inf:
+                    joined_BI = known_BI.where(~scores_BI.isneginf(), scores_BI)
+                else:
+                    joined_BI = torch.add(scores_BI, known_BI, alpha=memory_weight)
+            if repeat_penalty == 0:
+                yield joined_BI
+            else:
+                without_BL = joined_BI.gather(1, item_seq)
+                yield joined_BI.scatter_(1, item_seq, without_BL - repeat_penalty)
+                joined_BI.scatter_(1, item_seq, without_BL)
+
+    def predict(self, interaction: Interaction) -> Tensor:
+        """Score one item for each row, shape (B,)."""
+        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        item_B1 = interaction[self.ITEM_ID][:, None]
+        own_B1 = (self.forward(item_seq, item_seq_len) * self.catalogue()[1][item_B1[:, 0]]).sum(-1, keepdim=True)
+        # The same score in all columns: what is joined is read at one, and no other item is scored for it.
+        scores_BI = own_B1.repeat(1, self.n_items)
+        joined_BI = next(self.joined(scores_BI, item_seq, item_seq_len, [self.prior_weights]))
+        return joined_BI.gather(1, item_B1).squeeze(1)
+
+    def full_sort_predict(self, interaction: Interaction) -> Tensor:
+        """Score all items for each row, shape (B, n_items); column 0 is padding, minus infinity."""
+        item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        scores_BI = self.forward(item_seq, item_seq_len) @ self.catalogue()[1].T
+        scores_BI[:, 0] = -torch.inf
+        return next(self.joined(scores_BI, item_seq, item_seq_len, [self.prior_weights]))

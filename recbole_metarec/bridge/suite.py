@@ -1,0 +1,92 @@
+"""Loading of a suite's domains, and of their features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from logging import getLogger
+from typing import Any
+
+from recbole_metarec.bridge.config import for_domain
+from recbole_metarec.bridge.dataset import load_catalogue, load_domain
+from recbole_metarec.domains.domain import Domain, DomainSuite
+from recbole_metarec.errors import UserError
+from recbole_metarec.features.space import FeatureSpace
+from recbole_metarec.nn.adapter import ItemFeatures, to_tensors
+
+
+def load_suite(config: Any, target: Domain, load: Callable[[Any], Domain] = load_domain) -> DomainSuite:
+    """Load the source domains of a configuration.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        The target's configuration; ``source_datasets`` names the sources.
+    target : Domain
+        Training part of the target domain.
+    load : callable
+        Loads the domain of a configuration.
+
+    Returns
+    -------
+    DomainSuite
+
+    Raises
+    ------
+    UserError
+        If a domain is refused or has no sequence of two items: all of them.
+    """
+    domains = [target]
+    problems: list[str] = []
+    for name in config["source_datasets"] or ():
+        try:
+            domains.append(load(for_domain(config, name)))
+        except UserError as error:
+            problems += error.problems
+    problems += [
+        f"{domain.name}: no sequence is long enough: a user needs two items{' before those held out' * (not number)}; "
+        "loosen the filters or choose another dataset"
+        for number, domain in enumerate(domains)
+        if domain.n_sequences == 0 or domain.lengths.max() < 2
+    ]
+    if problems:
+        raise UserError(problems)
+    return DomainSuite(target, tuple(domains[1:]))
+
+
+def load_with_features(
+    config: Any, target: Domain, space: FeatureSpace
+) -> tuple[DomainSuite, list[ItemFeatures | None]]:
+    """Load the source domains of a configuration and the features of their items.
+
+    Parameters
+    ----------
+    config, target
+        See `load_suite`.
+    space : FeatureSpace
+        Of the suite.
+
+    Returns
+    -------
+    suite : DomainSuite
+    features : list of ItemFeatures or None
+        Of each source; ``None``, with a warning, for those that have none of the target's modalities.
+
+    Raises
+    ------
+    UserError
+        See `load_suite`; if a feature file is malformed.
+    """
+    tokens: dict[str, list[str]] = {}
+
+    def load(config: Any) -> Domain:
+        domain, tokens[domain.name] = load_catalogue(config)
+        return domain
+
+    suite = load_suite(config, target, load)
+    features: list[ItemFeatures | None] = []
+    for domain in suite.sources:
+        found = space.features(domain.name, tokens[domain.name])
+        if not found.values:
+            getLogger().warning(f"{domain.name}: no item has {' or '.join(space.target.values)}")
+        features.append(to_tensors(found) if found.values else None)
+    return suite, features

@@ -1,0 +1,326 @@
+"""RecBole's atomic files, read with every line checked.
+
+Format: https://recbole.io/docs/user_guide/data/atomic_files.html
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Context, Decimal
+from pathlib import Path
+
+import pandas as pd
+
+from recbole_metarec.domains.plain import NotPlain, read_plain
+from recbole_metarec.errors import UserError
+
+# A column behind the last one, which tells lines that have more of them.
+SURPLUS = "\0surplus"
+
+FIELD_TYPES = ("token", "float", "token_seq", "float_seq")
+
+MISSING = frozenset(
+    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
+    | {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
+)
+"""Words that pandas, and so RecBole, reads as a missing value."""
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# Numbers of so many digits are told from one another by 64-bit floats.
+EXACT_DIGITS = 15
+_QUIET = Context(traps=[])  # exponents beyond all bounds are no number
+
+
+def read_header(path: Path, separator: str = "\t", encoding: str = "utf-8") -> dict[str, str]:
+    """Read the first line of an atomic file.
+
+    Parameters
+    ----------
+    path : Path
+        An atomic file.
+    separator : str
+        Column separator.
+    encoding : str
+        Text encoding of the file.
+
+    Returns
+    -------
+    dict of str to str
+        Field name to field type, in column order.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or empty, or a column is not ``name:type``.
+    """
+    if not isinstance(separator, str) or not separator:
+        raise UserError([f"{path}: field_separator is {separator!r}; set it to the character between columns"])
+    line = _first_line(path, encoding, "replace")
+    if not line:
+        raise UserError([f"{path}: the file is empty; its first line must name the fields, as in user_id:token"])
+    if line.startswith("\ufeff"):
+        raise UserError([f"{path}: line 1 begins with a byte-order mark; save the file as UTF-8 without it"])
+    fields: dict[str, str] = {}
+    problems = []
+    for column in line.split(separator):
+        name, _, kind = column.partition(":")
+        if not name or column.startswith('"') or kind not in FIELD_TYPES:
+            problems.append(
+                f"{path}: line 1: column {column!r} must be name:type, with type one of {', '.join(FIELD_TYPES)}"
+            )
+        elif name in fields:
+            problems.append(f"{path}: line 1: field {name!r} stands there twice")
+        fields[name] = kind
+    if problems:
+        _first_line(path, encoding, "strict")  # perhaps it is the encoding that is wrong
+        raise UserError(problems)
+    return fields
+
+
+def _first_line(path: Path, encoding: str, errors: str) -> str:
+    try:
+        with path.open(encoding=encoding, errors=errors) as file:
+            return file.readline().rstrip("\n")
+    except FileNotFoundError:
+        raise UserError([f"{path}: no such file"]) from None
+    except OSError as error:
+        raise UserError([f"{path}: cannot be read: {(error.strerror or str(error)).lower()}"]) from None
+    except (LookupError, UnicodeError) as error:
+        raise UserError([f"{path}: not {encoding} text ({error}); set encoding to that of the file"]) from None
+
+
+def read_interactions(
+    path: Path, fields: Sequence[str], separator: str = "\t", encoding: str = "utf-8"
+) -> pd.DataFrame:
+    """Read token and float columns of an ``.inter`` file, and check every line of them.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.inter`` file.
+    fields : sequence of str
+        Names of the columns to read; the first two are the user and the item, which must not be blank.
+    separator : str
+        Column separator.
+    encoding : str
+        Text encoding of the file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an interaction in file order; token columns as categories, float columns as ``float64``.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, empty or malformed: all problems, with the number of the first line of each.
+    """
+    header = read_header(path, separator, encoding)
+    missing = [field for field in fields if field not in header]
+    if missing:
+        raise UserError(
+            f"{path}: field {field!r} is missing; line 1 has {', '.join(f'{k}:{v}' for k, v in header.items())}"
+            for field in missing
+        )
+    try:
+        frame = read_plain(path, header, fields, separator, encoding)
+        if any(not MISSING.isdisjoint(frame[field].cat.categories) for field in fields[:2]):
+            raise NotPlain
+        return frame
+    except NotPlain:
+        return _read_closely(path, header, fields, separator, encoding)
+
+
+def _read_closely(
+    path: Path, header: Mapping[str, str], fields: Sequence[str], separator: str, encoding: str
+) -> pd.DataFrame:
+    """Read what is not plain, and name all that is wrong with it."""
+    frame = read_cells(path, list(header), separator, encoding)
+    if frame.empty:
+        raise UserError([f"{path}: no interactions below line 1"])
+    problems = surplus_problems(path, frame, len(header))
+    for field in fields[:2]:
+        problems += _identity_problems(path, frame[field])
+    for field in fields:
+        if header[field] == "float":
+            problems += _number_problems(path, frame[field])
+            frame[field] = frame[field].map(_to_number)
+    if problems:
+        raise UserError(problems)
+    frame = frame[list(fields)].reset_index(drop=True)
+    return frame.astype({field: "category" for field in fields if header[field] != "float"})
+
+
+def _identity_problems(path: Path, column: pd.Series) -> Iterator[str]:
+    blank = column.str.strip() == ""
+    if blank.any():
+        yield f"{path}: line {first_line(blank)}: {column.name} is blank ({int(blank.sum())} such lines)"
+    padded = ~blank & (column.map(str.strip) != column)
+    if padded.any():
+        cell = column[padded].iloc[0]
+        yield (
+            f"{path}: line {first_line(padded)}: {column.name} {cell!r} begins or ends with a blank, which makes it "
+            f"another than {cell.strip()!r}; remove the blank ({int(padded.sum())} such lines)"
+        )
+    missing = ~blank & column.isin(MISSING)
+    if missing.any():
+        yield (
+            f"{path}: line {first_line(missing)}: {column.name} {column[missing].iloc[0]!r} is a word that RecBole "
+            f"reads as a missing value; write another ({int(missing.sum())} such lines)"
+        )
+
+
+def _number_problems(path: Path, column: pd.Series) -> Iterator[str]:
+    bad = ~column.map(_to_number).map(math.isfinite)
+    if bad.any():
+        yield (
+            f"{path}: line {first_line(bad)}: {column.name} {column[bad].iloc[0]!r} is not a finite number "
+            f"({int(bad.sum())} such lines)"
+        )
+    else:
+        yield from _merged_problems(path, str(column.name), column.index.tolist(), column.tolist())
+
+
+def _to_number(cell: str) -> float:
+    return float(cell) if NUMBER.fullmatch(cell.strip()) else math.nan
+
+
+def _merged_problems(path: Path, field: str, lines: Sequence[int], cells: Sequence[str]) -> Iterator[str]:
+    """Find two finite numbers that are one as 64-bit floats, which leaves their order to chance."""
+    if all(len(cell) <= EXACT_DIGITS for cell in cells):
+        return
+    known: dict[float, str] = {}
+    for line, cell in zip(lines, cells, strict=True):
+        other = known.setdefault(float(cell), cell)
+        if other != cell and Decimal(other, _QUIET) != Decimal(cell, _QUIET):
+            yield (
+                f"{path}: line {line}: {field} {cell} and {other} are one number to RecBole, whose floats have 64 "
+                "bits, so that their order would be lost; write fewer digits, as in seconds or milliseconds"
+            )
+            return
+
+
+def read_cells(
+    path: Path, names: Sequence[str], separator: str = "\t", encoding: str = "utf-8", quotes: bool = True
+) -> pd.DataFrame:
+    """Read the lines below the header as texts.
+
+    Parameters
+    ----------
+    path : Path
+        An atomic file.
+    names : sequence of str
+        Its columns.
+    separator : str
+        Column separator, one character.
+    encoding : str
+        Text encoding of the file.
+    quotes : bool
+        Whether quotation marks around a cell are no part of it, as in RecBole.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A column for each name, blank where a line has fewer, and `SURPLUS`, whether it has more. The index has line
+        numbers; blank lines are left out.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or a quotation mark begins a cell that does not end on its line.
+    """
+    width = len(names)
+    lines, rows = [], []
+    for line, cells in read_rows(path, separator, encoding, quotes):
+        lines.append(line)
+        rows.append([*cells[:width], *[""] * (width - len(cells)), len(cells) > width])
+    return pd.DataFrame(rows, index=lines, columns=[*names, SURPLUS])
+
+
+def read_rows(path: Path, separator: str, encoding: str, quotes: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Iterate over the lines below the header; see `read_cells`.
+
+    Yields
+    ------
+    int, list of str
+        Line number and cells of each line that is not blank.
+    """
+    lines = io.StringIO(_read_text(path, encoding), newline=None)
+    for number, line in enumerate(lines, 1):
+        line = line.removesuffix("\n")
+        if number == 1 or not (line.strip() or separator in line):
+            continue
+        if "\0" in line:
+            raise UserError([f"{path}: line {number}: has a NUL character; this is no text"])
+        try:
+            yield number, _unquote(line, separator) if quotes and '"' in line else line.split(separator)
+        except csv.Error as error:
+            raise UserError(
+                [f"{path}: line {number}: a quotation mark begins a cell that it does not end ({error}); remove it"]
+            ) from None
+
+
+def _unquote(line: str, separator: str) -> list[str]:
+    # as pandas, with which RecBole reads, but that no cell goes beyond its line
+    return next(csv.reader([line], delimiter=separator, strict=True))
+
+
+def _read_text(path: Path, encoding: str) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = len((data[: error.start] + b"?").splitlines())
+        raise UserError(
+            [f"{path}: line {line}: not {encoding} text ({error.reason}); set encoding to that of the file"]
+        ) from None
+
+
+def check_rows(path: Path, separator: str, encoding: str, exact: str | None = None) -> None:
+    """Check that RecBole's own reader takes each line of an atomic file for a row, and each cell for its column's.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    separator, encoding : str
+        As in `read_cells`.
+    exact : str, optional
+        A column whose numbers decide the order.
+
+    Raises
+    ------
+    UserError
+        If a line has more columns than the first one, a quotation mark joins lines, or different numbers of the column
+        ``exact`` are one as 64-bit floats.
+    """
+    names = list(read_header(path, separator, encoding))
+    place = names.index(exact) if exact in names else None
+    lines, cells = [], []
+    for line, row in read_rows(path, separator, encoding):
+        if len(row) > len(names):
+            raise UserError([_too_many(path, line, len(names))])
+        if place is not None and place < len(row) and math.isfinite(_to_number(row[place])):
+            lines.append(line)
+            cells.append(row[place])
+    problems = list(_merged_problems(path, str(exact), lines, cells))
+    if problems:
+        raise UserError(problems)
+
+
+def surplus_problems(path: Path, frame: pd.DataFrame, width: int) -> list[str]:
+    """Name the first line of `read_cells`' frame that has more than ``width`` columns, if there is one."""
+    return [_too_many(path, first_line(frame[SURPLUS]), width)] if frame[SURPLUS].any() else []
+
+
+def _too_many(path: Path, line: int, width: int) -> str:
+    return f"{path}: line {line}: more than {width} columns; a separator at the end of a line begins one, too"
+
+
+def first_line(flags: pd.Series) -> int:
+    """Line number of the first row that is flagged."""
+    return int(flags.index.to_numpy()[flags.to_numpy().argmax()])

@@ -1,0 +1,165 @@
+"""Pre-training of ANT's core on the source domains merged into one."""
+
+# Shapes: B windows, N positions, U distinct items, D width.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from tqdm import tqdm
+
+from recbole_metarec.domains.domain import Domain, merge
+from recbole_metarec.domains.windows import WindowSampler
+from recbole_metarec.models.ant.core import Core
+from recbole_metarec.nn.adapter import ItemFeatures
+from recbole_metarec.nn.contrast import image_text_contrast, next_item_contrast
+from recbole_metarec.nn.encoder import make_batch, read_windows
+from recbole_metarec.training.finite import FiniteGate, take_step
+from recbole_metarec.training.optimizer import TableOptimizer
+
+
+class Source(NamedTuple):
+    """A domain to pre-train on, with the features of its items."""
+
+    domain: Domain
+    features: ItemFeatures
+
+
+class Pretraining:
+    """Pre-trains a core.
+
+    Parameters
+    ----------
+    core : Core
+        What learns.
+    sources : sequence of Source
+        At least one.
+    config : recbole.config.Config
+        Keys of ``properties/model/ANT.yaml``.
+    device : torch.device
+        Where the core is.
+    autocast : bool
+        Whether to compute in bfloat16 where torch deems it safe.
+    """
+
+    def __init__(
+        self, core: Core, sources: Sequence[Source], config: Any, device: torch.device, autocast: bool
+    ) -> None:
+        self.core, self.config, self.device, self.autocast = core, config, device, autocast
+        self.windows = WindowSampler(
+            merge("all sources", [source.domain for source in sources]),
+            config["MAX_ITEM_LIST_LENGTH"],
+            config["pretrain_batch_size"],
+            config["seed"],
+        )
+        sizes = torch.tensor([source.domain.n_items for source in sources])
+        numbers = torch.arange(len(sources)).repeat_interleave(sizes)
+        self.domain_of_item = torch.cat([numbers[:1], numbers]).to(device)
+        self.features = merge_features([source.features for source in sources])
+        self.optimizer = TableOptimizer(
+            config["learner"], list(core.parameters()), [], config["learning_rate"], config["weight_decay"]
+        )
+        self.gate = FiniteGate(device, "lower learning_rate, or set clip_grad_norm")
+
+    def run(self, show_progress: bool) -> list[float]:
+        """Pre-train for ``pretrain_epochs``.
+
+        Returns
+        -------
+        list of float
+            Mean loss of each epoch.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss or a gradient stops being finite.
+        """
+        epochs, steps = self.config["pretrain_epochs"], len(self.windows)
+        losses = []
+        self.core.train()
+        hidden = None if show_progress else True  # None: unless it is a terminal
+        with tqdm(total=epochs * steps, desc="pre-training on the sources", disable=hidden) as bar:
+            for epoch in range(epochs):
+                self.optimizer.set_learning_rate(
+                    self.config["learning_rate"] * self.config["pretrain_learning_rate_decay"] ** epoch
+                )
+                total = torch.zeros((), device=self.device)
+                for step in range(steps):
+                    total += self.step(epoch, step)
+                    bar.update()
+                self.gate.check()
+                losses.append(float(total) / steps)
+                bar.set_postfix_str(f"loss {losses[-1]:.3f}")
+        return losses
+
+    def step(self, epoch: int, step: int) -> Tensor:
+        """Descend on one batch; see `WindowSampler.batch`.
+
+        Returns
+        -------
+        Tensor, scalar
+            The loss.
+        """
+        inputs_BL, targets_BL = self.windows.batch(epoch, step)
+        ids, rows = torch.cat([torch.zeros(1, dtype=torch.long), inputs_BL.flatten(), targets_BL.flatten()]).unique(
+            return_inverse=True
+        )
+        inputs_BL, targets_BL = (part.view_as(inputs_BL).to(self.device) for part in rows[1:].chunk(2))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            loss = self._loss(ids.to(self.device), inputs_BL, targets_BL)
+        loss.backward()
+        take_step(self.optimizer, self.config["clip_grad_norm"], self.gate, loss.detach(), "the sources")
+        return loss.detach()
+
+    def _loss(self, ids_U: Tensor, inputs_BL: Tensor, targets_BL: Tensor) -> Tensor:
+        config, batch = self.config, make_batch(inputs_BL, targets_BL)
+        adapted = self.core.adapter(self.features.rows(ids_U.cpu()).to(self.device))
+        states_ND = normalize(read_windows(self.core.backbone, adapted.vectors, batch), dim=-1)
+        rows_T, targets_N = batch.targets_N.unique(return_inverse=True)
+        items_TD = normalize(adapted.vectors.index_select(0, rows_T), dim=-1)
+        groups = None
+        if not config["contrast_across_domains"]:
+            domain_T = self.domain_of_item[ids_U[rows_T]]
+            groups = domain_T[targets_N], domain_T
+        loss = next_item_contrast(states_ND, items_TD, targets_N, config["temperature"], groups)
+        if config["image_text_weight"] and {"image", "text"} <= adapted.parts.keys():
+            image_UD, text_UD = (normalize(adapted.parts[name], dim=-1) for name in ("image", "text"))
+            both = (image_UD.any(1) & text_UD.any(1))[rows_T]
+            pictures, texts = (part.index_select(0, rows_T)[both] for part in (image_UD, text_UD))
+            loss = loss + config["image_text_weight"] * image_text_contrast(pictures, texts, config["temperature"])
+        return loss
+
+
+def merge_features(parts: Sequence[ItemFeatures]) -> ItemFeatures:
+    """Put the features of domains one behind the other, as `merge` does with their items.
+
+    Parameters
+    ----------
+    parts : sequence of ItemFeatures
+        Row 0 of each is padding.
+
+    Returns
+    -------
+    ItemFeatures
+        Row 0 is padding; where a domain lacks a modality, its items do.
+    """
+    samples = {name: values[:1] for part in parts for name, values in part.values.items()}
+    sizes = [len(next(iter(part.present.values()))) - 1 for part in parts]
+    values, present = {}, {}
+    for name, sample in samples.items():
+        padding = torch.zeros_like(sample)
+        of_parts = [
+            part.values[name][1:] if name in part.values else padding.expand(size, *sample.shape[1:])
+            for part, size in zip(parts, sizes, strict=True)
+        ]
+        flags = [
+            part.present[name][1:] if name in part.present else torch.zeros(size, dtype=torch.bool)
+            for part, size in zip(parts, sizes, strict=True)
+        ]
+        values[name] = torch.cat([padding, *of_parts])
+        present[name] = torch.cat([torch.zeros(1, dtype=torch.bool), *flags])
+    return ItemFeatures(values, present)

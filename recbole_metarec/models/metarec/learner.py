@@ -1,0 +1,259 @@
+"""The steps of MetaRec's training: plain ones on a domain, and meta steps on the target and several sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from recbole_metarec.models.metarec.tasks import DomainTask
+from recbole_metarec.nn.encoder import SharedEncoder
+from recbole_metarec.training.finite import FiniteGate, take_step
+from recbole_metarec.training.lessons import Lesson
+from recbole_metarec.training.optimizer import TableOptimizer
+from recbole_metarec.transfer.meta import SourceGradient, combine, source_gradient
+
+# Steps between two looks at what is on the device: losses that are not finite, dead codes.
+LOOK_EVERY = 50
+# Items that dead codes are drawn from.
+REVIVAL_SAMPLE = 16384
+
+
+class Learner:
+    """Everything that learns, and how it takes a step.
+
+    Parameters
+    ----------
+    encoder : SharedEncoder
+        The shared parameters.
+    tasks : sequence of DomainTask
+        The target first, then the sources.
+    config : recbole.config.Config
+        Keys of ``properties/model/MetaRec.yaml``.
+    autocast : bool
+        Whether to compute in bfloat16 where torch deems it safe.
+
+    Attributes
+    ----------
+    optimizer : TableOptimizer
+        Of the parameters that learn at present.
+    inner_rates : list of dict of str to Tensor
+        Inner learning rate of each shared parameter, one mapping for each inner step.
+    similarities : Tensor, shape (S,)
+        Source-target similarities, smoothed over steps; NaN where a source had no turn yet.
+    steps : int
+        Steps so far.
+    frozen : bool
+        Whether the shared parameters, codebooks included, stay as they are at present.
+    """
+
+    optimizer: TableOptimizer
+    frozen: bool
+
+    def __init__(self, encoder: SharedEncoder, tasks: Sequence[DomainTask], config: Any, autocast: bool) -> None:
+        self.encoder, self.tasks, self.config, self.autocast = encoder, tasks, config, autocast
+        self.device = tasks[0].table.device
+        rate = torch.tensor(config["inner_learning_rate"], device=self.device)
+        self.inner_rates = [
+            {name: rate.clone().requires_grad_(config["learn_inner_rates"]) for name in self._theta()}
+            for _ in range(config["inner_steps"])
+        ]
+        self.similarities = torch.full((len(tasks) - 1,), torch.nan, device=self.device)
+        self.steps = 0
+        self.gate = FiniteGate(self.device, "lower learning_rate or inner_learning_rate, or set clip_grad_norm")
+        self.learn(tasks)
+        if encoder.quantizer is not None:
+            self._revive(torch.inf)
+
+    def _theta(self) -> dict[str, Tensor]:
+        return dict(self.encoder.named_parameters())
+
+    def learn(self, tasks: Sequence[DomainTask], freeze: bool = False) -> None:
+        """Begin a phase in which the shared parameters and the tables of some domains learn.
+
+        Parameters
+        ----------
+        tasks : sequence of DomainTask
+            Whose tables.
+        freeze : bool
+            Let the tables learn alone, by plain steps.
+        """
+        config = self.config
+        self.learning, self.frozen = list(tasks), freeze
+        self.encoder.requires_grad_(not freeze)
+        shared = [] if freeze else [*self.encoder.parameters()]
+        self.optimizer = TableOptimizer(
+            config["learner"],
+            [*shared, *(task.table for task in tasks if not task.by_rows)],
+            [task.table for task in tasks if task.by_rows],
+            config["learning_rate"],
+            config["weight_decay"],
+        )
+
+    def plain_step(self, task: DomainTask, epoch: int, step: int) -> Tensor:
+        """Descend on one domain's loss.
+
+        Parameters
+        ----------
+        task : DomainTask
+            Of the domains that learn.
+        epoch, step : int
+            See `DomainTask.draw`.
+
+        Returns
+        -------
+        Tensor, scalar
+            The loss.
+        """
+        lesson, theta = task.draw(epoch, step), self._theta()
+        rows, loss = task.rows(lesson), _LessonLoss(self, task, lesson)
+        value = loss(theta, rows)
+        learning = [parameter for parameter in theta.values() if parameter.requires_grad]
+        *by_theta, by_rows = torch.autograd.grad(value, [*learning, rows], allow_unused=True)
+        for parameter, gradient in zip(learning, by_theta, strict=True):
+            parameter.grad = gradient
+        task.set_gradient(lesson, by_rows)
+        self._note(loss)
+        self._descend(value.detach(), task.name)
+        return value.detach()
+
+    def meta_step(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        """Descend on the target's loss behind the inner steps of several sources.
+
+        Parameters
+        ----------
+        epoch, step : int
+            Of the target, see `DomainTask.draw`; they fix which sources have a turn, too.
+
+        Returns
+        -------
+        loss : Tensor, scalar
+            Weighted target loss.
+        weights : Tensor, shape (S,)
+            Source weights, 0 for those without a turn.
+        """
+        config, theta = self.config, self._theta()
+        target, sources = self.tasks[0], self._sources_of_step(epoch, step)
+        target_lesson = target.draw(epoch, step, len(sources) if config["split_target"] else 1)
+        target_rows = target.rows(target_lesson)
+        gradients: list[SourceGradient] = []
+        target_codes = None
+        for number, source in enumerate(sources.values()):
+            lesson = source.draw(config["warmup_epochs"], self.steps)
+            rows, source_loss = source.rows(lesson), _LessonLoss(self, source, lesson, twice=config["second_order"])
+            target_loss = _LessonLoss(self, target, target_lesson, number, target_codes)
+            found = source_gradient(
+                source_loss,
+                target_loss,
+                theta,
+                rows,
+                target_rows,
+                self.inner_rates,
+                second_order=config["second_order"],
+                scope=config["similarity_scope"],
+            )
+            source.set_gradient(lesson, found.source_table)
+            self._note(source_loss)
+            gradients.append(found)
+            target_codes = target_loss.codes
+        self._note(target_loss)
+        meta = combine(
+            gradients,
+            self._smooth(list(sources), torch.stack([found.similarity for found in gradients])),
+            temperature=config["temperature"],
+            source_share=config["source_share"],
+        )
+        for name, parameter in theta.items():
+            parameter.grad = meta.theta[name]
+        target.set_gradient(target_lesson, meta.table)
+        self._descend(meta.loss, target.name)
+        self._learn_rates(meta.rates)
+        weights = torch.zeros(len(self.tasks) - 1, device=self.device)
+        weights[list(sources)] = meta.weights
+        return meta.loss, weights
+
+    def _sources_of_step(self, epoch: int, step: int) -> dict[int, DomainTask]:
+        sources = self.tasks[1:]
+        number = self.config["sources_per_step"] or len(sources)
+        rng = np.random.default_rng((self.config["seed"], epoch, step))
+        chosen = sorted(rng.choice(len(sources), min(number, len(sources)), replace=False).tolist())
+        return {i: sources[i] for i in chosen}
+
+    def _smooth(self, chosen: list[int], found: Tensor) -> Tensor:
+        before = self.similarities[chosen]
+        smooth = torch.where(before.isnan(), found, torch.lerp(found, before, self.config["similarity_smoothing"]))
+        self.similarities[chosen] = smooth
+        return smooth
+
+    @torch.no_grad()
+    def _learn_rates(self, gradients: Mapping[str, Tensor]) -> None:
+        for name, gradient in gradients.items():
+            k, _, parameter = name.partition(".")
+            rate = self.inner_rates[int(k)][parameter]
+            rate.sub_(self.config["inner_rate_learning_rate"] * gradient).clamp_(min=0)
+
+    def _descend(self, loss: Tensor, name: str) -> None:
+        take_step(self.optimizer, self.config["clip_grad_norm"], self.gate, loss, name)
+        self.steps += 1
+        if self.steps % LOOK_EVERY == 0:
+            self.gate.check()
+            if self.encoder.quantizer is not None and self.config["dead_code_threshold"] and not self.frozen:
+                self._revive(self.config["dead_code_threshold"])
+
+    # -- codebooks ----------------------------------------------------------------------------------------------
+
+    def _note(self, loss: _LessonLoss) -> None:
+        if self.encoder.quantizer is not None and loss.codes is not None and not self.frozen:
+            self.encoder.quantizer.update(loss.items[1:], loss.codes)
+
+    @torch.no_grad()
+    def _revive(self, threshold: float) -> None:
+        assert self.encoder.quantizer is not None
+        generator = torch.Generator().manual_seed(self.config["seed"] + self.steps)
+        ends = np.cumsum([len(task.table) - 1 for task in self.learning])
+        drawn = torch.arange(ends[-1])
+        if len(drawn) > REVIVAL_SAMPLE:
+            drawn = torch.randint(int(ends[-1]), (REVIVAL_SAMPLE,), generator=generator).sort().values
+        parts = drawn.tensor_split(torch.searchsorted(drawn, torch.from_numpy(ends))[:-1])
+        begins = [0, *ends[:-1].tolist()]
+        items = []
+        for task, part, begin in zip(self.learning, parts, begins, strict=True):
+            ids = (part - begin + 1).to(self.device)
+            own = None if task.features is None else task.features.rows(ids)
+            items.append(self.encoder.with_features(task.table[ids], own))
+        self.encoder.quantizer.revive(torch.cat(items), threshold, generator)
+
+
+class _LessonLoss:
+    """Loss of a part of a lesson as a function of shared parameters and rows.
+
+    The nearest codes are searched for once: those of the first call hold for all others of the step.
+    """
+
+    items: Tensor
+
+    def __init__(
+        self,
+        learner: Learner,
+        task: DomainTask,
+        lesson: Lesson,
+        part: int = 0,
+        codes: Tensor | None = None,
+        twice: bool = False,
+    ) -> None:
+        self.learner, self.batch = learner, lesson.batches[part % len(lesson.batches)]
+        self.codes, self.twice = codes, twice
+        self.features = task.features_of(lesson)
+
+    def __call__(self, theta: Mapping[str, Tensor], rows: Tensor) -> Tensor:
+        learner = self.learner
+        arguments = (rows, self.batch, self.codes, self.twice, self.features)
+        with torch.autocast(learner.device.type, torch.bfloat16, enabled=learner.autocast):
+            learnt = functional_call(learner.encoder, dict(theta), arguments)
+        self.codes, self.items = learnt.codes, learnt.items.detach()
+        loss: Tensor = learnt.loss
+        return loss

@@ -1,0 +1,129 @@
+"""MetaRec as a RecBole model: a shared encoder and the target's table of item embeddings.
+
+Paper: https://arxiv.org/abs/2411.01785.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from recbole.data.interaction import Interaction
+from torch import Tensor, nn
+
+from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.nn.adapter import build_adapter
+from recbole_metarec.nn.backbone import backbone_of
+from recbole_metarec.nn.encoder import Batch, SharedEncoder
+from recbole_metarec.nn.quantizer import MultiHeadQuantizer, Usage, codebook_usage
+
+# Items that are quantized at a time when the whole catalogue is.
+_BLOCK = 65536
+
+
+def build_encoder(config: Any, widths: Mapping[str, int] | None = None) -> SharedEncoder:
+    """Build the shared encoder that a configuration describes.
+
+    Parameters
+    ----------
+    config : mapping
+        Keys of ``properties/model/MetaRec.yaml``, and ``MAX_ITEM_LIST_LENGTH``.
+    widths : mapping of str to int, optional
+        Width of the items' features of each modality; without it, there are none.
+
+    Returns
+    -------
+    SharedEncoder
+    """
+    quantizer = None
+    if config["quantizer"]:
+        quantizer = MultiHeadQuantizer(
+            width=config["hidden_size"],
+            heads=config["quantizer_heads"],
+            codes=config["codebook_size"],
+            code_width=config["code_size"],
+            commitment=config["commitment_weight"],
+            moving_average=config["codebook_decay"] if config["codebook_update"] == "moving_average" else None,
+            residual=config["quantizer_residual"],
+        )
+    backbone = backbone_of(config)
+    adapter = build_adapter(config, widths) if widths else None
+    return SharedEncoder(backbone, quantizer, config["quantizer_weight"], config["score_with"], adapter)
+
+
+class MetaRec(DomainRecommender):
+    """Sequential recommender whose encoder is shared with other domains.
+
+    Scores are inner products of the sequence state and the items' vectors in the shared space, plus what the target's
+    own sequences say without learning (see `prior`).
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Configuration, with the keys of ``properties/model/MetaRec.yaml``.
+    dataset : DomainDataset
+        Training part of the target domain.
+    """
+
+    def __init__(self, config: Any, dataset: Any) -> None:
+        super().__init__(config, dataset)
+        widths = self.add_features(dataset, shared=True) if config["item_features"] else None
+        self.encoder = build_encoder(config, widths)
+        self.item_embedding = nn.Embedding(self.n_items, config["hidden_size"], padding_idx=0)
+        nn.init.normal_(self.item_embedding.weight, std=config["initializer_range"])
+        with torch.no_grad():
+            self.item_embedding.weight[0] = 0
+
+    def tensors_of_catalogue(self) -> list[Tensor]:
+        """See `DomainRecommender`."""
+        parts = (self.encoder.quantizer, self.encoder.adapter)
+        return [self.item_embedding.weight, *(t for part in parts if part for t in part.state_dict().values())]
+
+    def encode_catalogue(self) -> tuple[Tensor, Tensor]:
+        """See `DomainRecommender`."""
+        rows_ID = self.encoder.with_features(self.item_embedding.weight, self.features()).detach()
+        if self.encoder.quantizer is None:
+            return rows_ID, rows_ID
+        inputs_ID = torch.zeros_like(rows_ID)
+        for block_ID, into_ID in zip(rows_ID[1:].split(_BLOCK), inputs_ID[1:].split(_BLOCK), strict=True):
+            into_ID.copy_(self.encoder.quantizer(block_ID).vectors)
+        return inputs_ID, inputs_ID if self.encoder.score_with == "quantized" else rows_ID
+
+    def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """See `DomainRecommender`."""
+        return self.encoder.backbone.at(x_BLD, place_B)
+
+    def calculate_loss(self, interaction: Interaction) -> Tensor:
+        """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.
+
+        The trainer of this package trains every position of a window instead.
+
+        Parameters
+        ----------
+        interaction : Interaction
+            RecBole's training rows.
+
+        Returns
+        -------
+        Tensor, scalar
+        """
+        inputs_BL = interaction[self.ITEM_SEQ]
+        last_B = interaction[self.ITEM_SEQ_LEN] - 1
+        places_B = last_B + inputs_BL.shape[1] * torch.arange(len(last_B), device=last_B.device)
+        loss: Tensor = self.encoder(
+            self.item_embedding.weight,
+            Batch(inputs_BL, places_B, interaction[self.POS_ITEM_ID]),
+            features=self.features(),
+        ).loss
+        return loss
+
+    def codebook_usage(self) -> Usage | None:
+        """Measure how the target's items use the codebooks; ``None`` without a quantizer."""
+        quantizer = self.encoder.quantizer
+        if quantizer is None:
+            return None
+        with torch.no_grad():
+            blocks = self.encoder.with_features(self.item_embedding.weight, self.features())[1:].split(_BLOCK)
+            codes_NH = torch.cat([quantizer(rows_ID).codes for rows_ID in blocks])
+        return codebook_usage(codes_NH, quantizer.codes)

@@ -1,0 +1,99 @@
+"""Models that learn nothing themselves: the memory alone, and an ensemble of trained models."""
+
+# Shapes: B sequences, L positions, D width, I items (row 0 is padding).
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import torch
+from recbole.data.interaction import Interaction
+from recbole.utils import get_model
+from torch import Tensor, nn
+
+from recbole_metarec.bridge.config import from_plain
+from recbole_metarec.bridge.recommender import DomainRecommender
+
+
+class Memory(DomainRecommender):
+    """What the target's own sequences say without learning, as a model: see `TransitionMemory`.
+
+    The baseline beside which it shows whether training brings anything.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Configuration, with the ``memory_*`` keys of ``properties/overall.yaml``; ``memory_weight`` has no part in it.
+    dataset : DomainDataset
+        Training part of the target domain.
+    """
+
+    is_memory_alone = True
+
+    def __init__(self, config: Any, dataset: Any) -> None:
+        super().__init__(config, dataset)
+        self.memory_weight = math.inf
+        self.register_buffer("no_vectors", torch.zeros(self.n_items, 0), persistent=False)
+
+    def tensors_of_catalogue(self) -> list[Tensor]:
+        """See `DomainRecommender`."""
+        return []
+
+    def encode_catalogue(self) -> tuple[Tensor, Tensor]:
+        """See `DomainRecommender`; the vectors have no entries, so that all scores are 0 before the memory's."""
+        vectors_ID = cast(Tensor, self.no_vectors)
+        return vectors_ID, vectors_ID
+
+    def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """See `DomainRecommender`."""
+        return x_BLD.new_zeros(len(x_BLD), 0)
+
+    def calculate_loss(self, interaction: Interaction) -> Tensor:
+        """Return 0: there is nothing to learn."""
+        return torch.zeros((), requires_grad=True)
+
+
+class Ensemble(DomainRecommender):
+    """Trained models of one target as one: the mean of their scores, and the memory once.
+
+    The members are a product of experts (Hinton, Neural Computation 2002) in which all have the same say. Their vectors
+    stand behind each other, so that an inner product adds up their scores.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Configuration; ``members`` is a list of `to_plain` ones, with ``memory_*`` keys in common.
+    dataset : DomainDataset
+        Training part of the target domain.
+    """
+
+    def __init__(self, config: Any, dataset: Any) -> None:
+        super().__init__(config, dataset)
+        members = []
+        for plain in config["members"]:
+            member = from_plain({**plain, "memory_weight": 0})  # it has no memory of its own
+            members.append(get_model(member["model"])(member, dataset))
+        self.members = nn.ModuleList(members)
+
+    def _each(self) -> list[DomainRecommender]:
+        return [cast(DomainRecommender, member) for member in self.members]
+
+    def tensors_of_catalogue(self) -> list[Tensor]:
+        """See `DomainRecommender`."""
+        return [tensor for member in self._each() for tensor in member.tensors_of_catalogue()]
+
+    def encode_catalogue(self) -> tuple[Tensor, Tensor]:
+        """See `DomainRecommender`."""
+        inputs, outputs = zip(*(member.encode_catalogue() for member in self._each()), strict=True)
+        self._widths = [inputs_ID.shape[1] for inputs_ID in inputs]
+        return torch.cat(inputs, 1), torch.cat(outputs, 1) / len(outputs)
+
+    def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
+        """See `DomainRecommender`."""
+        parts = x_BLD.split(self._widths, dim=-1)
+        return torch.cat([member.states(part, place_B) for member, part in zip(self._each(), parts, strict=True)], 1)
+
+    def calculate_loss(self, interaction: Interaction) -> Tensor:
+        """Return the sum of the members' losses."""
+        return torch.stack([member.calculate_loss(interaction) for member in self._each()]).sum()

@@ -1,0 +1,101 @@
+"""What a step takes from a domain: windows, and negatives for a sampled softmax."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recbole_metarec.domains.domain import Domain
+from recbole_metarec.domains.windows import WindowSampler
+from recbole_metarec.nn.encoder import Batch, Negatives, make_batch
+from recbole_metarec.nn.loss import NegativeSampler
+
+
+class Lesson(NamedTuple):
+    """What a step takes from a domain.
+
+    Attributes
+    ----------
+    ids : LongTensor, shape (I,), or None
+        The items that the batches speak of, padding first, in rising order: row ``r`` of a batch is item ``ids[r]``.
+        ``None`` if rows are items.
+    batches : tuple of Batch
+        The step's windows in one or several parts, none of them empty.
+    """
+
+    ids: Tensor | None
+    batches: tuple[Batch, ...]
+
+
+class Lessons:
+    """The lessons of a domain.
+
+    Parameters
+    ----------
+    domain : Domain
+        Where the windows come from.
+    config : recbole.config.Config
+        ``MAX_ITEM_LIST_LENGTH``, ``train_batch_size``, and the keys of the softmax.
+    seed : int
+        Seed of batches and negatives.
+    device : torch.device
+        Where lessons go.
+    unseen : bool
+        Whether items without an interaction are candidates of the softmax. Where an item is known by its features,
+        they tell more of it than that nobody had it.
+
+    Attributes
+    ----------
+    sampled : bool
+        Whether the softmax is sampled, so that a lesson speaks of some items only.
+    """
+
+    def __init__(self, domain: Domain, config: Any, seed: int, device: torch.device, unseen: bool = True) -> None:
+        self.name, self.seed, self.device = domain.name, seed, device
+        self.windows = WindowSampler(domain, config["MAX_ITEM_LIST_LENGTH"], config["train_batch_size"], seed)
+        self.n_negatives = config["n_negatives"]
+        self.sampled = config["softmax"] == "sampled"
+        if config["softmax"] == "auto":
+            self.sampled = domain.n_items > config["full_softmax_max_items"]
+        self.candidates: Tensor | None = None
+        if self.sampled:
+            counts = torch.from_numpy(domain.item_counts())
+            self.negative_sampler = NegativeSampler(counts, config["negative_power"], unseen)
+            self.log_inclusion = self.negative_sampler.log_inclusion(self.n_negatives).to(device)
+        elif not unseen:
+            of_interest = torch.from_numpy(domain.item_counts() > 0)
+            of_interest[0] = True  # padding
+            self.candidates, self._row = of_interest.nonzero().squeeze(1).to(device), of_interest.cumsum(0) - 1
+
+    def draw(self, epoch: int, step: int, parts: int = 1) -> Lesson:
+        """Draw the windows and negatives of a step; (seed, epoch, step) fixes both.
+
+        Parameters
+        ----------
+        epoch, step : int
+            See `WindowSampler.batch`.
+        parts : int
+            Deal the windows out to so many batches, which share the negatives; fewer if there are fewer windows.
+
+        Returns
+        -------
+        Lesson
+        """
+        inputs_BL, targets_BL = self.windows.batch(epoch, step)
+        parts = min(parts, len(inputs_BL))
+        ids, negatives = self.candidates, None
+        if ids is not None:
+            inputs_BL, targets_BL = self._row[inputs_BL], self._row[targets_BL]
+        if self.sampled:
+            seed = int(np.random.SeedSequence((self.seed, epoch, step)).generate_state(1)[0])
+            drawn = self.negative_sampler.draw(self.n_negatives, torch.Generator().manual_seed(seed))
+            every = torch.cat([drawn.new_zeros(1), inputs_BL.flatten(), targets_BL.flatten(), drawn])
+            ids, rows = every.unique(return_inverse=True)
+            inputs_BL, targets_BL = (x.view_as(inputs_BL) for x in rows[1 : -len(drawn)].chunk(2))
+            ids, drawn = ids.to(self.device), rows[-len(drawn) :].to(self.device)
+            negatives = Negatives(drawn, self.log_inclusion[ids])
+        batches = (make_batch(inputs_BL[i::parts], targets_BL[i::parts]) for i in range(parts))
+        return Lesson(ids, tuple(batch.to(self.device, negatives) for batch in batches))

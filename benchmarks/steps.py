@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 import recbole_metarec  # noqa: F401
-from recbole_metarec.bridge.checks import default_settings
+from recbole_metarec.bridge.config import resolve
 from recbole_metarec.domains.domain import Domain, DomainSuite
 from recbole_metarec.models.metarec.learner import Learner
 from recbole_metarec.models.metarec.model import build_encoder
@@ -42,7 +42,7 @@ def synthetic(name: str, users: int, items: int, mean: float = 9.0, longest: int
 
 def make_learner(target: Domain, sources: tuple[Domain, ...] = (), **changes: Any) -> Learner:
     """A learner at the beginning of its training, defaults but for what is changed."""
-    config = {**default_settings("MetaRec", {"dataset": ""}), "seed": 1, **changes}
+    config = {**resolve("MetaRec", {"dataset": ""}).defaults, "seed": 1, **changes}
     torch.manual_seed(0)
     encoder = build_encoder(config).train()
     table = nn.Parameter(torch.randn(target.n_items + 1, config["hidden_size"]) * config["initializer_range"])

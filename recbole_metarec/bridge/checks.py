@@ -7,7 +7,6 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,15 @@ from recbole.utils.argument_list import (
 
 from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.columns import KEY_FIELDS
-from recbole_metarec.bridge.config import MODELS, SCRATCH, PluginConfig, property_layers, read_properties, transfers
+from recbole_metarec.bridge.config import PluginConfig, known_models, resolve, transfers
 from recbole_metarec.bridge.data_checks import DATA_KEYS, data_problems
 from recbole_metarec.bridge.dataset import takes_domains
 from recbole_metarec.errors import UserError, nearest, shown
+from recbole_metarec.models import SPECS
 from recbole_metarec.models.ant.core import load_core
 from recbole_metarec.settings.rules import MODEL_RULES, RULES, Rule, like, listed, metric_names
 
 COMMAND_KEYS = ("model", "dataset", "config_files")
-SOURCE_EPOCHS = ("warmup_epochs", "meta_epochs")
 
 # Keys that RecBole reads and lists nowhere.
 _UNLISTED = ("encoding", "numerical_features", "discretization", "loss_type", "tail_ratio")
@@ -59,7 +58,7 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     problems = []
     if model not in known:
         problems.append(f"{shown('model', model)}: no such model{nearest(model, known)}")
-    defaults = default_settings(model, settings)
+    defaults = resolve(model, settings).defaults
     problems += _key_problems(settings, model, model in known)
     effective = {**defaults, **settings}
     implied = implied_rules(
@@ -69,51 +68,14 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     wrong = {key: line for key, rule in rules.items() if key in effective and (line := rule(effective[key]))}
     problems += [f"{shown(key, effective[key])}: {line}" for key, line in wrong.items()]
     broken = {*wrong}
-    for keys, check in [*_CROSS_CHECKS, *_MODEL_CROSS_CHECKS.get(model, [])]:
+    own = SPECS[model].checks if model in SPECS else ()
+    for keys, check in [*_CROSS_CHECKS, *own, *_MODEL_CROSS_CHECKS.get(model, [])]:
         lines = [] if broken & {*keys} else list(check(effective))
         problems += lines
         broken |= {*keys} if lines else set()
     if not broken & DATA_KEYS:
         problems += list(data_problems(effective, settings))
     return list(dict.fromkeys(problems)) or list(_refusals(settings))
-
-
-@lru_cache
-def known_models() -> tuple[str, ...]:
-    """Return the names of all models that run on a target's sequences: this package's and RecBole's."""
-    found = set(MODELS)
-    for kind in ("sequential", "general"):
-        package = importlib.import_module(f"recbole.model.{kind}_recommender")
-        found |= {name for name, value in vars(package).items() if isinstance(value, type)}
-    return tuple(sorted(found))
-
-
-def default_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge all property layers below the user's own settings.
-
-    Parameters
-    ----------
-    model : str
-        Name of a model, known or not.
-    settings : mapping
-        What the user set.
-
-    Returns
-    -------
-    dict
-    """
-    model = model if model in known_models() else ""
-    sound = {key: value for key, value in settings.items() if key not in RULES or RULES[key](value) is None}
-    folder = Path(recbole.__file__).parent / "properties"
-    merged: dict[str, Any] = {}
-    for name in ("overall", f"model/{model}", "dataset/sample", "quick_start_config/sequential"):
-        merged.update(read_properties(folder / f"{name}.yaml"))
-    return {**merged, **property_layers(model, str(sound.get("dataset")), sound, merged)}
-
-
-def effective_settings(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge all property layers, the user's own settings on top; see `default_settings`."""
-    return {**default_settings(model, settings), **settings}
 
 
 def model_keys(model: str, settings: Mapping[str, Any]) -> set[str]:
@@ -131,7 +93,7 @@ def model_keys(model: str, settings: Mapping[str, Any]) -> set[str]:
     set of str
     """
     own = (*general_arguments, *training_arguments, *evaluation_arguments, *dataset_arguments)
-    return {*default_settings(model, settings), *own, *COMMAND_KEYS, *_UNLISTED}
+    return {*resolve(model, settings).defaults, *own, *COMMAND_KEYS, *_UNLISTED}
 
 
 def _key_problems(settings: Mapping[str, Any], model: str, model_is_known: bool) -> Iterator[str]:
@@ -182,15 +144,6 @@ def _heads_divide(effective: Mapping[str, Any]) -> Iterator[str]:
     for key, number in divisors.items():
         if width and number and width % number:
             yield f"--{key}={number}: must divide hidden_size ({width})"
-
-
-def _freezing_makes_sense(effective: Mapping[str, Any]) -> Iterator[str]:
-    if not effective["freeze"] or not effective["source_datasets"]:
-        return
-    if effective["meta_epochs"] is None:
-        yield "--freeze=True: is for fine-tuning, which there is none of; set meta_epochs to a number, such as 10"
-    elif not any(effective[key] for key in SOURCE_EPOCHS):
-        yield f"--freeze=True: shared parameters learn nothing without {' or '.join(SOURCE_EPOCHS)}; set one above 0"
 
 
 def _valid_metric_is_measured(effective: Mapping[str, Any]) -> Iterator[str]:
@@ -251,7 +204,7 @@ def _some_users_can_train(effective: Mapping[str, Any]) -> Iterator[str]:
 
 def _what_is_delivered_is_trained(effective: Mapping[str, Any]) -> Iterator[str]:
     asked, model = effective["deliver"], effective["model"]
-    if asked == "auto" or model not in SCRATCH:
+    if asked == "auto" or model not in SPECS or SPECS[model].scratch is None:
         return
     if not transfers(model, effective):
         yield f"--deliver={asked}: there is one model only without sources; leave it out"
@@ -263,7 +216,7 @@ def _files_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
     if effective["result_file"]:
         yield from file_problems("result_file", effective["result_file"], (".json",))
     yield from folder_problems("checkpoint_dir", effective["checkpoint_dir"])
-    if effective["model"] == "ANT" or effective.get("item_features"):
+    if effective["model"] in SPECS and SPECS[effective["model"]].reads_features(effective):
         yield from folder_problems("feature_cache", effective["feature_cache"])
     for folder in ("log", "log_tensorboard"):  # RecBole's, in the working folder
         if why := _why_not_written(Path(folder).absolute()):
@@ -318,7 +271,7 @@ def _pickles_are_allowed(effective: Mapping[str, Any]) -> Iterator[str]:
 
 def _run_can_be_resumed(effective: Mapping[str, Any]) -> Iterator[str]:
     file = effective["resume"]
-    if file and effective["model"] not in MODELS:
+    if file and effective["model"] not in SPECS:
         yield f"--resume={file}: {effective['model']} cannot go on from a checkpoint; leave it out"
     elif file:
         try:
@@ -386,9 +339,6 @@ _CROSS_CHECKS: list[CrossCheck] = [
     (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
 ]
 _MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {
-    "MetaRec": [
-        (("freeze", "source_datasets", *SOURCE_EPOCHS), _freezing_makes_sense),
-    ],
     "ANT": [
         (("pretrained", "adapt"), _core_can_be_read),
     ],

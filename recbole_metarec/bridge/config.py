@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import recbole
 import yaml
 from recbole.config import Config
 
 from recbole_metarec.bridge import columns
-from recbole_metarec.settings.rules import listed, metric_names
+from recbole_metarec.models import SPECS, listed_models
+from recbole_metarec.models.spec import ModelSpec
+from recbole_metarec.settings.base import Settings
+from recbole_metarec.settings.rules import RULES, listed, metric_names
+from recbole_metarec.settings.shared import SharedSettings
 
-MODELS = ("MetaRec", "ANT", "Memory")
-"""Models of this package that have a name on the command line."""
-
-SCRATCH: dict[str, dict[str, Any]] = {
-    "MetaRec": {"source_datasets": []},
-    "ANT": {"source_datasets": [], "adapt": "scratch", "pretrained": None},
-}
-"""Settings that make those that can transfer learn from the target alone."""
+S = TypeVar("S", bound=Settings)
 
 
 def transfers(model: str, settings: Any) -> bool:
@@ -38,15 +38,16 @@ def transfers(model: str, settings: Any) -> bool:
     -------
     bool
     """
-    if model not in SCRATCH:
+    spec = SPECS.get(model)
+    if spec is None:
         return False
-    known = {key: settings[key] for key in ("source_datasets", "pretrained", "adapt") if key in settings}
-    return bool(known.get("source_datasets") or known.get("pretrained")) and known.get("adapt") != "scratch"
+    return spec.transfers({key: settings[key] for key in spec.settings.model_fields if key in settings})
 
 
 def variant_of(config: Config) -> str | None:
     """Tell ``transfer`` from ``scratch``; ``None`` for models that cannot transfer."""
-    if config["model"] not in SCRATCH:
+    spec = SPECS.get(config["model"])
+    if spec is None or spec.scratch is None:
         return None
     return "transfer" if transfers(config["model"], config) else "scratch"
 
@@ -57,7 +58,7 @@ _SUITE_KEYS = ("source_datasets",)
 
 def properties_folder() -> Path:
     """Folder of the property files: inside the installed package, beside it in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     installed = package / "properties"
     return installed if installed.is_dir() else package.parent / "properties"
 
@@ -104,11 +105,11 @@ def property_layers(
     dict
         Nested values are replaced whole, as RecBole does.
     """
-    folder = properties_folder()
-    layers: dict[str, Any] = {}
-    layers.update(read_properties(folder / "overall.yaml"))
-    layers.update(read_properties(folder / "model" / f"{model}.yaml"))
-    layers.update(read_properties(folder / "dataset" / f"{dataset}.yaml"))
+    layers = SharedSettings.defaults()
+    if model in SPECS:
+        layers.update(SPECS[model].settings.defaults())
+    layers = copy.deepcopy(layers)
+    layers.update(read_properties(properties_folder() / "dataset" / f"{dataset}.yaml"))
     settings = {**(below or {}), "load_col": None, **layers, **user}
     if "load_col" not in user:
         layers["load_col"] = columns.load_col(Path(settings.get("data_path", "dataset")), dataset, settings, user)
@@ -122,6 +123,85 @@ def _measured(metric: str, settings: Mapping[str, Any]) -> str:
     stem = metric.partition("@")[0].lower()
     same = [name for name in names if name.partition("@")[0].lower() == stem]
     return metric if metric.lower() in map(str.lower, names) else [*same, *names][0]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """All settings of a run, their layers merged once.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model; empty where it is none.
+    user : mapping
+        What the user set.
+    defaults : mapping
+        Everything below it.
+    """
+
+    model: str
+    user: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """Every key with the value that counts."""
+        return {**self.defaults, **self.user}
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.values
+
+    @property
+    def spec(self) -> ModelSpec | None:
+        """The specification of the model, if it is one of this package's."""
+        return SPECS.get(self.model)
+
+    def part(self, settings: type[S]) -> S:
+        """Return the settings of a component."""
+        return settings.of(self)
+
+
+def resolve(model: str, user: Mapping[str, Any]) -> Resolved:
+    """Merge all layers: RecBole's defaults, ours, the model's, the dataset's, then what the user says.
+
+    Parameters
+    ----------
+    model : str
+        Name of a model, known or not.
+    user : mapping
+        What the user set.
+
+    Returns
+    -------
+    Resolved
+    """
+    model = model if model in known_models() else ""
+    sound = {key: value for key, value in user.items() if key not in RULES or RULES[key](value) is None}
+    below = _defaults_of_recbole(model)
+    layers = property_layers(model, str(sound.get("dataset")), sound, below)
+    return Resolved(model, dict(user), copy.deepcopy({**below, **layers}))
+
+
+@lru_cache
+def _defaults_of_recbole(model: str) -> dict[str, Any]:
+    folder = Path(recbole.__file__).parent / "properties"
+    merged: dict[str, Any] = {}
+    for name in ("overall", f"model/{model}", "dataset/sample", "quick_start_config/sequential"):
+        merged.update(read_properties(folder / f"{name}.yaml"))
+    return merged
+
+
+@lru_cache
+def known_models() -> tuple[str, ...]:
+    """Return the names of all models that run on a target's sequences: this package's and RecBole's."""
+    found = set(listed_models())
+    for kind in ("sequential", "general"):
+        package = importlib.import_module(f"recbole.model.{kind}_recommender")
+        found |= {name for name, value in vars(package).items() if isinstance(value, type)}
+    return tuple(sorted(found))
 
 
 class DeafConfig(Config):  # type: ignore[misc]

@@ -12,11 +12,11 @@ from recbole.utils import ModelType, get_model
 
 from recbole_metarec.amazon.vintages import made_by
 from recbole_metarec.bridge.columns import KEY_FIELDS, column_problems, find_files, named, read_headers
-from recbole_metarec.bridge.config import MODELS, SCRATCH
 from recbole_metarec.domains import movielens
 from recbole_metarec.domains.atomic import read_header, read_interactions
 from recbole_metarec.errors import UserError, nearest
 from recbole_metarec.features.metadata import read_metadata
+from recbole_metarec.models import SPECS, can_transfer
 from recbole_metarec.settings.rules import RULES, listed
 
 DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "encoding", "benchmark_filename"}
@@ -44,8 +44,8 @@ def data_problems(effective: Mapping[str, Any], settings: Mapping[str, Any]) -> 
     str
         One line for each problem.
     """
-    target, ours = effective["dataset"], effective["model"] in MODELS
-    sources = list(effective["source_datasets"] or []) if effective["model"] in SCRATCH else []
+    target, ours = effective["dataset"], effective["model"] in SPECS
+    sources = list(effective["source_datasets"] or []) if can_transfer(effective["model"]) else []
     if target in sources:
         yield f"--source_datasets: {target} is the target; name other domains as sources"
     for name in sorted({name for name in sources if sources.count(name) > 1}):
@@ -63,7 +63,7 @@ def data_problems(effective: Mapping[str, Any], settings: Mapping[str, Any]) -> 
 
 
 def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
-    is_target, ours = name == effective["dataset"], effective["model"] in MODELS
+    is_target, ours = name == effective["dataset"], effective["model"] in SPECS
     # leave-one-out takes two items of the target, and one to start from is no training for MetaRec
     needed = 2 if not is_target else 4 if ours else 3
     user, item, time = (effective[key] for key in KEY_FIELDS)

@@ -8,16 +8,15 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from types import ModuleType
 from typing import Any
 
 import recbole.data.dataset
 from recbole.data.dataset import Dataset
 from recbole.utils import ModelType, get_model, get_trainer
 
-from recbole_metarec.bridge.config import MODELS, SCRATCH
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.errors import shown
+from recbole_metarec.models import SPECS, can_transfer
 
 # Of RecBole, what runs for every model.
 _FRAMEWORK = (
@@ -26,9 +25,6 @@ _FRAMEWORK = (
     *("evaluator.collector", "evaluator.evaluator", "evaluator.register", "evaluator.metrics", "evaluator.base_metric"),
     *("utils.utils", "utils.logger", "utils.wandblogger", "config.configurator"),
 )
-# Of this package, what may read settings for a model.
-_PARTS = r"recbole_metarec\.(model|trainer|transfer|data|evaluation)\."
-
 # Read before a model is chosen, or for all of them.
 _ALWAYS = (
     *("model", "dataset", "config_files", "mask_history", "train_users", "encoding", "reproducibility"),
@@ -70,11 +66,13 @@ def idle_keys(models: Iterable[str], settings: Mapping[str, Any]) -> list[str]:
 
 
 def _reads(model: str, key: str) -> bool:
-    if key in _ALWAYS or (key in _OF_OURS and model in SCRATCH):
+    if key in _ALWAYS or (key in _OF_OURS and can_transfer(model)):
         return True
     if (model, key) == ("Memory", "memory_weight"):  # there is nothing else to weigh
         return False
-    return key in _words(model) and not (key in _REPLACED and model in MODELS)
+    if model in SPECS:
+        return key not in _REPLACED and (key in SPECS[model].settings.model_fields or key in _words(model))
+    return key in _words(model)
 
 
 @lru_cache
@@ -86,17 +84,6 @@ def _words(model: str) -> frozenset[str]:
     dataset = getattr(recbole.data.dataset, f"{model}Dataset", usual)
     names = {each.__module__ for each in (*kind.__mro__, *trainer.__mro__, *dataset.__mro__)}
     names |= {f"recbole.{name}" for name in _FRAMEWORK}
-    modules = [importlib.import_module(name) for name in sorted(names) if name.startswith("recbole")]
-    text = "".join(inspect.getsource(module) for module in _with_imported(modules))
+    modules = [importlib.import_module(name) for name in sorted(names) if name.startswith("recbole.")]
+    text = "".join(inspect.getsource(module) for module in modules if module.__file__)
     return frozenset({*re.findall(r"[\"']([\w-]+)[\"']", text), *re.findall(r"config\.(\w+)", text)})
-
-
-def _with_imported(modules: list[ModuleType]) -> list[ModuleType]:
-    """Add the modules of this package that the modules import, and those that they import."""
-    found = list(dict.fromkeys(modules))
-    for module in found:
-        values = vars(module).values()
-        names = {value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "") for value in values}
-        named = sorted(str(name) for name in names if re.match(_PARTS, str(name)))
-        found += [sys.modules[name] for name in named if sys.modules[name] not in found]
-    return [module for module in found if module.__file__]

@@ -28,15 +28,11 @@ from torch import Tensor
 from recbole_metarec.bridge import checkpoint, names, pickles
 from recbole_metarec.bridge.candidates import PHASES, FixedSampler, everything_had
 from recbole_metarec.bridge.compact import check_first
-from recbole_metarec.bridge.config import MODELS, property_layers
+from recbole_metarec.bridge.config import property_layers
 from recbole_metarec.bridge.dataset import DomainDataset, sort_exactly
 from recbole_metarec.bridge.history import history_index, oldest_first
-from recbole_metarec.models.ant.model import ANT
-from recbole_metarec.models.ant.trainer import ANTTrainer
-from recbole_metarec.models.metarec.model import MetaRec
-from recbole_metarec.models.metarec.trainer import MetaRecTrainer
-from recbole_metarec.models.untrained.model import Ensemble, Memory
-from recbole_metarec.models.untrained.trainer import EnsembleTrainer, MemoryTrainer
+from recbole_metarec.models import SPECS
+from recbole_metarec.models.spec import ModelSpec, load_object
 
 _done = False
 
@@ -47,10 +43,8 @@ def register() -> None:
     if _done:
         return
     _done = True
-    _register_model(MetaRec, MetaRecTrainer)
-    _register_model(ANT, ANTTrainer)
-    _register_model(Memory, MemoryTrainer)
-    _register_model(Ensemble, EnsembleTrainer)
+    for spec in SPECS.values():
+        register_model(spec)
     _register_properties()
     _register_masked_evaluation()
     _register_fixed_candidates()
@@ -65,7 +59,16 @@ def register() -> None:
     dataset_arguments.extend(["source_datasets", "train_users"])
 
 
-def _register_model(model: type, trainer: type) -> None:
+def register_model(spec: ModelSpec) -> None:
+    """Let RecBole, and this package, find a model by its name.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of one of this package's models, or of another's.
+    """
+    SPECS[spec.name] = spec
+    model, trainer = load_object(spec.model), load_object(spec.trainer)
     path = f"recbole.model.sequential_recommender.{model.__name__.lower()}"
     module = types.ModuleType(path, model.__doc__)
     # get_model asks for the spec first and fails on a module without one
@@ -82,7 +85,7 @@ def _register_properties() -> None:
     @wraps(load)
     def load_with_ours(self: Config, model: str, model_class: type, dataset: str) -> None:
         load(self, model, model_class, dataset)
-        if model in MODELS:
+        if model in SPECS:
             below = self.internal_config_dict
             below.update(property_layers(model, dataset, self.external_config_dict, below))
 

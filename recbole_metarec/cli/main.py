@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge.checks import effective_settings
+from recbole_metarec.bridge.config import resolve
 from recbole_metarec.comparison.compare import compare
 from recbole_metarec.comparison.entries import asked_models
 from recbole_metarec.comparison.files import write_report
@@ -193,7 +193,7 @@ def _is_comparison(settings: Mapping[str, Any]) -> bool:
 
 def _run(settings: Mapping[str, Any]) -> int:
     runs = make_runs(settings)
-    effective = effective_settings(runs[0].model, settings)
+    effective = resolve(runs[0].model, settings).values
     file, samples = effective["result_file"], effective["bootstrap_samples"]
     to_use = delivery(settings, runs)
     steps = [(f"\nresults: {file}", partial(write_json, Path(file), runs, samples, to_use))] if file else []

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recbole_metarec.bridge.checks import default_settings, effective_settings
-from recbole_metarec.bridge.config import SCRATCH, PluginConfig, for_domain
+from recbole_metarec.bridge.config import PluginConfig, for_domain, resolve
 from recbole_metarec.bridge.dataset import DomainDataset, load_domain
 from recbole_metarec.comparison.entries import Entry, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
@@ -22,6 +21,7 @@ from recbole_metarec.comparison.tuning import tune
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.groups import Grouping, group_targets
 from recbole_metarec.evaluation.targets import Targets
+from recbole_metarec.models import can_transfer
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import combine, run_one
@@ -94,9 +94,9 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
         If a setting or a dataset is wrong: all of it, before anything runs.
     """
     say = say or _to_stderr
-    settings = {"dataset": default_settings("", settings)["dataset"], **settings}
+    settings = {"dataset": resolve("", settings).defaults["dataset"], **settings}
     entries = make_entries(settings)
-    effective = effective_settings(entries[0].model, settings)
+    effective = resolve(entries[0].model, settings).values
     reference = _reference(entries, effective["reference"])
     folder = Path(effective["comparison_folder"])
     at_once = effective["runs_at_once"]
@@ -214,7 +214,7 @@ def _describe(entries: list[Entry], seed: int, say: Callable[[str], None]) -> De
         return settings["dataset"], [], None, []
     # All settings but the model: whatever the runs read and filter by, the description does, too.
     config = PluginConfig("MetaRec", settings["dataset"], {**settings, "model": "MetaRec", "seed": seed})
-    used = [effective_settings(entry.model, entry.settings) for entry in entries if entry.model in SCRATCH]
+    used = [resolve(entry.model, entry.settings).values for entry in entries if can_transfer(entry.model)]
     names = dict.fromkeys(name for effective in used for name in effective["source_datasets"] or ())
     try:
         dataset = DomainDataset(config)

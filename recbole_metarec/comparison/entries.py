@@ -6,36 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from recbole_metarec.bridge.checks import (
-    effective_settings,
     file_problems,
     find_problems,
     folder_problems,
-    known_models,
     model_keys,
 )
-from recbole_metarec.bridge.config import MODELS, SCRATCH, transfers
+from recbole_metarec.bridge.config import known_models, resolve, transfers
 from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.errors import UserError, shown
+from recbole_metarec.models import SPECS, can_transfer
 from recbole_metarec.settings.rules import MOST_SEED, REPORTS, RULES
-
-_FINETUNE = {"meta_epochs": 10}
-
-VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
-    "MetaRec": {
-        "scratch": SCRATCH["MetaRec"],
-        "joint": {"meta_epochs": 0},
-        "maml": {"temperature": float("inf"), "source_share": 0},
-        "finetune": _FINETUNE,
-        "frozen": {**_FINETUNE, "freeze": True},
-    },
-    "ANT": {
-        "scratch": SCRATCH["ANT"],
-        "relearn": {"adapt": "relearn"},
-        "finetune": {"adapt": "finetune"},
-        "frozen": {"adapt": "frozen"},
-    },
-}
-"""Settings of each variant, by model."""
 
 MEMORY = "Memory"
 """The model that shows what the memory alone finds."""
@@ -116,7 +96,7 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     entries = []
     for label in _with_controls(labels, settings):
         model, colon, variant = label.partition(":")
-        of_model = {**VARIANTS.get(model, {}), **_without_each_source(model, settings)}
+        of_model = {**(SPECS[model].every_variant() if model in SPECS else {}), **_without_each_source(model, settings)}
         if colon and variant not in of_model:
             known = f"one of {', '.join(f'{model}:{name}' for name in of_model)}" if of_model else model
             problems.append(f"--model={label}: no such variant; write {known}")
@@ -138,7 +118,7 @@ def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[s
         every.append(label)
         model, _, variant = label.partition(":")
         control = f"{model}:scratch"
-        effective = effective_settings(model, settings)
+        effective = resolve(model, settings).values
         learns_more = variant != "scratch" and transfers(model, effective)
         if learns_more and effective["scratch_control"] and control not in [*labels, *every]:
             every.append(control)
@@ -151,14 +131,14 @@ def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[s
 
 def _has_memory(model: str, settings: Mapping[str, Any]) -> bool:
     """Whether a model is to be held against the memory alone, since a memory is among what scores."""
-    effective = effective_settings(model, settings)
-    return model in SCRATCH and effective["scratch_control"] and effective["memory_weight"] != 0
+    effective = resolve(model, settings).values
+    return can_transfer(model) and effective["scratch_control"] and effective["memory_weight"] != 0
 
 
 def _without_each_source(model: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the variants that lack a source each; there are none where one source is all."""
-    sources = effective_settings(model, settings)["source_datasets"] or []
-    if model not in MODELS or RULES["source_datasets"](sources) or len(sources) < 2:
+    sources = resolve(model, settings).values["source_datasets"] or []
+    if model not in SPECS or RULES["source_datasets"](sources) or len(sources) < 2:
         return {}
     return {f"{LEFT_OUT}{name}": {"source_datasets": [s for s in sources if s != name]} for name in sources}
 
@@ -176,7 +156,7 @@ def _own_problems(settings: Mapping[str, Any]) -> list[str]:
         problems.append(f"--seeds={seeds}: the last would be {seed + seeds - 1}; {MOST_SEED} is the largest")
     if settings.get("resume"):
         problems.append("--resume: is for a single run; a comparison goes on where it was by itself")
-    folder = effective_settings("", settings)["comparison_folder"]
+    folder = resolve("", settings).values["comparison_folder"]
     if RULES["comparison_folder"](folder) is None:
         problems += folder_problems("comparison_folder", folder)
     if settings.get("result_file"):

@@ -13,7 +13,7 @@ import recbole
 import torch
 import yaml
 
-from recbole_metarec.bridge.checks import effective_settings
+from recbole_metarec.bridge.config import resolve
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import Entry, left_out
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
@@ -139,7 +139,7 @@ def _codebooks(comparison: Comparison) -> list[list[str]]:
 
 def _configuration(entry: Entry) -> str:
     """Return all settings of an entry, defaults of all layers among them, as a property file."""
-    effective = effective_settings(entry.model, entry.settings)
+    effective = resolve(entry.model, entry.settings).values
     del effective["model"]
     plain = json.loads(json.dumps(effective, default=str))
     text: str = yaml.safe_dump(plain, sort_keys=True, allow_unicode=True)

@@ -17,12 +17,13 @@ import numpy as np
 from recbole.utils.argument_list import evaluation_arguments
 
 from recbole_metarec import __version__
-from recbole_metarec.bridge.checks import effective_settings
-from recbole_metarec.bridge.config import MODELS, properties_folder, read_properties
+from recbole_metarec.bridge.config import resolve
 from recbole_metarec.comparison.entries import OWN_KEYS
 from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.files import domain_files, known_checksum, write_text
+from recbole_metarec.models import SPECS
 from recbole_metarec.runs.result import ARRAYS, RunResult
+from recbole_metarec.settings.shared import SharedSettings
 
 # Settings that change where files lie, how fast a run is and what is shown, but no result.
 _SILENT = (
@@ -53,7 +54,7 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
     Path
         Another one for other settings, other content of the domains' files and another version of this package.
     """
-    settings = effective_settings(settings["model"], settings)
+    settings = resolve(settings["model"], settings).values
     decisive = {key: value for key, value in settings.items() if key not in _ignored(settings["model"])}
     domains = [settings["dataset"], *(decisive.get("source_datasets") or [])]
     files = [file for name in domains for file in domain_files(Path(settings["data_path"]) / name, name)]
@@ -163,5 +164,5 @@ def _unpack(text: str) -> bytes:
 @cache
 def _ignored(model: str) -> frozenset[str]:
     """Keys without a part in the results of a model."""
-    ours = read_properties(properties_folder() / "overall.yaml").keys() if model not in MODELS else ()
+    ours = SharedSettings.model_fields if model not in SPECS else ()
     return frozenset(_SILENT) | (frozenset(ours) - frozenset(_HEEDED))

@@ -7,12 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from recbole_metarec.bridge.config import MODELS
 from recbole_metarec.comparison.alignment import Alignment, align
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.entries import left_out
 from recbole_metarec.evaluation.ranking import is_of_ranks
 from recbole_metarec.evaluation.significance import Change, holm, paired_bootstrap
+from recbole_metarec.models import SPECS
 from recbole_metarec.runs.delivery import Delivery
 from recbole_metarec.runs.report import interval, percent, size, spell, why
 from recbole_metarec.runs.result import RunResult
@@ -341,7 +341,7 @@ def _answers(
 ) -> list[str]:
     answers = [sentence(effect, f"Transfer with {effect.label}") for effect in transfers]
     answers += [sentence(effect, f"{effect.label} in place of {effect.against}") for effect in effects]
-    baselines = [row for row in rows if row.label.partition(":")[0] not in MODELS]
+    baselines = [row for row in rows if row.label.partition(":")[0] not in SPECS]
     ours = [row for row in rows if row.label in {effect.label for effect in transfers}]
     if baselines and ours and metric:
         best, best_of_ours = (max(group, key=lambda row: row.valid) for group in (baselines, ours))

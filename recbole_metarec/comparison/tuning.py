@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from recbole.evaluator import smaller_metrics
 
-from recbole_metarec.bridge.checks import effective_settings, model_keys
+from recbole_metarec.bridge.checks import model_keys
+from recbole_metarec.bridge.config import resolve
 from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.comparison.jobs import Job, Train, finish
 from recbole_metarec.comparison.space import Space, suggest
@@ -111,4 +112,4 @@ def validation_score(run: RunResult, settings: Mapping[str, Any]) -> float:
 
 def metric_of(settings: Mapping[str, Any]) -> str:
     """Return the validation metric of a run's settings, in lower case."""
-    return str(effective_settings(str(settings["model"]), settings)["valid_metric"]).lower()
+    return str(resolve(str(settings["model"]), settings).values["valid_metric"]).lower()

@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.checkpoint import named_when_interrupted
-from recbole_metarec.bridge.checks import default_settings, effective_settings, find_problems
-from recbole_metarec.bridge.config import SCRATCH, PluginConfig, transfers, variant_of
+from recbole_metarec.bridge.checks import find_problems
+from recbole_metarec.bridge.config import PluginConfig, resolve, transfers, variant_of
 from recbole_metarec.bridge.dataset import DomainDataset, takes_domains
 from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.bridge.pickles import allow_pickle
@@ -31,6 +31,7 @@ from recbole_metarec.bridge.sizes import ParameterBudget, within_memory
 from recbole_metarec.errors import UserError, shown
 from recbole_metarec.evaluation.groups import cold_metrics
 from recbole_metarec.evaluation.ranking import RankCollector
+from recbole_metarec.models import SPECS, can_transfer
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.peak import peak_megabytes, reset_peak
 from recbole_metarec.runs.report import write_json
@@ -59,7 +60,7 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
         If ``result_file`` cannot be written.
     """
     runs = make_runs(settings)
-    effective = effective_settings(settings["model"], settings)
+    effective = resolve(settings["model"], settings).values
     if effective["result_file"]:
         write_json(Path(effective["result_file"]), runs, effective["bootstrap_samples"], delivery(settings, runs))
     return runs
@@ -70,13 +71,13 @@ def make_runs(settings: Mapping[str, Any]) -> list[RunResult]:
     model = settings.get("model")
     if not isinstance(model, str) or not model:
         raise UserError([f"{shown('model', model)}: must be the name of a model; write --model=MetaRec"])
-    defaults = default_settings(model, settings)
+    defaults = resolve(model, settings).defaults
     settings = {"dataset": defaults["dataset"], **settings}
     problems = find_problems(settings)
     if problems:
         raise UserError(problems)
     warn_of_idle([model], settings)
-    effective = effective_settings(model, settings)
+    effective = resolve(model, settings).values
     runs = [run_one(settings)]
     if effective["scratch_control"]:
         runs += _controls({**settings, "resume": None}, effective, runs[0])
@@ -85,18 +86,18 @@ def make_runs(settings: Mapping[str, Any]) -> list[RunResult]:
 
 def delivery(settings: Mapping[str, Any], runs: Sequence[RunResult]) -> Delivery | None:
     """Choose the run of `run` whose model is to be used; see `deliver`."""
-    effective = effective_settings(settings["model"], settings)
+    effective = resolve(settings["model"], settings).values
     return deliver(runs, effective["valid_metric"], effective["deliver"])
 
 
 def _controls(settings: Mapping[str, Any], effective: Mapping[str, Any], run: RunResult) -> Iterator[RunResult]:
     model = settings["model"]
     if transfers(model, effective):
-        scratch = run_one({**settings, **SCRATCH[model]})
+        scratch = run_one({**settings, **(SPECS[model].scratch or {})})
         yield scratch
         if effective["deliver"] in ("auto", "ensemble"):
             yield combine(run, scratch)
-    if model in SCRATCH and effective["memory_weight"] != 0:
+    if can_transfer(model) and effective["memory_weight"] != 0:
         yield run_one({**settings, "model": "Memory"})
 
 

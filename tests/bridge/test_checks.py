@@ -12,8 +12,8 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
-from recbole_metarec.bridge.checks import default_settings, find_problems, known_models
-from recbole_metarec.bridge.config import PluginConfig, properties_folder
+from recbole_metarec.bridge.checks import find_problems
+from recbole_metarec.bridge.config import PluginConfig, known_models, properties_folder, resolve
 from recbole_metarec.cli.main import main, parse_arguments
 from recbole_metarec.settings.rules import MODEL_RULES, RULES
 
@@ -179,17 +179,17 @@ def test_every_shipped_property_file_loads_and_passes(tmp_path: Path) -> None:
         model = file.stem if file.parent.name == "model" else "MetaRec"
         dataset = file.stem if file.parent.name == "dataset" else "good"
         settings = {"model": model, "dataset": dataset}
-        effective = default_settings(model, settings)
+        effective = resolve(model, settings).defaults
         rules = {**RULES, **MODEL_RULES.get(model, {})}
         assert not {key: rules[key](value) for key, value in effective.items() if key in rules and rules[key](value)}
         PluginConfig(model, dataset, {"gpu_id": ""})
 
 
 def test_the_shipped_default_needs_no_flags(tmp_path: Path) -> None:
-    defaults = default_settings("MetaRec", {})
+    defaults = resolve("MetaRec", {}).defaults
     settings = {"model": "MetaRec", "dataset": defaults["dataset"], "data_path": str(tmp_path)}
     assert find_problems(settings) == []
-    assert len(default_settings("MetaRec", settings)["source_datasets"]) == 16
+    assert len(resolve("MetaRec", settings).defaults["source_datasets"]) == 16
 
 
 def test_recboles_models_are_known() -> None:

@@ -9,8 +9,7 @@ import planted
 import pytest
 from recbole.evaluator import Collector
 
-from recbole_metarec.bridge.checks import known_models
-from recbole_metarec.bridge.config import PluginConfig, properties_folder, read_properties
+from recbole_metarec.bridge.config import PluginConfig, known_models, properties_folder, read_properties
 from recbole_metarec.bridge.idle import idle_keys, warn_of_idle
 from recbole_metarec.comparison.entries import asked_models, make_entries
 from recbole_metarec.errors import UserError

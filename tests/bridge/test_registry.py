@@ -19,20 +19,20 @@ from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import ModelType, get_model, get_trainer
 
 from recbole_metarec.bridge import checkpoint, compat
-from recbole_metarec.bridge.checks import known_models
 from recbole_metarec.bridge.config import (
-    MODELS,
     PluginConfig,
     data_path,
     for_domain,
     from_plain,
+    known_models,
     property_layers,
     to_plain,
 )
 from recbole_metarec.bridge.registry import register
+from recbole_metarec.models import listed_models
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", listed_models())
 def test_recboles_lookups_find_our_classes(model: str) -> None:
     assert get_model(model).__name__ == model
     assert get_trainer(ModelType.SEQUENTIAL, model).__name__ == f"{model}Trainer"

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from recbole.utils import argument_list
 
-from recbole_metarec.bridge.checks import effective_settings, find_problems, implied_rules, known_models
-from recbole_metarec.bridge.config import read_properties
+from recbole_metarec.bridge.checks import find_problems, implied_rules
+from recbole_metarec.bridge.config import known_models, read_properties, resolve
 from recbole_metarec.settings.rules import MODEL_RULES, RULES, metric_names
 
 PROPERTIES = Path(recbole.__file__).parent / "properties"
@@ -182,5 +182,5 @@ def test_epochs_are_chosen_by_what_is_measured_unless_the_user_says(
     suite: Path, changes: dict[str, Any], metric: str
 ) -> None:
     given = planted.settings(suite, **changes)
-    assert effective_settings("MetaRec", given)["valid_metric"] == metric
+    assert resolve("MetaRec", given).values["valid_metric"] == metric
     assert find_problems(given) == []

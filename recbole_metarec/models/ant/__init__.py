@@ -1,0 +1,29 @@
+"""ANT (arXiv 2309.10195): item vectors from texts, images and prices, adapted to the target by re-learning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recbole_metarec.models.ant.settings import ANTSettings
+from recbole_metarec.models.spec import ModelSpec
+
+
+def _has_core(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("source_datasets") or settings.get("pretrained")) and settings.get("adapt") != "scratch"
+
+
+def _reads_features(settings: Mapping[str, Any]) -> bool:
+    return True
+
+
+SPEC = ModelSpec(
+    name="ANT",
+    model="recbole_metarec.models.ant.model:ANT",
+    trainer="recbole_metarec.models.ant.trainer:ANTTrainer",
+    settings=ANTSettings,
+    scratch={"source_datasets": [], "adapt": "scratch", "pretrained": None},
+    transfers=_has_core,
+    variants={name: {"adapt": name} for name in ("relearn", "finetune", "frozen")},
+    reads_features=_reads_features,
+)

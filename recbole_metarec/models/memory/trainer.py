@@ -1,16 +1,13 @@
-"""Training of models that learn nothing themselves: the choice of what is joined, on validation."""
+"""Training of the memory alone: the choice of what is joined, on validation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.trainer import DomainTrainer, Result
-from recbole_metarec.models.untrained.model import Ensemble
 
 
 class MemoryTrainer(DomainTrainer):
@@ -34,14 +31,3 @@ class MemoryTrainer(DomainTrainer):
 
     def restore_training(self, state: Mapping[str, Any]) -> None:
         """See `DomainTrainer`."""
-
-
-class EnsembleTrainer(MemoryTrainer):
-    """RecBole trainer of `Ensemble`: its members come from the checkpoints that ``member_files`` names."""
-
-    model: Ensemble
-
-    def begin(self, train_data: Any, show_progress: bool) -> None:
-        """Load the members."""
-        for member, file in zip(self.model.members, self.config["member_files"], strict=True):
-            member.load_state_dict(checkpoint.load(Path(file), self.device)["state_dict"])

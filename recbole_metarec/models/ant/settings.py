@@ -1,0 +1,124 @@
+"""The settings of ANT (arXiv 2309.10195), after its published code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from recbole_metarec.settings.backbone import BackboneSettings
+from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.evidence import EvidenceSettings
+from recbole_metarec.settings.features import AdapterSettings, FeatureSettings
+from recbole_metarec.settings.kinds import (
+    Count,
+    Few,
+    FileToRead,
+    Nonnegative,
+    Positive,
+    PositiveShare,
+    Share,
+    Whole,
+    Word,
+)
+from recbole_metarec.settings.optimizer import OptimizerSettings
+from recbole_metarec.settings.softmax import SoftmaxSettings
+from recbole_metarec.settings.suite import SuiteSettings
+
+
+class ItemSettings(Settings):
+    """What item vectors are made of beside features."""
+
+    group = "Items"
+
+    transductive: bool = option(
+        True,
+        "Add an embedding of its own to an item's vector; items that the training part lacks have none. False: items "
+        "are known by their features alone (inductive).",
+    )
+    embedding_shrinkage: Nonnegative = option(
+        20, "After n interactions an item's own embedding counts n / (n + this); 0: whole.", "Ours"
+    )
+    temperature: Positive = option(0.07, "Scores are cosines divided by this.", "ANT")
+
+
+class AdaptationSettings(Settings):
+    """How a pre-trained core becomes the target's."""
+
+    group = "Adaptation"
+
+    adapt: Literal["relearn", "finetune", "frozen", "scratch"] = option(
+        "relearn",
+        "relearn | finetune | frozen | scratch: the sequence model is kept as pre-trained and all that makes item "
+        "vectors is learnt anew | all goes on learning | nothing does but the items' own embeddings | nothing is taken "
+        "over.",
+        "ANT",
+    )
+    thaw_after: Whole | None = option(
+        2, "Epochs after which what relearn has frozen learns, too; ~ is never.", "Ours; ANT: ~"
+    )
+    pretrained: FileToRead | None = option(
+        None, "File of a pre-trained core; without it, the sources are pre-trained on."
+    )
+
+
+class PretrainingSettings(Settings):
+    """Contrastive pre-training on the sources."""
+
+    group = "Pre-training"
+
+    pretrain_epochs: Count = option(4, "Epochs on all sources together.", "Ours; ANT has 300")
+    pretrain_batch_size: Count = option(512, "Windows in a batch, from all sources.", "Ours")
+    pretrain_learning_rate_decay: PositiveShare = option(0.995, "As learning_rate_decay.", "ANT")
+    contrast_across_domains: bool = option(True, "Whether items of other sources are negatives, too.", "ANT")
+    image_text_weight: Nonnegative = option(0.001, "Weight of the contrast of pictures and texts.", "ANT")
+
+
+class ANTSettings(
+    PretrainingSettings,
+    AdaptationSettings,
+    OptimizerSettings,
+    SoftmaxSettings,
+    ItemSettings,
+    BackboneSettings,
+    AdapterSettings,
+    FeatureSettings,
+    EvidenceSettings,
+    SuiteSettings,
+):
+    """All settings that ANT reads."""
+
+    backbone: Word = option("transformer", "transformer | gru | lru.", "ANT has a Transformer")
+    positions: Literal["end", "start"] = option(
+        "end", "end | start: where a Transformer counts positions from.", "Ours | ANT"
+    )
+    hidden_size: Count = option(128, "Width of item vectors and states.", "Ours; ANT has 256")
+    n_layers: Few = option(2, "Layers.", "ANT")
+    n_heads: Count = option(2, "Attention heads (transformer).", "ANT")
+    inner_size: Count = option(256, "Width of feed-forward layers, or of the GRU's state.", "ANT")
+    hidden_dropout_prob: Share = option(0.5, "Dropout of hidden states.", "ANT")
+    attn_dropout_prob: Share = option(
+        0.0, "Dropout of attention weights (transformer).", "Ours: above 0 the fast kernels are off; ANT has 0.5"
+    )
+    initializer_range: Positive = option(0.02, "Standard deviation of new item embeddings.", "ANT")
+    softmax: Literal["full", "sampled", "auto"] = option(
+        "auto", "full | sampled | auto: full up to full_softmax_max_items items.", "ANT has a full one"
+    )
+    full_softmax_max_items: Whole = option(20000, "Largest catalogue with a full softmax under auto.", "Ours")
+    epochs: Count = option(100, "Largest number of epochs on the target, with or without a core.", "ANT")
+    stopping_step: Whole = option(
+        10, "Evaluations without improvement before training stops.", "UniSRec; ANT has no such stop"
+    )
+    train_batch_size: Count = option(
+        256, "Windows in a batch.", "Ours; ANT has 2048 prefixes, which are about as many targets"
+    )
+    learner: Literal["adam", "adamw", "sgd", "adagrad", "rmsprop"] = option(
+        "adamw", "RecBole's name of the optimizer.", "Ours; ANT has adam"
+    )
+    learning_rate: Positive = option(0.001, "Of the optimizer.", "ANT")
+    learning_rate_decay: PositiveShare = option(
+        0.99, "The learning rate is multiplied by this after each epoch.", "ANT"
+    )
+    weight_decay: Nonnegative = option(0.0, "Of the optimizer.", "ANT")
+    clip_grad_norm: Mapping[str, Any] | None = option(
+        {"max_norm": 5.0}, "RecBole's arguments of clip_grad_norm_; ~ does not clip.", "Ours"
+    )

@@ -1,0 +1,21 @@
+"""The members of an ensemble, and the choice of what is joined to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from recbole_metarec.bridge import checkpoint
+from recbole_metarec.models.ensemble.model import Ensemble
+from recbole_metarec.models.memory.trainer import MemoryTrainer
+
+
+class EnsembleTrainer(MemoryTrainer):
+    """RecBole trainer of `Ensemble`: its members come from the checkpoints that ``member_files`` names."""
+
+    model: Ensemble
+
+    def begin(self, train_data: Any, show_progress: bool) -> None:
+        """Load the members."""
+        for member, file in zip(self.model.members, self.config["member_files"], strict=True):
+            member.load_state_dict(checkpoint.load(Path(file), self.device)["state_dict"])

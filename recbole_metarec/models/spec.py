@@ -1,0 +1,79 @@
+"""The specification of a model: all that the rest of the package asks of it, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from recbole_metarec.settings.base import Settings
+
+CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]
+"""A check of several keys together, given all settings of a run; it is left out where one of the keys is wrong."""
+
+
+def _never(settings: Mapping[str, Any]) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model is.
+
+    Parameters
+    ----------
+    name : str
+        On the command line; also the name of its class.
+    model, trainer : str
+        Where the classes are, as ``package.module:Class``; they are imported when they are needed.
+    settings : type of Settings
+        All settings that it reads.
+    scratch : mapping, optional
+        Settings that make it learn from the target alone; ``None`` for a model that cannot transfer.
+    transfers : callable
+        Whether it learns from more than the target, given all settings of a run.
+    variants : mapping of str to mapping
+        Settings of its named variants.
+    checks : tuple of CrossCheck
+        Of its own settings.
+    reads_features : callable
+        Whether it reads texts, pictures and prices of items, given all settings of a run.
+    diagnostics : str, optional
+        Where the function is that says more of a trained model, as ``package.module:function``: of a trainer, a mapping
+        of plain values.
+    is_listed : bool
+        Whether users can ask for it by name.
+    """
+
+    name: str
+    model: str
+    trainer: str
+    settings: type[Settings]
+    scratch: Mapping[str, Any] | None = None
+    transfers: Callable[[Mapping[str, Any]], bool] = _never
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    checks: tuple[CrossCheck, ...] = ()
+    reads_features: Callable[[Mapping[str, Any]], bool] = _never
+    diagnostics: str | None = None
+    is_listed: bool = True
+
+    def every_variant(self) -> dict[str, Mapping[str, Any]]:
+        """Return the settings of each variant, ``scratch`` among them."""
+        return dict(self.variants) if self.scratch is None else {"scratch": self.scratch, **self.variants}
+
+
+def load_object(place: str) -> Any:
+    """Import what a specification names.
+
+    Parameters
+    ----------
+    place : str
+        ``package.module:name``.
+
+    Returns
+    -------
+    Any
+    """
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

@@ -1,0 +1,167 @@
+"""What a class of settings is: typed fields, each with its default, rule, help, and where the default comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from typing_extensions import Self
+
+from recbole_metarec.settings.kinds import STRICT, TOLD, words
+
+
+class Keyed(Protocol):
+    """What settings are read from: a mapping, or RecBole's Config."""
+
+    def __contains__(self, key: object) -> bool: ...
+
+    def __getitem__(self, key: str, /) -> Any: ...
+
+
+def option(default: Any, help: str = "", source: str = "") -> Any:
+    """Describe a field of `Settings`.
+
+    Parameters
+    ----------
+    default : Any
+        Its value where nobody says otherwise.
+    help : str
+        What it does.
+    source : str
+        Where the default comes from: a paper, another project's code, or this package's own experiments ("Ours").
+
+    Returns
+    -------
+    pydantic.fields.FieldInfo
+    """
+    return Field(default, description=help, json_schema_extra={"source": source})
+
+
+class Settings(BaseModel):
+    """Settings of a component, under the flat keys of RecBole's configuration files.
+
+    The type of a field is its rule: ``int`` takes no truth value, and ``float`` nothing that is not finite. Classes are
+    put together by inheritance, so that a model's settings are those of each of its components.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", **STRICT)
+
+    group: ClassVar[str] = ""
+    """Heading of the fields in help and property files."""
+
+    @classmethod
+    def of(cls, settings: Keyed) -> Self:
+        """Take the fields from a configuration; what it lacks is at its default.
+
+        Parameters
+        ----------
+        settings : mapping or recbole.config.Config
+            Values by key; other keys are passed over.
+
+        Returns
+        -------
+        Settings
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If a value breaks a rule; see `problem`.
+        """
+        return cls(**{key: settings[key] for key in cls.model_fields if key in settings})
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the default of each field."""
+        return {key: field.default for key, field in cls.model_fields.items()}
+
+
+def problem(settings: type[Settings], key: str, value: Any) -> str | None:
+    """Check a value against the rule of a field.
+
+    Parameters
+    ----------
+    settings : type of Settings
+        The class that has the field.
+    key : str
+        Name of the field.
+    value : Any
+
+    Returns
+    -------
+    str, or None
+        What the value must be, as in ``must be a whole number, 1 or more``; ``None`` if it is.
+    """
+    field = settings.model_fields[key]
+    try:
+        _adapter(settings, key).validate_python(value)
+    except ValidationError as error:
+        told = [each["ctx"]["line"] for each in error.errors(include_url=False) if each["type"] == TOLD]
+        return told[0] if told else f"must be {words_of(field)}"
+    return None
+
+
+@cache
+def _adapter(settings: type[Settings], key: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_annotation(settings.model_fields[key]), config=ConfigDict(**STRICT))
+
+
+def _annotation(field: FieldInfo) -> Any:
+    annotation: Any = field.annotation
+    for part in field.metadata:
+        annotation = Annotated[annotation, part]
+    return annotation
+
+
+def words_of(field: FieldInfo) -> str:
+    """Say what the values of a field are, as in ``a whole number, 1 or more``."""
+    return words(_annotation(field))
+
+
+class Documented(NamedTuple):
+    """A field as help and property files show it.
+
+    Attributes
+    ----------
+    group : str
+        Heading of its component.
+    key : str
+    field : pydantic.fields.FieldInfo
+    """
+
+    group: str
+    key: str
+    field: FieldInfo
+
+    @property
+    def help(self) -> str:
+        """What the field does."""
+        return self.field.description or ""
+
+    @property
+    def source(self) -> str:
+        """Where the default comes from; empty where there is nothing to say."""
+        extra = self.field.json_schema_extra
+        return str(extra.get("source", "")) if isinstance(extra, Mapping) else ""
+
+
+def documented(settings: type[Settings]) -> Iterator[Documented]:
+    """List the fields of a class, those of each component together.
+
+    Parameters
+    ----------
+    settings : type of Settings
+
+    Yields
+    ------
+    Documented
+    """
+    for key, field in settings.model_fields.items():
+        owners = [
+            each
+            for each in settings.__mro__
+            if issubclass(each, Settings) and key in vars(each).get("__annotations__", {})
+        ]
+        yield Documented(owners[-1].group, key, field)

@@ -1,0 +1,33 @@
+"""What the target's own interactions say without gradient descent, and how much it counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.kinds import Count, Nonnegative, Positive, PositiveShare
+
+
+class EvidenceSettings(Settings):
+    """Memory of the target's own transitions, and repeats, joined to the scores when training has ended."""
+
+    group = "Evidence"
+
+    memory_weight: Nonnegative | Literal["auto"] = option(
+        "auto",
+        "Weight of the memory's log probabilities in the scores; 0 has none. auto: from none to the memory alone, the "
+        "one nearest to 1 of those within one standard error of the best on validation; 1 without any.",
+        "Ours, after kNN-LM (arXiv 1911.00172)",
+    )
+    memory_reach: Count = option(10, "Largest distance of two items that count; they count 1 / distance.", "Ours")
+    memory_backward: Nonnegative = option(0.5, "What a pair counts in the other direction.", "Ours")
+    memory_decay: PositiveShare = option(0.5, "Weight of an item of the sequence relative to the next.", "Ours")
+    memory_depth: Count = option(10, "Last items of the sequence that are read.", "Ours")
+    memory_smoothing: Positive = option(20, "Weight of popularity in an item's transitions, in counts.", "Ours")
+    repeat_items: bool | Literal["auto"] = option(
+        "auto",
+        "Whether items of the sequence are recommended again. auto: with a penalty, the nearest to what the training "
+        "part suggests of those within one standard error of the best on validation. Where at most 1 in 1000 "
+        "interactions of the training part is a repeat, it suggests not to recommend them again.",
+        "Ours",
+    )

@@ -1,0 +1,38 @@
+"""The map of every domain's item embeddings into one shared space."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.kinds import Count, Nonnegative, Share
+
+
+class QuantizerSettings(Settings):
+    """Multi-head vector quantization (MetaRec, figure 1; VQ-VAE, arXiv 1711.00937)."""
+
+    group = "Quantizer"
+
+    quantizer: bool = option(True, "Whether item embeddings are quantized at all.")
+    quantizer_heads: Count = option(2, "Heads; each has a codebook.", "Ours: 256 ** 2 combinations")
+    codebook_size: Annotated[Count, Ge(2)] = option(
+        256, "Codes in a codebook.", "Ours, after vector-quantize-pytorch's example"
+    )
+    code_size: Count = option(8, "Width of a code, less than that of a head (hidden_size / quantizer_heads).", "Ours")
+    quantizer_weight: Nonnegative = option(1.0, "Weight of the quantizer's loss (lambda).", "Ours")
+    commitment_weight: Nonnegative = option(0.25, "Weight of the commitment loss (beta).", "VQ-VAE section 3.2")
+    codebook_update: Literal["gradient", "moving_average"] = option(
+        "gradient", "gradient | moving_average.", "VQ-VAE equation 3 | appendix A.1"
+    )
+    codebook_decay: Share = option(0.99, "Decay of moving averages.", "VQ-VAE appendix A.1")
+    quantizer_residual: bool = option(
+        True, "Add the embedding to its quantized vector.", "Ours: what quantizing throws away stays"
+    )
+    score_with: Literal["quantized", "embedding"] = option(
+        "embedding", "embedding | quantized: what states are scored against.", "Ours; LRURec ties both ends"
+    )
+    dead_code_threshold: Nonnegative = option(
+        0.01, "A code used less often than this per batch is drawn anew; 0 never.", "Ours"
+    )

@@ -1,0 +1,41 @@
+"""What a run makes beside its model, and what it may read and write."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+
+from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.kinds import FileToRead, FileToWrite
+
+
+class RunSettings(Settings):
+    """A single run and its controls."""
+
+    group = "Run"
+
+    scratch_control: bool = option(
+        True,
+        "Whether a model that transfers is also trained from scratch and compared, with an ensemble of both and with "
+        "the memory alone.",
+    )
+    deliver: Literal["auto", "transfer", "scratch", "ensemble"] = option(
+        "auto",
+        "Which of them is named as the one to be used. auto: of scratch, transfer and the mean of their scores the "
+        "first that lies within one standard error of the best on validation.",
+    )
+    result_file: FileToWrite | None = option(None, "Where to write the results as JSON.")
+    resume: FileToRead | None = option(
+        None,
+        "A checkpoint of the same model, target and sources from which training goes on; it is overwritten where "
+        "validation improves. For this package's models.",
+    )
+    allow_pickle: bool = option(
+        False,
+        "Whether to read what RecBole pickles: its own checkpoints, saved data sets and data loaders. Such a file can "
+        "run any code on this machine: allow it for files that you trust.",
+    )
+    bootstrap_samples: Annotated[int, Ge(100), Le(10**7)] = option(
+        2000, "Resamples of the paired bootstrap over users and seeds."
+    )

@@ -94,6 +94,8 @@ def words(annotation: Any) -> str:
         return ", or ".join(words(kind) for kind in sorted(inner, key=_is_single))
     if origin in (list, Sequence):
         return f"a list whose entries are {words(inner[0])}"
+    if origin in (dict, Mapping):
+        return "a mapping"
     return _PLAIN[annotation]
 
 

@@ -12,12 +12,13 @@ from recbole.utils import ModelType, get_model
 
 from recbole_metarec.amazon.vintages import made_by
 from recbole_metarec.bridge.columns import KEY_FIELDS, column_problems, find_files, named, read_headers
+from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.domains import movielens
 from recbole_metarec.domains.atomic import read_header, read_interactions
 from recbole_metarec.errors import UserError, nearest
 from recbole_metarec.features.metadata import read_metadata
 from recbole_metarec.models import SPECS, can_transfer
-from recbole_metarec.settings.rules import RULES, listed
+from recbole_metarec.settings.kinds import listed
 
 DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "encoding", "benchmark_filename"}
 """Settings without which no file can be found and read."""
@@ -91,19 +92,27 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
             numbers = [k for k in listed(effective.get(key)) if isinstance(k, int)]
             if numbers and max(numbers) > n_items:
                 yield f"--{key}={effective[key]}: {name} has {n_items} items only; write a smaller number"
-    if _reads_features(effective) and all(RULES[key](effective[key]) is None for key in _FEATURE_FIELDS):
+    if _reads_features(effective):
         texts, price, image = (effective[key] for key in _FEATURE_FIELDS)
         read_metadata(root / name / f"{name}.item", item, texts, price, image, separator, encoding)
 
 
 def _reads_features(effective: Mapping[str, Any]) -> bool:
-    return effective["model"] == "ANT" or (effective["model"] == "MetaRec" and effective["item_features"] is True)
+    """Whether a model reads features, and the columns that it would read are named as they must be."""
+    spec = SPECS.get(effective["model"])
+    if spec is None or not spec.reads_features(effective):
+        return False
+    return all(_is_sound(effective, key) for key in _FEATURE_FIELDS)
+
+
+def _is_sound(effective: Mapping[str, Any], key: str) -> bool:
+    return problem_of(effective["model"], key, effective[key]) is None
 
 
 def _column_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Check the columns that are loaded, of a source those that filters ask for."""
     is_target = name == effective["dataset"]
-    sound = {key: value for key, value in effective.items() if key not in RULES or RULES[key](value) is None}
+    sound = {key: value for key, value in effective.items() if _is_sound(effective, key)}
     if not is_target:
         sound = {key: value for key, value in sound.items() if key in ("val_interval", "field_separator", "encoding")}
     chosen = is_target and settings.get("load_col") is not None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from recbole_metarec.settings.base import Settings
-
-CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]
-"""A check of several keys together, given all settings of a run; it is left out where one of the keys is wrong."""
+from recbole_metarec.settings.base import CrossCheck, Settings
 
 
 def _never(settings: Mapping[str, Any]) -> bool:
@@ -36,7 +33,7 @@ class ModelSpec:
     variants : mapping of str to mapping
         Settings of its named variants.
     checks : tuple of CrossCheck
-        Of its own settings.
+        Of its own settings, beside those of their components.
     reads_features : callable
         Whether it reads texts, pictures and prices of items, given all settings of a run.
     diagnostics : str, optional

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
-from pydantic import ConfigDict, GetCoreSchemaHandler
+from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function, no_info_plain_validator_function
+from typing_extensions import NotRequired, TypedDict, is_typeddict
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 """How values are checked: none is turned into another type, but that whole numbers are numbers."""
+
+CLOSED = ConfigDict(extra="forbid", **STRICT)
+"""How mappings with certain keys are checked: others are refused."""
 
 TOLD = "told"
 """Type of the errors of pydantic that carry a line of their own."""
@@ -68,6 +73,34 @@ class Follows:
         if line is not None:
             raise PydanticCustomError(TOLD, "{line}", {"line": line})
         return value
+
+
+def mismatch(kind: Any, value: object) -> str | None:
+    """Say what a value must be to be of a kind.
+
+    Parameters
+    ----------
+    kind : type
+        As fields of `Settings` have.
+    value : object
+
+    Returns
+    -------
+    str, or None
+        As in ``must be a whole number, 1 or more``; ``None`` if it is of that kind.
+    """
+    try:
+        _adapter(kind).validate_python(value)
+    except ValidationError as error:
+        told = [each["ctx"]["line"] for each in error.errors(include_url=False) if each["type"] == TOLD]
+        return told[0] if told else f"must be {words(kind)}"
+    return None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    inner = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    return TypeAdapter(kind, config=None if is_typeddict(inner) else STRICT)  # such a class brings its own
 
 
 def words(annotation: Any) -> str:
@@ -133,6 +166,7 @@ Nonnegative = Annotated[float, Ge(0)]
 Positive = Annotated[float, Gt(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 PositiveShare = Annotated[float, Gt(0), Le(1)]
+Seed = Annotated[int, Ge(0), Le(MOST_SEED)]
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -190,4 +224,30 @@ def some_of(*names: str) -> Follows:
     return Follows(rule)
 
 
-ClipNorm = Annotated[Mapping[str, Any], Is("a mapping as in {max_norm: 5.0}")]
+# -- RecBole's, which models of this package have, too ----------------------------------------------------------------
+
+Learner = Literal["adam", "adamw", "sgd", "adagrad", "rmsprop"]
+WindowLength = Annotated[Count, Le(10_000)]
+
+
+class _ClipNorm(TypedDict):
+    __pydantic_config__ = CLOSED  # type: ignore[misc]
+
+    max_norm: Positive
+    norm_type: NotRequired[Positive | Literal["inf"]]
+
+
+ClipNorm = Annotated[_ClipNorm, Is("a mapping as in {max_norm: 5.0}")]
+
+
+class _Negatives(TypedDict, total=False):
+    __pydantic_config__ = CLOSED  # type: ignore[misc]
+
+    distribution: Literal["uniform", "popularity", "None"] | None
+    sample_num: Count
+    alpha: Nonnegative
+    dynamic: bool
+    candidate_num: Whole
+
+
+Negatives = Annotated[_Negatives, Is("a mapping as in {distribution: uniform, sample_num: 1}")]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.base import CrossCheck, Settings, option
 from recbole_metarec.settings.kinds import Count, Nonnegative, Share
+
+
+def _heads_divide(settings: Mapping[str, Any]) -> Iterator[str]:
+    width, heads = settings["hidden_size"], settings["quantizer_heads"]
+    if settings["quantizer"] and width % heads:
+        yield f"--quantizer_heads={heads}: must divide hidden_size ({width})"
 
 
 class QuantizerSettings(Settings):
     """Multi-head vector quantization (MetaRec, figure 1; VQ-VAE, arXiv 1711.00937)."""
 
     group = "Quantizer"
+    checks: ClassVar[tuple[CrossCheck, ...]] = ((("quantizer", "quantizer_heads", "hidden_size"), _heads_divide),)
 
     quantizer: bool = option(True, "Whether item embeddings are quantized at all.")
     quantizer_heads: Count = option(2, "Heads; each has a codebook.", "Ours: 256 ** 2 combinations")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic.types import AllowInfNan
+
 from recbole_metarec.settings.base import Settings, option
 from recbole_metarec.settings.kinds import Count, Few, Is, Nonnegative, Positive, Share
 
@@ -32,7 +34,7 @@ class TransferSettings(Settings):
     similarity_smoothing: Share = option(
         0.9, "Share of the former similarity kept at each step.", "Ours: one batch is noise"
     )
-    temperature: Annotated[float, Is("a number, above 0, or inf", lambda value: value > 0)] = option(
+    temperature: Annotated[float, AllowInfNan(True), Is("a number, above 0, or inf", lambda value: value > 0)] = option(
         0.1, "Softmax temperature of source weights (tau).", "MetaAdapt's README"
     )
     source_share: Nonnegative = option(

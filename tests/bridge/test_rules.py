@@ -9,20 +9,28 @@ from typing import Any
 import planted
 import pytest
 import recbole
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recbole.utils import argument_list
+from recbole.evaluator import metric_types
+from recbole.utils import EvaluatorType, argument_list
 
-from recbole_metarec.bridge.checks import find_problems, implied_rules
-from recbole_metarec.bridge.config import known_models, read_properties, resolve
-from recbole_metarec.settings.rules import MODEL_RULES, RULES, metric_names
+from recbole_metarec.bridge.checks import find_problems
+from recbole_metarec.bridge.config import known_models, resolve
+from recbole_metarec.bridge.metrics import metric_names
+from recbole_metarec.bridge.properties import read_properties
+from recbole_metarec.bridge.recbole_settings import RecBoleSettings
+from recbole_metarec.bridge.rules import problem_of
+from recbole_metarec.models import SPECS
+from recbole_metarec.settings.protocol import LABEL_METRICS, RANKING_METRICS
+from recbole_metarec.settings.shared import SharedSettings
 
 PROPERTIES = Path(recbole.__file__).parent / "properties"
 ARGUMENTS = {
     key for name in ("general", "training", "evaluation", "dataset") for key in vars(argument_list)[f"{name}_arguments"]
 }
 FILES = ("overall", "dataset/sample", *(f"quick_start_config/{path.stem}" for path in PROPERTIES.glob("quick*/*.yaml")))
+
+KEYS = RecBoleSettings.model_fields.keys() | SharedSettings.model_fields.keys()
 
 # Nothing of this is right anywhere: no key takes bytes, what is no number, or a mapping with numbers as keys.
 NEVER = st.recursive(
@@ -114,12 +122,12 @@ def right_and_wrong(values: dict[str, list[Any]]) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize(("key", "value"), right_and_wrong(RIGHT))
 def test_documented_values_pass(key: str, value: Any) -> None:
-    assert RULES[key](value) is None
+    assert problem_of("", key, value) is None
 
 
 @pytest.mark.parametrize(("key", "value"), right_and_wrong(WRONG))
 def test_wrong_values_are_told_what_to_be(key: str, value: Any) -> None:
-    line = RULES[key](value)
+    line = problem_of("", key, value)
     assert line
     assert "must " in line or "is none of" in line
     assert "\n" not in line
@@ -128,25 +136,21 @@ def test_wrong_values_are_told_what_to_be(key: str, value: Any) -> None:
 def test_every_documented_key_has_a_rule() -> None:
     documented = {key for name in FILES for key in read_properties(PROPERTIES / f"{name}.yaml")}
     listed = {key for key in ARGUMENTS if not key.startswith("_")} - {"config_file"}
-    assert documented | listed <= RULES.keys()
+    assert documented | listed <= KEYS
 
 
-@pytest.mark.parametrize("model", sorted({*known_models()} - {*MODEL_RULES}))
+@pytest.mark.parametrize("model", sorted({*known_models()} - SPECS.keys()))
 def test_the_defaults_of_recboles_models_pass_and_nothing_senseless_does(model: str) -> None:
-    path = PROPERTIES / "model" / f"{model}.yaml"
-    defaults = (yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
-    rules = implied_rules(model, read_properties(path))
-    assert rules.keys() == defaults.keys()
-    for key, value in read_properties(path).items():
-        assert rules[key](value) is None, key
-        assert all(rules[key](never) for never in (float("nan"), {1: 2}, b"x", [[[]]])), key
+    for key, value in read_properties(PROPERTIES / "model" / f"{model}.yaml").items():
+        assert problem_of(model, key, value) is None, key
+        assert all(problem_of(model, key, never) for never in (float("nan"), {1: 2}, b"x", [[[]]])), key
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_all_wrong_settings_are_named_at_once_a_line_each(suite: Path, data: st.DataObject) -> None:
-    model = data.draw(st.sampled_from([*MODEL_RULES, "SASRec", "Pop"]))
-    keys = sorted({*RULES, *MODEL_RULES.get(model, {})} - {"benchmark_filename"})
+    model = data.draw(st.sampled_from(["MetaRec", "ANT", "SASRec", "Pop"]))
+    keys = sorted({*KEYS, *(SPECS[model].settings.model_fields if model in SPECS else ())} - {"benchmark_filename"})
     wrong = {key: data.draw(NEVER) for key in keys}
     lines = find_problems({**planted.settings(suite), "model": model, **wrong})
     named = [re.match(r"--(\w+)=", line) for line in lines]
@@ -155,10 +159,15 @@ def test_all_wrong_settings_are_named_at_once_a_line_each(suite: Path, data: st.
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(key=st.sampled_from(sorted(RULES)), value=NEVER | st.text(max_size=8) | st.integers() | st.floats() | st.none())
+@given(key=st.sampled_from(sorted(KEYS)), value=NEVER | st.text(max_size=8) | st.integers() | st.floats() | st.none())
 def test_no_value_of_a_key_is_a_traceback(suite: Path, key: str, value: Any) -> None:
     for line in find_problems({**planted.settings(suite), key: value}):
         assert "\n" not in line
+
+
+def test_recboles_metrics_are_those_that_are_listed() -> None:
+    kinds = {EvaluatorType.RANKING: RANKING_METRICS, EvaluatorType.VALUE: LABEL_METRICS}
+    assert metric_types == {name: kind for kind, names in kinds.items() for name in names}
 
 
 def test_metrics_are_named_as_recbole_measures_them() -> None:
@@ -171,6 +180,7 @@ def test_metrics_are_named_as_recbole_measures_them() -> None:
     ("changes", "metric"),
     [
         ({}, "NDCG@10"),
+        ({"topk": 20}, "NDCG@20"),
         ({"topk": [20, 5]}, "NDCG@20"),
         ({"topk": 5, "metrics": ["Recall", "ndcg"]}, "ndcg@5"),
         ({"metrics": ["Recall", "MRR"]}, "Recall@10"),

@@ -235,6 +235,22 @@ def to_plain(config: Config) -> dict[str, Any]:
     return copy.deepcopy(plain)
 
 
+def settings_of(config: Config, settings: type[S]) -> S:
+    """Take the settings of a component out of RecBole's configuration.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Of a run.
+    settings : type of Settings
+
+    Returns
+    -------
+    Settings
+    """
+    return settings.of(to_plain(config))
+
+
 def from_plain(plain: Mapping[str, Any]) -> DeafConfig:
     """Rebuild a configuration from `to_plain`'s result."""
     kind = PluginConfig if "mask_history" in plain else DeafConfig  # a key of this package's layers

@@ -11,12 +11,12 @@ from recbole_metarec.settings.kinds import Count, Few, Follows, Positive, Share,
 
 
 def _is_backbone(value: object) -> str | None:
-    names = import_module("recbole_metarec.nn.backbone").BACKBONES  # which needs torch
+    names = import_module("recbole_metarec.nn.backbones").BACKBONES  # which needs torch
     return None if isinstance(value, str) and value in names else f"must be one of {', '.join(names)}"
 
 
 BackboneName = Annotated[str, Follows(_is_backbone)]
-"""One of the names in `recbole_metarec.nn.backbone.BACKBONES`."""
+"""One of the names in `recbole_metarec.nn.backbones.BACKBONES`."""
 
 
 def _heads_divide(settings: Mapping[str, Any]) -> Iterator[str]:

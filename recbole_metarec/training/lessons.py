@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.windows import WindowSampler
-from recbole_metarec.nn.encoder import Batch, Negatives, make_batch
+from recbole_metarec.nn.batches import Batch, Negatives, make_batch
 from recbole_metarec.nn.loss import NegativeSampler
 
 

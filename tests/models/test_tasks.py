@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from backbones import make_backbone
 from torch import nn
 
 from recbole_metarec.domains.domain import from_sequences
 from recbole_metarec.models.metarec.tasks import DomainTask
-from recbole_metarec.nn.backbone import build_backbone
 from recbole_metarec.nn.encoder import SharedEncoder
 from recbole_metarec.training.lessons import Lessons
 
@@ -35,7 +35,7 @@ def make_task(**changes):
 
 def make_encoder():
     torch.manual_seed(0)
-    body = build_backbone(
+    body = make_backbone(
         "transformer", width=WIDTH, layers=1, heads=2, inner_width=8, dropout=0.0, attention_dropout=0.0, max_length=6
     )
     return SharedEncoder(body, None)

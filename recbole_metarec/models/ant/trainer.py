@@ -88,7 +88,7 @@ class ANTTrainer(DomainTrainer):
             assert self.model.space is not None
             save_core(Path(self.core_file), core, self.model.space.text_space(sources[0].domain.name), config)
         try:
-            parameters, self.frozen = adapt(drawn, pretrained, RULES[config["adapt"]])
+            parameters, self.frozen = adapt(drawn, pretrained, core.roles(), RULES[config["adapt"]])
         except ValueError as error:
             advice = "name another core, or write --adapt=relearn for features that it was not pre-trained with"
             raise UserError([f"--pretrained={self.core_file}: {error}; {advice}"]) from None

@@ -8,10 +8,14 @@ and the return contract and dead-code revival follow https://github.com/lucidrai
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
+
+from recbole_metarec.nn.quantizers.base import Quantized, Quantizer
+from recbole_metarec.settings.quantizer import QuantizerSettings
 
 # Below this decayed count a moving average has no digits left: the code stays where it is.
 MIN_USAGE = 1e-6
@@ -20,25 +24,7 @@ MIN_USAGE = 1e-6
 _BLOCK = {True: 2**18, False: 2**26}
 
 
-class Quantized(NamedTuple):
-    """What a quantizer returns.
-
-    Attributes
-    ----------
-    vectors : Tensor, shape (N, D)
-        Quantized vectors.
-    codes : LongTensor, shape (N, H)
-        Nearest code of each head.
-    loss : Tensor, scalar
-        Codebook plus commitment loss, averaged over vectors, heads and code width.
-    """
-
-    vectors: Tensor
-    codes: Tensor
-    loss: Tensor
-
-
-class MultiHeadQuantizer(nn.Module):
+class MultiHeadQuantizer(Quantizer):
     """Split a vector into heads, replace each by its nearest code, and join the codes again.
 
     ``p_h = W_h z_h``; ``k_h`` is the nearest code of codebook ``h``; ``z_q = W_out [c_1 ; … ; c_H]``, with the
@@ -104,19 +90,21 @@ class MultiHeadQuantizer(nn.Module):
             self.register_buffer("sums", codebook.clone())
         self.register_buffer("usage", torch.ones(heads, codes))
 
+    @classmethod
+    def from_settings(cls, settings: QuantizerSettings, width: int) -> Self:
+        """See `Quantizer`."""
+        return cls(
+            width=width,
+            heads=settings.quantizer_heads,
+            codes=settings.codebook_size,
+            code_width=settings.code_size,
+            commitment=settings.commitment_weight,
+            moving_average=settings.codebook_decay if settings.codebook_update == "moving_average" else None,
+            residual=settings.quantizer_residual,
+        )
+
     def forward(self, z_ND: Tensor, codes_NH: Tensor | None = None) -> Quantized:
-        """Quantize vectors.
-
-        Parameters
-        ----------
-        z_ND : Tensor, shape (N, D)
-        codes_NH : LongTensor, shape (N, H), optional
-            Codes to quantize to; without them, the nearest.
-
-        Returns
-        -------
-        Quantized
-        """
+        """See `Quantizer`; the loss is averaged over vectors, heads and code width."""
         p_NHC = self.project(z_ND)
         codes_NH = self.nearest(p_NHC) if codes_NH is None else codes_NH
         c_NHC = self.lookup(codes_NH)
@@ -185,15 +173,7 @@ class MultiHeadQuantizer(nn.Module):
 
     @torch.no_grad()
     def update(self, z_ND: Tensor, codes_NH: Tensor) -> None:
-        """Take note of the codes in use and, with moving averages, move the codebooks.
-
-        Parameters
-        ----------
-        z_ND : Tensor, shape (N, D)
-            Vectors of the items of an outer step.
-        codes_NH : LongTensor, shape (N, H)
-            Their codes, as `forward` found them.
-        """
+        """See `Quantizer`; moving averages move the codebooks."""
         flat = self._rows(codes_NH).flatten()
         counts = torch.bincount(flat, minlength=self.heads * self.codes).to(z_ND.dtype)
         self.usage.lerp_(counts.view_as(self.usage), 1 - self.decay)
@@ -207,22 +187,7 @@ class MultiHeadQuantizer(nn.Module):
 
     @torch.no_grad()
     def revive(self, z_ND: Tensor, threshold: float, generator: torch.Generator | None = None) -> int:
-        """Re-seed dead codes with projected vectors drawn at random.
-
-        Parameters
-        ----------
-        z_ND : Tensor, shape (N, D)
-            Vectors to draw from.
-        threshold : float
-            A code is dead when its decayed count of uses per `update` is below this; ``inf`` re-seeds every code.
-        generator : torch.Generator, optional
-            Source of randomness, on the CPU.
-
-        Returns
-        -------
-        int
-            How many codes were re-seeded.
-        """
+        """See `Quantizer`; codes are projected vectors, drawn at random."""
         dead_HK = self.usage < threshold
         total = int(dead_HK.sum())
         if total:
@@ -259,52 +224,3 @@ class _StraightThrough(torch.autograd.Function):
         scale = 2 / max(1, p_NHC.numel()) * by_loss
         by_p_NHC = by_vectors + beta * scale * (p_NHC - c_NHC.detach())
         return by_p_NHC, gamma * scale * (c_NHC - p_NHC.detach()), None, None
-
-
-class Usage(NamedTuple):
-    """How a catalogue uses the codebooks.
-
-    Attributes
-    ----------
-    share : float
-        Share of the codes that some item uses, over all heads.
-    attainable : float
-        Largest share that so many items can use.
-    perplexity : float
-        Exponential of the entropy of code use, averaged over heads; K when all codes are used alike.
-    collisions : float
-        Share of the items whose codes another item has, too.
-    """
-
-    share: float
-    attainable: float
-    perplexity: float
-    collisions: float
-
-
-def codebook_usage(codes_NH: Tensor, codes: int) -> Usage:
-    """Measure codebook usage.
-
-    Parameters
-    ----------
-    codes_NH : LongTensor, shape (N, H)
-        Codes of each item.
-    codes : int
-        Number of codes K in a codebook.
-
-    Returns
-    -------
-    Usage
-    """
-    heads = codes_NH.shape[1]
-    counts_HK = torch.zeros(heads, codes, device=codes_NH.device)
-    counts_HK.scatter_add_(1, codes_NH.T, torch.ones_like(codes_NH.T, dtype=torch.float))
-    p_HK = counts_HK / counts_HK.sum(1, keepdim=True)
-    entropy_H = -torch.special.xlogy(p_HK, p_HK).sum(1)
-    _, twins_N, sizes = codes_NH.unique(dim=0, return_inverse=True, return_counts=True)
-    return Usage(
-        share=float((counts_HK > 0).float().mean()),
-        attainable=min(1.0, len(codes_NH) / codes),
-        perplexity=float(entropy_H.exp().mean()),
-        collisions=float((sizes[twins_N] > 1).float().mean()),
-    )

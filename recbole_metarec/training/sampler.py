@@ -1,8 +1,8 @@
-"""What a step takes from a domain: windows, and negatives for a sampled softmax."""
+"""The batches of a domain: windows, and negatives for a sampled softmax."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,9 +12,10 @@ from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.windows import WindowSampler
 from recbole_metarec.nn.batches import Batch, Negatives, make_batch
 from recbole_metarec.nn.loss import NegativeSampler
+from recbole_metarec.settings.softmax import SoftmaxSettings
 
 
-class Lesson(NamedTuple):
+class DomainBatch(NamedTuple):
     """What a step takes from a domain.
 
     Attributes
@@ -30,19 +31,22 @@ class Lesson(NamedTuple):
     batches: tuple[Batch, ...]
 
 
-class Lessons:
-    """The lessons of a domain.
+class BatchSampler:
+    """Draws the batches of a domain.
 
     Parameters
     ----------
     domain : Domain
         Where the windows come from.
-    config : recbole.config.Config
-        ``MAX_ITEM_LIST_LENGTH``, ``train_batch_size``, and the keys of the softmax.
+    softmax : SoftmaxSettings
+    length : int
+        Length of windows.
+    batch_size : int
+        Windows in a batch.
     seed : int
         Seed of batches and negatives.
     device : torch.device
-        Where lessons go.
+        Where batches go.
     unseen : bool
         Whether items without an interaction are candidates of the softmax. Where an item is known by its features,
         they tell more of it than that nobody had it.
@@ -50,27 +54,36 @@ class Lessons:
     Attributes
     ----------
     sampled : bool
-        Whether the softmax is sampled, so that a lesson speaks of some items only.
+        Whether the softmax is sampled, so that a batch speaks of some items only.
     """
 
-    def __init__(self, domain: Domain, config: Any, seed: int, device: torch.device, unseen: bool = True) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        softmax: SoftmaxSettings,
+        length: int,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        unseen: bool = True,
+    ) -> None:
         self.name, self.seed, self.device = domain.name, seed, device
-        self.windows = WindowSampler(domain, config["MAX_ITEM_LIST_LENGTH"], config["train_batch_size"], seed)
-        self.n_negatives = config["n_negatives"]
-        self.sampled = config["softmax"] == "sampled"
-        if config["softmax"] == "auto":
-            self.sampled = domain.n_items > config["full_softmax_max_items"]
+        self.windows = WindowSampler(domain, length, batch_size, seed)
+        self.n_negatives = softmax.n_negatives
+        self.sampled = softmax.softmax == "sampled"
+        if softmax.softmax == "auto":
+            self.sampled = domain.n_items > softmax.full_softmax_max_items
         self.candidates: Tensor | None = None
         if self.sampled:
             counts = torch.from_numpy(domain.item_counts())
-            self.negative_sampler = NegativeSampler(counts, config["negative_power"], unseen)
+            self.negative_sampler = NegativeSampler(counts, softmax.negative_power, unseen)
             self.log_inclusion = self.negative_sampler.log_inclusion(self.n_negatives).to(device)
         elif not unseen:
             of_interest = torch.from_numpy(domain.item_counts() > 0)
             of_interest[0] = True  # padding
             self.candidates, self._row = of_interest.nonzero().squeeze(1).to(device), of_interest.cumsum(0) - 1
 
-    def draw(self, epoch: int, step: int, parts: int = 1) -> Lesson:
+    def draw(self, epoch: int, step: int, parts: int = 1) -> DomainBatch:
         """Draw the windows and negatives of a step; (seed, epoch, step) fixes both.
 
         Parameters
@@ -82,7 +95,7 @@ class Lessons:
 
         Returns
         -------
-        Lesson
+        DomainBatch
         """
         inputs_BL, targets_BL = self.windows.batch(epoch, step)
         parts = min(parts, len(inputs_BL))
@@ -98,4 +111,4 @@ class Lessons:
             ids, drawn = ids.to(self.device), rows[-len(drawn) :].to(self.device)
             negatives = Negatives(drawn, self.log_inclusion[ids])
         batches = (make_batch(inputs_BL[i::parts], targets_BL[i::parts]) for i in range(parts))
-        return Lesson(ids, tuple(batch.to(self.device, negatives) for batch in batches))
+        return DomainBatch(ids, tuple(batch.to(self.device, negatives) for batch in batches))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from recbole_metarec.domains import parsed
 from recbole_metarec.domains.plain import NotPlain, read_plain
 from recbole_metarec.errors import UserError
 
@@ -98,6 +99,8 @@ def read_interactions(
 ) -> pd.DataFrame:
     """Read token and float columns of an ``.inter`` file, and check every line of them.
 
+    What is plain is kept for `parsed.take`, and not read again as long as the file is the same.
+
     Parameters
     ----------
     path : Path
@@ -112,27 +115,38 @@ def read_interactions(
     Returns
     -------
     pandas.DataFrame
-        One row an interaction in file order; token columns as categories, float columns as ``float64``.
+        One row an interaction in file order; token columns as categories, float columns as ``float64``. Not to be
+        changed.
 
     Raises
     ------
     UserError
         If the file is missing, empty or malformed: all problems, with the number of the first line of each.
     """
+    content = parsed.content_of(path, separator, encoding)
+    kept = parsed.look(content, fields)
+    if kept is not None:
+        return kept
     header = read_header(path, separator, encoding)
+    require_fields(path, header, fields)
+    try:
+        frame = read_plain(path, header, fields, separator, encoding)
+        if any(not MISSING.isdisjoint(frame[field].cat.categories) for field in fields[:2]):
+            raise NotPlain
+    except NotPlain:
+        return _read_closely(path, header, fields, separator, encoding)
+    parsed.keep(content, frame)
+    return frame
+
+
+def require_fields(path: Path, header: Mapping[str, str], fields: Sequence[str]) -> None:
+    """Refuse a file that lacks fields, with a `UserError`."""
     missing = [field for field in fields if field not in header]
     if missing:
         raise UserError(
             f"{path}: field {field!r} is missing; line 1 has {', '.join(f'{k}:{v}' for k, v in header.items())}"
             for field in missing
         )
-    try:
-        frame = read_plain(path, header, fields, separator, encoding)
-        if any(not MISSING.isdisjoint(frame[field].cat.categories) for field in fields[:2]):
-            raise NotPlain
-        return frame
-    except NotPlain:
-        return _read_closely(path, header, fields, separator, encoding)
 
 
 def _read_closely(

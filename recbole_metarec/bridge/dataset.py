@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -236,18 +236,6 @@ class DomainDataset(CompactDataset):
         offsets = np.zeros(len(lengths) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
         return Domain(self.dataset_name, items.astype(np.int32), offsets, self.item_num - 1)
-
-
-def make_embedded(settings: Mapping[str, Any]) -> None:
-    """Make the embedded domains if a run needs one that is not there yet.
-
-    Parameters
-    ----------
-    settings : mapping
-        All settings of the run.
-    """
-    names = [settings["dataset"], *(settings["source_datasets"] or ())]
-    movielens.make_missing(Path(settings["data_path"]), names)
 
 
 def takes_domains(model: str, kind: ModelType, split_already: bool) -> bool:

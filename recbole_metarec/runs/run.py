@@ -24,7 +24,8 @@ from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.checkpoint import named_when_interrupted
 from recbole_metarec.bridge.checks import find_problems
 from recbole_metarec.bridge.config import PluginConfig, resolve, transfers, variant_of
-from recbole_metarec.bridge.dataset import DomainDataset, make_embedded, takes_domains
+from recbole_metarec.bridge.dataset import DomainDataset, takes_domains
+from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.bridge.pickles import allow_pickle
 from recbole_metarec.bridge.sizes import ParameterBudget, within_memory

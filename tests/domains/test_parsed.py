@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import planted
 import pytest
+from recbole.data.dataset import Dataset
 
 from recbole_metarec.bridge import compact
 from recbole_metarec.bridge.checks import find_problems
@@ -82,3 +83,19 @@ def test_training_takes_what_the_check_has_read(tmp_path: Path, model: str, monk
     assert find_problems(settings) == []
     monkeypatch.setattr(compact, "read_plain", None)
     pd.testing.assert_frame_equal(DomainDataset(config).inter_feat, expected)
+
+
+def test_recboles_own_reader_reads_what_the_check_has_found_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted.write_suite(tmp_path)
+    for file in tmp_path.rglob("*.inter"):
+        settle(file, 1)
+    settings = {"model": "Pop", "dataset": planted.TARGET, "data_path": str(tmp_path), "gpu_id": "", "state": "ERROR"}
+    assert find_problems(settings) == []
+    checked: list[Path] = []
+    monkeypatch.setattr(compact, "check_rows", lambda path, *_: checked.append(path))
+    Dataset(PluginConfig("Pop", planted.TARGET, settings))
+    assert checked == []
+    Dataset(PluginConfig("Pop", planted.TARGET, settings))
+    assert [path.name for path in checked] == [f"{planted.TARGET}.inter"]

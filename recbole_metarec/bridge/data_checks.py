@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import recbole.data.dataset
 from recbole.data.dataset import KGSeqDataset
 from recbole.utils import ModelType, get_model
 
 from recbole_metarec.amazon.vintages import made_by
-from recbole_metarec.bridge.columns import KEY_FIELDS, column_problems, find_files, named, read_headers
+from recbole_metarec.bridge.columns import KEY_FIELDS, column_problems, find_files, header_of, named, read_headers
 from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.domains import movielens
-from recbole_metarec.domains.atomic import read_header, read_interactions
+from recbole_metarec.domains.atomic import read_header, read_interactions, require_fields
 from recbole_metarec.errors import UserError, nearest
 from recbole_metarec.features.metadata import read_metadata
 from recbole_metarec.models import SPECS, can_transfer
@@ -28,6 +29,8 @@ DATA_KEYS |= {*KEY_FIELDS, "load_col", "unload_col", "additional_feat_suffix", "
 _FEATURE_FIELDS = ("text_fields", "price_field", "image_field")
 # Settings that count items, and may not exceed a catalogue.
 _AT_MOST_ITEMS = ("topk", "reranker_CAN_NUM")
+# What RecBole's models with a knowledge graph need vectors for, if that is not the entities alone.
+_NEED_VECTORS = {"KSR": ("ent_id", "rel_id")}
 
 
 def data_problems(effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
@@ -70,7 +73,7 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
     user, item, time = (effective[key] for key in KEY_FIELDS)
     separator, encoding = effective["field_separator"], effective.get("encoding") or "utf-8"
     path = _inter_file(root, name)
-    header = read_header(path, separator, encoding)
+    header = header_of(path, separator, encoding)
     kinds = {user: "token", item: "token", time: "float"}
     wrong = [
         f"{path}: line 1: field {field!r} is of type {header[field]}, write {field}:{kind}"
@@ -80,7 +83,7 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
     if wrong:
         raise UserError(wrong)
     yield from _column_problems(root, name, effective, settings)
-    frame = read_interactions(path, [user, item, time], separator, encoding)
+    frame = _interactions(path, [user, item, time], separator, encoding)
     longest, n_items = int(frame[user].value_counts().max()), int(frame[item].nunique())
     if longest < needed:
         yield (
@@ -151,7 +154,7 @@ def _file_problems(root: Path, name: str, effective: Mapping[str, Any]) -> Itera
     missing = [f"{stem}.{ending}" for ending in ("kg", "link") if not stem.with_name(f"{name}.{ending}").is_file()]
     if missing:
         yield f"--model={model}: needs a knowledge graph, {' and '.join(missing)}, which is not there"
-    for column in ("ent_id", "rel_id") if model == "KSR" else ("ent_id",):
+    for column in _NEED_VECTORS.get(model, ("ent_id",)):
         if column not in (effective.get("preload_weight") or {}):
             yield f"--preload_weight: {model} needs vectors for {column}, as in {{{column}: {column[:3]}_emb}}"
 
@@ -179,14 +182,21 @@ def _split_problems(root: Path, name: str, effective: Mapping[str, Any], setting
 
 
 def _inter_file(root: Path, name: str) -> Path:
-    """Find a domain's file, and make it if it is one of the embedded ones."""
-    embedded = name.startswith(movielens.PREFIX) and not (root / name).exists()
-    made = movielens.make_domains(root) if embedded else []
+    """Find a domain's file, or where it will be if it is one of the embedded ones."""
     path = root / name / f"{name}.inter"
-    if not path.parent.is_dir():
-        there = made or sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
+    if not path.parent.is_dir() and not movielens.is_to_be_made(path):
+        there = sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
+        there = movielens.domain_names() if name.startswith(movielens.PREFIX) else there
         choice = f"; there are {', '.join(there)}" if there else "; there are none"
         command = made_by(name)
         hint = nearest(name, there) or (f"; make it with {command}" if command else choice)
         raise UserError([f"{path.parent}: no such dataset{hint}; data_path is {root}"])
     return path
+
+
+def _interactions(path: Path, fields: list[str], separator: str, encoding: str) -> pd.DataFrame:
+    """Read a domain's file, or tell what will be in it."""
+    if movielens.is_to_be_made(path):
+        require_fields(path, movielens.HEADERS["inter"], fields)
+        return movielens.interactions_to_be_made(path.stem)
+    return read_interactions(path, fields, separator, encoding)

@@ -15,8 +15,8 @@ from recbole.evaluator import metric_types
 from recbole.utils import EvaluatorType, argument_list
 
 from recbole_metarec.bridge.checks import find_problems
-from recbole_metarec.bridge.config import known_models, resolve
-from recbole_metarec.bridge.metrics import metric_names
+from recbole_metarec.bridge.config import PluginConfig, known_models, resolve
+from recbole_metarec.bridge.metrics import measured, metric_names
 from recbole_metarec.bridge.properties import read_properties
 from recbole_metarec.bridge.recbole_settings import RecBoleSettings
 from recbole_metarec.bridge.rules import problem_of
@@ -194,3 +194,12 @@ def test_epochs_are_chosen_by_what_is_measured_unless_the_user_says(
     given = planted.settings(suite, **changes)
     assert resolve("MetaRec", given).values["valid_metric"] == metric
     assert find_problems(given) == []
+
+
+@pytest.mark.parametrize("model", ["ANT", "Memory", "SASRec", "Pop"])
+@pytest.mark.parametrize("changes", [{"topk": 20}, {"topk": [3]}, {"metrics": "GAUC"}, {"metrics": ["MAP"], "topk": 3}])
+def test_nobody_is_blamed_for_a_metric_they_did_not_set(suite: Path, model: str, changes: dict[str, Any]) -> None:
+    given = {"model": model, "dataset": planted.TARGET, "data_path": str(suite), "gpu_id": "", **changes}
+    assert find_problems(given) == []
+    config = PluginConfig(model, planted.TARGET, given)
+    assert config["valid_metric"].lower() in map(str.lower, measured(config["metrics"], config["topk"]))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from typing_extensions import Self
 
-from recbole_metarec.settings.kinds import STRICT, mismatch, words
+from recbole_metarec.settings.kinds import STRICT, mismatch
 
 
 class Keyed(Protocol):
@@ -112,19 +112,11 @@ def problem(settings: type[Settings], key: str, value: Any) -> str | None:
 @cache
 def kind_of(settings: type[Settings], key: str) -> Any:
     """Return the type of a field, with all that narrows it."""
-    return _annotation(settings.model_fields[key])
-
-
-def _annotation(field: FieldInfo) -> Any:
+    field = settings.model_fields[key]
     annotation: Any = field.annotation
     for part in field.metadata:
         annotation = Annotated[annotation, part]
     return annotation
-
-
-def words_of(field: FieldInfo) -> str:
-    """Say what the values of a field are, as in ``a whole number, 1 or more``."""
-    return words(_annotation(field))
 
 
 class Documented(NamedTuple):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from typing_extensions import Self
 
-from recbole_metarec.settings.kinds import STRICT, mismatch
+from recbole_metarec.settings.kinds import STRICT, mismatch, words
 
 
 class Keyed(Protocol):
@@ -112,7 +112,15 @@ def problem(settings: type[Settings], key: str, value: Any) -> str | None:
 @cache
 def kind_of(settings: type[Settings], key: str) -> Any:
     """Return the type of a field, with all that narrows it."""
-    field = settings.model_fields[key]
+    return _annotation(settings.model_fields[key])
+
+
+def words_of(field: FieldInfo) -> str:
+    """Say what the values of a field are, as in ``a whole number, 1 or more``."""
+    return words(_annotation(field))
+
+
+def _annotation(field: FieldInfo) -> Any:
     annotation: Any = field.annotation
     for part in field.metadata:
         annotation = Annotated[annotation, part]

@@ -30,8 +30,12 @@ from recbole_metarec.settings.base import CrossCheck
 
 COMMAND_KEYS = ("model", "dataset", "config_files")
 
-# Keys that RecBole reads and lists nowhere.
-_UNLISTED = ("encoding", "numerical_features", "discretization", "loss_type", "tail_ratio")
+# Keys without a default: the command line's, those that RecBole lists, and those that it reads and lists nowhere.
+_LISTED = (
+    *COMMAND_KEYS,
+    *(*general_arguments, *training_arguments, *evaluation_arguments, *dataset_arguments),
+    *("encoding", "numerical_features", "discretization", "loss_type", "tail_ratio"),
+)
 # Keys of RecBole's functions that have no part here.
 _ELSEWHERE = dict.fromkeys(
     ("nproc", "local_rank", "world_size", "group_offset", "offset", "ip", "port"),
@@ -53,8 +57,9 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
         One line each; empty if all is well.
     """
     model = settings["model"]
-    effective = resolve(model, settings).values
-    problems = [*_unknown_names(model, settings)]
+    resolved = resolve(model, settings)
+    effective = resolved.values
+    problems = [*_unknown_names(model, settings, {*resolved.defaults, *_LISTED})]
     wrong = {key: line for key, value in effective.items() if (line := _value_problem(model, key, value))}
     problems += [f"{shown(key, effective[key])}: {line}" for key, line in wrong.items()]
     broken = {*wrong}
@@ -81,15 +86,13 @@ def model_keys(model: str, settings: Mapping[str, Any]) -> set[str]:
     -------
     set of str
     """
-    own = (*general_arguments, *training_arguments, *evaluation_arguments, *dataset_arguments)
-    return {*resolve(model, settings).defaults, *own, *COMMAND_KEYS, *_UNLISTED}
+    return {*resolve(model, settings).defaults, *_LISTED}
 
 
-def _unknown_names(model: str, settings: Mapping[str, Any]) -> Iterator[str]:
-    known = model_keys(model, settings)
+def _unknown_names(model: str, settings: Mapping[str, Any], known: set[str]) -> Iterator[str]:
     if model not in known_models():
         yield f"{shown('model', model)}: no such model{nearest(model, known_models())}"
-        known |= {key for spec in SPECS.values() for key in spec.settings.model_fields}
+        known = known | {key for spec in SPECS.values() for key in spec.settings.model_fields}
     for key in settings:
         if key not in known:
             yield f"--{key}: no such key{f'; {_ELSEWHERE[key]}' if key in _ELSEWHERE else nearest(key, known)}"

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Annotated, Any, ClassVar, Literal
 
 from recbole_metarec.settings.base import CrossCheck, Settings, option
-from recbole_metarec.settings.kinds import Count, Few, Follows, Positive, Share, WindowLength
+from recbole_metarec.settings.kinds import Count, Few, Positive, Share, WindowLength, named_in
 
-
-def _is_backbone(value: object) -> str | None:
-    names = import_module("recbole_metarec.nn.backbones").BACKBONES  # which needs torch
-    return None if isinstance(value, str) and value in names else f"must be one of {', '.join(names)}"
-
-
-BackboneName = Annotated[str, Follows(_is_backbone)]
-"""One of the names in `recbole_metarec.nn.backbones.BACKBONES`."""
+BackboneName = Annotated[str, named_in("recbole_metarec.nn.backbones:BACKBONES")]
 
 
 def _heads_divide(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -115,16 +115,16 @@ def kind_of(settings: type[Settings], key: str) -> Any:
     return _annotation(settings.model_fields[key])
 
 
+def words_of(field: FieldInfo) -> str:
+    """Say what the values of a field are, as in ``a whole number, 1 or more``."""
+    return words(_annotation(field))
+
+
 def _annotation(field: FieldInfo) -> Any:
     annotation: Any = field.annotation
     for part in field.metadata:
         annotation = Annotated[annotation, part]
     return annotation
-
-
-def words_of(field: FieldInfo) -> str:
-    """Say what the values of a field are, as in ``a whole number, 1 or more``."""
-    return words(_annotation(field))
 
 
 class Documented(NamedTuple):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
@@ -220,6 +221,23 @@ def some_of(*names: str) -> Follows:
         found = [name.lower() if isinstance(name, str) else name for name in listed(value)]
         good = bool(found) and all(name in names for name in found) and len({*found}) == len(found)
         return None if good else f"must list some of {', '.join(names)}"
+
+    return Follows(rule)
+
+
+def named_in(place: str) -> Follows:
+    """Mark the names of a table that others can add to, which is imported when a value is checked.
+
+    Parameters
+    ----------
+    place : str
+        ``package.module:TABLE``.
+    """
+    module, _, table = place.partition(":")
+
+    def rule(value: Any) -> str | None:
+        names = getattr(import_module(module), table)
+        return None if isinstance(value, str) and value in names else f"must be one of {', '.join(names)}"
 
     return Follows(rule)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from recbole_metarec.models.ant.settings import ANTSettings
-from recbole_metarec.nn import backbone
+from recbole_metarec.nn import backbones
 from recbole_metarec.settings.backbone import HEADS_DIVIDE, BackboneSettings
 from recbole_metarec.settings.base import CrossCheck, Settings, option, problem
 from recbole_metarec.settings.kinds import Count
@@ -36,5 +36,5 @@ def test_a_model_has_the_checks_of_its_components() -> None:
 
 def test_a_backbone_that_others_add_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem(Model, "backbone", "mamba") == "must be one of transformer, gru, lru"
-    monkeypatch.setattr(backbone, "BACKBONES", dict.fromkeys(["transformer", "mamba"]))
+    monkeypatch.setattr(backbones, "BACKBONES", dict.fromkeys(["transformer", "mamba"]))
     assert problem(Model, "backbone", "mamba") is None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from recbole_metarec.bridge.config import properties_folder, yaml_loader
+from recbole_metarec.bridge.properties import properties_folder
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.property_files import property_files
 from recbole_metarec.settings.shared import SharedSettings
+from recbole_metarec.settings.users_yaml import PropertyLoader
 
 FILES = property_files()
 
@@ -21,7 +22,7 @@ def test_files_are_current(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_files_hold_the_defaults_in_lines_that_fit(name: str) -> None:
-    values = yaml.load(FILES[name], Loader=yaml_loader())
+    values = yaml.load(FILES[name], Loader=PropertyLoader)
     settings = SharedSettings if name == "overall.yaml" else SPECS[name[len("model/") : -len(".yaml")]].settings
     defaults = settings.defaults()
     assert values == {key: defaults[key] for key in values}

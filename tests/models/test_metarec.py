@@ -26,10 +26,10 @@ from recbole_metarec.evidence.transitions import share_of_repeats
 from recbole_metarec.evidence.weights import MEMORY_WEIGHTS, REPEAT_PENALTIES, EvidenceWeights
 from recbole_metarec.models.metarec.model import MetaRec
 from recbole_metarec.models.metarec.schedule import WarmUp
-from recbole_metarec.training.runner import prepare
 from recbole_metarec.models.metarec.steps import LOOK_EVERY, MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
 from recbole_metarec.models.metarec.trainer import MetaRecTrainer
+from recbole_metarec.training.runner import prepare
 
 TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
 

@@ -19,14 +19,16 @@ from recbole.trainer import Trainer
 from recbole.utils import calculate_valid_score
 from torch import Tensor
 
-from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.candidates import FixedSampler
+from recbole_metarec.bridge.checkpoint import check_origin
+from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.recommender import DomainRecommender, PriorWeights
 from recbole_metarec.evaluation.choice import simplest_as_good
-from recbole_metarec.evaluation.ranking import RankCollector, is_of_ranks, metric_of_ranks, rank_targets
+from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks, rank_targets
 from recbole_metarec.evaluation.targets import Ranks, Targets
+from recbole_metarec.training import checkpoint
 
 # What `memory_weight: auto` and, relative to the scores' weight, `repeat_items: auto` choose from. The first ends with
 # what is learnt alone and the memory alone, so that nothing lies beyond.
@@ -289,7 +291,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """Take over what `training_state` returned, after the model's weights."""
 
     def own_state(self) -> dict[str, Any]:
-        """Return what checkpoints hold beside what those of RecBole's trainers do; see `checkpoint.state_of`."""
+        """Return what checkpoints hold beside what those of RecBole's trainers do; see `bridge.checkpoint.state_of`."""
         return {"rng": torch.get_rng_state(), **self.training_state()}
 
     def resume_checkpoint(self, resume_file: str | os.PathLike[str]) -> None:
@@ -306,7 +308,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             If the file is damaged, none of this package's checkpoints, or one of another model, target or sources.
         """
         state = checkpoint.load(Path(resume_file), self.device)
-        checkpoint.check_origin(Path(resume_file), state, self.config)
+        check_origin(Path(resume_file), state, self.config)
         self.model.load_state_dict(state["state_dict"])  # refuses what does not fit, before sources are read
         self.saved_model_file = str(resume_file)
         self.start_epoch = state["epoch"] + 1

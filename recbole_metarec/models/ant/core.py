@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.config import to_plain
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.text import TextSpace
 from recbole_metarec.nn.adapter import FeatureAdapter, build_adapter
 from recbole_metarec.nn.backbone import GRUBackbone, LRUBackbone, TransformerBackbone, backbone_of
+from recbole_metarec.training import checkpoint
 
 
 class Core(nn.Module):

@@ -9,12 +9,8 @@ import os
 # Read when torch is first imported: threads that wait by spinning slow a busy machine down several times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from recbole_metarec.bridge import compat
-
-compat.apply()
-
-from recbole_metarec.bridge.pickles import allow_pickle  # noqa: E402
-from recbole_metarec.bridge.registry import register  # noqa: E402
+from recbole_metarec.bridge.pickles import allow_pickle
+from recbole_metarec.bridge.registry import register
 
 register()
 

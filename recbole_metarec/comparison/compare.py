@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recbole_metarec.bridge.config import PluginConfig, for_domain, resolve
-from recbole_metarec.bridge.dataset import DomainDataset, load_domain
+from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.embedded import make_embedded
+from recbole_metarec.bridge.loading import load_domain
 from recbole_metarec.comparison.entries import Entry, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
 from recbole_metarec.comparison.space import read_space, space_problems

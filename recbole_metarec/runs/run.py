@@ -20,23 +20,24 @@ from recbole.data import create_dataset, data_preparation
 from recbole.utils import get_model, get_trainer, init_logger, init_seed
 from tqdm import tqdm
 
-from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.checkpoint import named_when_interrupted
 from recbole_metarec.bridge.checks import find_problems
+from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import PluginConfig, resolve, transfers, variant_of
-from recbole_metarec.bridge.dataset import DomainDataset, takes_domains
+from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.bridge.idle import warn_of_idle
+from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.pickles import allow_pickle
 from recbole_metarec.bridge.sizes import ParameterBudget, within_memory
 from recbole_metarec.errors import UserError, shown
 from recbole_metarec.evaluation.groups import cold_metrics
-from recbole_metarec.evaluation.ranking import RankCollector
 from recbole_metarec.models import SPECS, can_transfer
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.peak import peak_megabytes, reset_peak
 from recbole_metarec.runs.report import write_json
 from recbole_metarec.runs.result import RunResult
+from recbole_metarec.training import checkpoint
 
 
 def run(settings: Mapping[str, Any]) -> list[RunResult]:

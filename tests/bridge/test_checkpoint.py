@@ -12,11 +12,12 @@ from recbole.config import Config
 from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import get_trainer
 
-from recbole_metarec.bridge import checkpoint
+from recbole_metarec.bridge.checkpoint import restore
 from recbole_metarec.bridge.config import PluginConfig, to_plain
 from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
 from recbole_metarec.runs.run import prepare, run_one
+from recbole_metarec.training import checkpoint
 
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
@@ -53,14 +54,14 @@ def test_a_missing_file_is_a_users_mistake(tmp_path: Path) -> None:
 
 def test_restoring_rebuilds_the_configuration(suite: Path) -> None:
     config = PluginConfig("MetaRec", planted.TARGET, planted.settings(suite))
-    state = checkpoint.restore({"format": checkpoint.FORMAT, "config": to_plain(config), "state_dict": {}}, "x.pth")
+    state = restore({"format": checkpoint.FORMAT, "config": to_plain(config), "state_dict": {}}, "x.pth")
     assert isinstance(state["config"], Config)
     assert state["config"].final_config_dict == config.final_config_dict
 
 
 def test_restoring_leaves_other_things_alone() -> None:
     for other in ([1], {"format": "another", "config": 3}):
-        assert checkpoint.restore(other, "x.pth") is other
+        assert restore(other, "x.pth") is other
 
 
 def test_a_core_is_no_trained_model(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from recbole.data.dataset import Dataset
 from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import ModelType, get_model, get_trainer
 
-from recbole_metarec.bridge import checkpoint, compat
+from recbole_metarec.bridge import patches
 from recbole_metarec.bridge.config import (
     PluginConfig,
     data_path,
@@ -30,6 +30,7 @@ from recbole_metarec.bridge.config import (
 )
 from recbole_metarec.bridge.registry import register
 from recbole_metarec.models import listed_models
+from recbole_metarec.training import checkpoint
 
 
 @pytest.mark.parametrize("model", listed_models())
@@ -42,7 +43,7 @@ def test_recboles_lookups_find_our_classes(model: str) -> None:
 def test_registering_twice_changes_nothing() -> None:
     before = (Dataset._change_feat_format, Config._load_internal_config_dict, torch.load)
     register()
-    compat.apply()
+    patches.apply_all()
     assert (Dataset._change_feat_format, Config._load_internal_config_dict, torch.load) == before
 
 

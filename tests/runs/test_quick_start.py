@@ -16,12 +16,12 @@ import planted
 import pytest
 
 import run_recbole_metarec
-from recbole_metarec.bridge.checkpoint import load
 from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.models.metarec.trainer import MetaRecTrainer
 from recbole_metarec.runs.run import run, run_one
+from recbole_metarec.training.checkpoint import load
 
 QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 2}
 

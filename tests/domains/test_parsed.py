@@ -10,6 +10,7 @@ import planted
 import pytest
 from recbole.data.dataset import Dataset
 
+from recbole_metarec.bridge import compact
 from recbole_metarec.bridge.checks import find_problems
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.dataset import DomainDataset

@@ -10,10 +10,10 @@ def main() -> int:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # which a job in the background has not
         signal.signal(signal.SIGINT, _end)
-    from recbole_metarec.cli import main as command
+    from recbole_metarec.cli.main import main as command
 
     signal.signal(signal.SIGINT, before)
-    return command.main()
+    return command()
 
 
 def _end(*_: object) -> None:

@@ -10,6 +10,7 @@ import importlib.machinery
 import sys
 import types
 from functools import cache
+from typing import Any
 
 from recbole_metarec.bridge import patches
 from recbole_metarec.models import SPECS
@@ -25,7 +26,7 @@ def register() -> None:
 
 
 def register_model(spec: ModelSpec) -> None:
-    """Let RecBole, and this package, find a model by its name.
+    """Let RecBole, and this package, find a model by its name; its classes are imported when they are asked for.
 
     Parameters
     ----------
@@ -39,12 +40,25 @@ def register_model(spec: ModelSpec) -> None:
     from recbole_metarec.bridge.dataset import DomainDataset
 
     SPECS[spec.name] = spec
-    model, trainer = load_object(spec.model), load_object(spec.trainer)
-    path = f"recbole.model.sequential_recommender.{model.__name__.lower()}"
-    module = types.ModuleType(path, model.__doc__)
+    path = f"recbole.model.sequential_recommender.{spec.name.lower()}"
+    module = types.ModuleType(path)
     # get_model asks for the spec first and fails on a module without one
     module.__spec__ = importlib.machinery.ModuleSpec(path, None)
-    setattr(module, model.__name__, model)
+    _offer(module, spec.name, spec.model)
     sys.modules[path] = module
-    setattr(recbole.trainer, trainer.__name__, trainer)
-    setattr(recbole.data.dataset, f"{model.__name__}Dataset", DomainDataset)
+    _offer(recbole.trainer, f"{spec.name}Trainer", spec.trainer)
+    setattr(recbole.data.dataset, f"{spec.name}Dataset", DomainDataset)
+
+
+def _offer(module: types.ModuleType, name: str, place: str) -> None:
+    """Let a module have an attribute that is imported when it is asked for (PEP 562)."""
+    before = vars(module).get("__getattr__")
+
+    def get(asked: str) -> Any:
+        if asked == name:
+            return load_object(place)
+        if before is not None:
+            return before(asked)
+        raise AttributeError(f"module {module.__name__!r} has no attribute {asked!r}")
+
+    vars(module)["__getattr__"] = get

@@ -100,9 +100,9 @@ def test_all_problems_of_options_at_once() -> None:
         "preset: 'unisrek' is none",
         "k_cor: no such option; did you mean k_core?",
         "dedup: 'never' must be one of none, exact, first, last",
-        "max_bad: 2.0 must lie between 0 and 1",
+        "max_bad: '2' must be a number, 0 or more and 1 at most",
         "user_core: 'many' must be a whole number",
-        "after: 'soon' is neither",
+        "after: 'soon' must be a date such as 2016-01-31 or a number",
         "require_meta: 'no' must be True or False",
     ):
         assert text in problems

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recbole_metarec.amazon import make_options, prepare
-from recbole_metarec.amazon.__main__ import main
+from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
 
 from .dumps import review, review_of_2023, rows_of
@@ -388,13 +388,21 @@ def test_interruption_on_the_command_line(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("recbole_metarec.amazon.convert.read_reviews", interrupt)
-    assert main(["prepare", str(dump("R_5.json", REVIEWS))]) == 130
+    assert main(["amazon", "prepare", str(dump("R_5.json", REVIEWS))]) == 130
     assert "what was there is unchanged" in capsys.readouterr().err
 
 
 def test_all_mistakes_of_a_command_are_named_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nowhere = str(tmp_path / "nowhere.gz")
-    assert main(["prepare", nowhere, "--k_core=x", "--dedupp=none", "--overwrite=maybe", "--meta=none.gz"]) == 2
+    assert (
+        main(["amazon", "prepare", nowhere, "--k_core=x", "--dedupp=none", "--overwrite=maybe", "--meta=none.gz"]) == 2
+    )
     lines = capsys.readouterr().err.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["--dedupp", "k_core", "overwrite", nowhere, "none.gz"]
+    assert [line.removeprefix("error: ").partition(":")[0] for line in lines] == [
+        "--dedupp",
+        "k_core",
+        "overwrite",
+        nowhere,
+        "none.gz",
+    ]
     assert list(tmp_path.iterdir()) == []

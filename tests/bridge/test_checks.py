@@ -17,7 +17,8 @@ from recbole_metarec.bridge.checks import find_problems
 from recbole_metarec.bridge.config import PluginConfig, known_models, resolve
 from recbole_metarec.bridge.properties import properties_folder
 from recbole_metarec.bridge.rules import problem_of, settings_of
-from recbole_metarec.cli.main import main, parse_arguments
+from recbole_metarec.cli.arguments import parse_arguments
+from recbole_metarec.cli.main import main
 from recbole_metarec.runs.run import make_runs
 from recbole_metarec.settings.shared import SharedSettings
 

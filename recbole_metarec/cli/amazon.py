@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from recbole_metarec.cli.arguments import pairs
-from recbole_metarec.cli.help import Section, command, row
+from recbole_metarec.cli.help import Group, Section, command, row
 from recbole_metarec.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Flags = dict[str, str]
 
 
-class _Loader(click.Group):
+class _Loader(Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -51,7 +51,7 @@ def _check(
 ) -> None:
     problems = [f"{place}: one argument too many" for place in places[n_places:]]
     for key in flags.keys() - set(known):
-        hint = nearest(key, known) or f"; there are --{', --'.join(known)}"
+        hint = nearest(f"--{key}", [f"--{name}" for name in known]) or f"; there are --{', --'.join(known)}"
         problems.append(f"--{key}: no such flag{hint}")
     problems += [f"--{key}: is missing" for key in needed if not flags.get(key)]
     if problems:

@@ -27,18 +27,19 @@ def pairs(arguments: Sequence[str], problems: list[str]) -> Iterator[tuple[str, 
         Each key once.
     """
     seen = set()
-    words = iter(arguments)
-    for word in words:
+    left = list(reversed(arguments))
+    while left:
+        word = left.pop()
         key, equals, value = word.removeprefix("--").partition("=")
-        following = None if equals else next(words, None)
-        if not word.startswith("--") or not key or (not equals and (following is None or following.startswith("--"))):
+        if word.startswith("--") and key and not equals and left and not left[-1].startswith("--"):
+            equals, value = "=", left.pop()
+        if not word.startswith("--") or not key or not equals:
             problems.append(f"{word}: write --key=value")
-            words = iter([*([] if following is None else [following]), *words])
         elif key in seen:
             problems.append(f"--{key}: stands there twice; write it once")
         else:
             seen.add(key)
-            yield key, value if equals else str(following)
+            yield key, value
 
 
 def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:

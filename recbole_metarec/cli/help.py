@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from recbole_metarec.errors import UserError
 from recbole_metarec.models import SPECS, listed_models
 from recbole_metarec.settings.base import Documented, documented, words_of
 from recbole_metarec.settings.shared import SharedSettings
@@ -17,6 +18,21 @@ Section = tuple[str, Rows]
 
 # Groups of shared settings that stand in the help of a model alone.
 _RARE = ("Features of items", "Adapter of features", "Evidence")
+
+
+class Group(click.Group):
+    """Subcommands; a name that is none of them is a line that lists them."""
+
+    alternative = ""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a subcommand; see ``click.Group``."""
+        if args[0] not in self.commands:
+            known = f"{', '.join(self.commands)}{self.alternative}"
+            raise UserError([f"{args[0]}: no such command; write one of {known}"])
+        return super().resolve_command(ctx, args)
 
 
 class RawCommand(click.Command):

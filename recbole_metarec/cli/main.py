@@ -11,27 +11,23 @@ import click
 
 from recbole_metarec import __version__
 from recbole_metarec.cli.amazon import amazon
+from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.training import compare, run, tune
 from recbole_metarec.errors import UserError
 
 
-class _Group(click.Group):
-    """Subcommands, of which ``run`` may be left out before ``--key=value``."""
+class _Commands(Group):
+    """The subcommands, of which ``run`` may be left out before ``--key=value``."""
+
+    alternative = ", or --key=value"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0].startswith("--") and args[0] not in ("--help", "--version"):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in self.commands:
-            raise UserError([f"{args[0]}: no such command; write one of {', '.join(self.commands)}, or --key=value"])
-        return super().resolve_command(ctx, args)
 
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(version)s")
 def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
@@ -72,8 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"error: {what_failed(error)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt as interrupt:
-        print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
+    except click.Abort as abort:  # in which click wraps interrupts
+        told = abort.__cause__.args if abort.__cause__ is not None else ()
+        print("; ".join(["interrupted", *map(str, told)]), file=sys.stderr)
         return 130
 
 

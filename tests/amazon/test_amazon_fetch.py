@@ -172,7 +172,7 @@ def test_offline_is_one_line_a_file(
 
     monkeypatch.setattr(module.urllib.request, "urlopen", offline)
     assert main(["amazon", "prepare", "--vintage=2018", "--category=gift_cards", f"--raw_path={tmp_path}"]) == 2
-    lines = capsys.readouterr().err.splitlines()
+    lines = capsys.readouterr().err.replace("error: ", "").splitlines()
     assert len(lines) == 2
     assert lines[1].startswith(
         "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_v2/metaFiles2/meta_Gift_Cards.json.gz: "

@@ -93,7 +93,7 @@ def test_moments() -> None:
 def test_all_problems_of_options_at_once() -> None:
     with pytest.raises(UserError) as error:
         make_options(
-            "unisrek", k_cor="5", dedup="never", max_bad="2", user_core="many", after="soon", require_meta="no"
+            "unisrek", k_cor="5", dedup="never", max_bad="2", user_core="many", after="soon", require_meta="maybe"
         )
     problems = "\n".join(error.value.problems)
     for text in (
@@ -103,7 +103,7 @@ def test_all_problems_of_options_at_once() -> None:
         "max_bad: '2' must be a number, 0 or more and 1 at most",
         "user_core: 'many' must be a whole number",
         "after: 'soon' must be a date such as 2016-01-31 or a number",
-        "require_meta: 'no' must be True or False",
+        "require_meta: 'maybe' must be True or False",
     ):
         assert text in problems
 

@@ -21,10 +21,10 @@ import torch
 from torch import nn
 
 import recbole_metarec  # noqa: F401
-from recbole_metarec.bridge.config import resolve
 from recbole_metarec.domains.domain import Domain, DomainSuite
-from recbole_metarec.models.metarec.learner import Learner
 from recbole_metarec.models.metarec.model import build_encoder
+from recbole_metarec.models.metarec.settings import MetaRecSettings
+from recbole_metarec.models.metarec.steps import MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
 from recbole_metarec.runs.peak import peak_megabytes
 
@@ -40,13 +40,13 @@ def synthetic(name: str, users: int, items: int, mean: float = 9.0, longest: int
     return Domain(name, np.minimum(drawn, items).astype(np.int32), offsets, items)
 
 
-def make_learner(target: Domain, sources: tuple[Domain, ...] = (), **changes: Any) -> Learner:
+def make_learner(target: Domain, sources: tuple[Domain, ...] = (), **changes: Any) -> MetaSteps:
     """A learner at the beginning of its training, defaults but for what is changed."""
-    config = {**resolve("MetaRec", {"dataset": ""}).defaults, "seed": 1, **changes}
+    settings = MetaRecSettings(seed=1, **changes)
     torch.manual_seed(0)
-    encoder = build_encoder(config).train()
-    table = nn.Parameter(torch.randn(target.n_items + 1, config["hidden_size"]) * config["initializer_range"])
-    learner = Learner(encoder, make_tasks(DomainSuite(target, sources), table, config), config, autocast=False)
+    encoder = build_encoder(settings).train()
+    table = nn.Parameter(torch.randn(target.n_items + 1, settings.hidden_size) * settings.initializer_range)
+    learner = MetaSteps(encoder, make_tasks(DomainSuite(target, sources), table, settings), settings, autocast=False)
     return learner
 
 
@@ -67,7 +67,7 @@ def middle(values: list[float]) -> str:
     return f"{median:.1f} ({low:.1f}-{high:.1f})"
 
 
-def plain(learner: Learner) -> Callable[[int], object]:
+def plain(learner: MetaSteps) -> Callable[[int], object]:
     return lambda number: learner.plain_step(learner.tasks[0], 0, number)
 
 
@@ -100,7 +100,7 @@ def meta(repeats: int) -> None:
             learner = make_learner(target, sources, sources_per_step=number, **changes)
             reference = make_learner(target, sources)
 
-            def all_plain(step: int, learner: Learner = reference) -> None:
+            def all_plain(step: int, learner: MetaSteps = reference) -> None:
                 for task in learner.tasks:
                     learner.plain_step(task, 0, step)
 

@@ -22,10 +22,9 @@ from suites.variants import SUITES, Suite
 from tabulate import tabulate
 
 from recbole_metarec.bridge.config import PluginConfig, properties_folder, read_properties
-from recbole_metarec.bridge.recommender import PriorWeights
-from recbole_metarec.bridge.trainer import MEMORY_WEIGHTS, from_one
 from recbole_metarec.evaluation.choice import simplest_as_good
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
+from recbole_metarec.evidence.weights import MEMORY_WEIGHTS, EvidenceWeights, from_one
 from recbole_metarec.runs.run import prepare
 
 HALVES = 40
@@ -54,7 +53,7 @@ def values_of(settings: dict[str, object], target: str) -> tuple[Floats, Floats]
     trainer, train_data, valid_data, test_data = prepare(PluginConfig("MetaRec", target, settings))
     trainer.fit(train_data, valid_data, verbose=False)
     trainer.model.eval()
-    every = [PriorWeights(weight, trainer.model.repeat_penalty) for weight in MEMORY_WEIGHTS]
+    every = [EvidenceWeights(weight, trainer.model.evidence.weights.repeat_penalty) for weight in MEMORY_WEIGHTS]
     valid, test = (
         np.stack([metric_of_ranks("ndcg@10", ranks.numpy()) for ranks in trainer._rank(data, every)])
         for data in (valid_data, test_data)

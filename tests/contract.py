@@ -150,7 +150,8 @@ class RecommenderContract(ScoringContract):
     @staticmethod
     def by_what_is_learnt(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let what is learnt have a part in the scores, whatever validation says."""
-        monkeypatch.setattr(trained[1][1], "memory_weight", 1.0)
+        evidence = trained[1][1].evidence
+        monkeypatch.setattr(evidence, "weights", evidence.weights._replace(memory_weight=1.0))
 
     @pytest.mark.usefixtures("by_what_is_learnt")
     def test_the_catalogue_follows_the_weights(self, trained: Any) -> None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
-import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import recbole
 from recbole.utils import get_model
 from recbole.utils.argument_list import (
     dataset_arguments,
@@ -24,16 +20,23 @@ from recbole_metarec.bridge.columns import KEY_FIELDS
 from recbole_metarec.bridge.config import PluginConfig, known_models, resolve, transfers
 from recbole_metarec.bridge.data_checks import DATA_KEYS, data_problems
 from recbole_metarec.bridge.loading import takes_domains
+from recbole_metarec.bridge.metrics import measured
+from recbole_metarec.bridge.rules import problem_of
+from recbole_metarec.bridge.writable import file_problems, folder_problems, why_not_written
 from recbole_metarec.errors import UserError, nearest, shown
 from recbole_metarec.models import SPECS
-from recbole_metarec.models.ant.core import load_core
-from recbole_metarec.settings.rules import MODEL_RULES, RULES, Rule, like, listed, metric_names
+from recbole_metarec.settings.backbone import HEADS_DIVIDE
+from recbole_metarec.settings.base import CrossCheck
 from recbole_metarec.training import checkpoint
 
 COMMAND_KEYS = ("model", "dataset", "config_files")
 
-# Keys that RecBole reads and lists nowhere.
-_UNLISTED = ("encoding", "numerical_features", "discretization", "loss_type", "tail_ratio")
+# Keys without a default: the command line's, those that RecBole lists, and those that it reads and lists nowhere.
+_LISTED = (
+    *COMMAND_KEYS,
+    *(*general_arguments, *training_arguments, *evaluation_arguments, *dataset_arguments),
+    *("encoding", "numerical_features", "discretization", "loss_type", "tail_ratio"),
+)
 # Keys of RecBole's functions that have no part here.
 _ELSEWHERE = dict.fromkeys(
     ("nproc", "local_rank", "world_size", "group_offset", "offset", "ip", "port"),
@@ -55,22 +58,13 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
         One line each; empty if all is well.
     """
     model = settings["model"]
-    known = known_models()
-    problems = []
-    if model not in known:
-        problems.append(f"{shown('model', model)}: no such model{nearest(model, known)}")
-    defaults = resolve(model, settings).defaults
-    problems += _key_problems(settings, model, model in known)
-    effective = {**defaults, **settings}
-    implied = implied_rules(
-        model if model in known else "", {key: defaults[key] for key in settings if key in defaults}
-    )
-    rules = {**implied, **RULES, **MODEL_RULES.get(model, {})}
-    wrong = {key: line for key, rule in rules.items() if key in effective and (line := rule(effective[key]))}
+    resolved = resolve(model, settings)
+    effective = resolved.values
+    problems = [*_unknown_names(model, settings, {*resolved.defaults, *_LISTED})]
+    wrong = {key: line for key, value in effective.items() if (line := _value_problem(model, key, value))}
     problems += [f"{shown(key, effective[key])}: {line}" for key, line in wrong.items()]
     broken = {*wrong}
-    own = SPECS[model].checks if model in SPECS else ()
-    for keys, check in [*_CROSS_CHECKS, *own, *_MODEL_CROSS_CHECKS.get(model, [])]:
+    for keys, check in _checks_of(model):
         lines = [] if broken & {*keys} else list(check(effective))
         problems += lines
         broken |= {*keys} if lines else set()
@@ -93,40 +87,34 @@ def model_keys(model: str, settings: Mapping[str, Any]) -> set[str]:
     -------
     set of str
     """
-    own = (*general_arguments, *training_arguments, *evaluation_arguments, *dataset_arguments)
-    return {*resolve(model, settings).defaults, *own, *COMMAND_KEYS, *_UNLISTED}
+    return {*resolve(model, settings).defaults, *_LISTED}
 
 
-def _key_problems(settings: Mapping[str, Any], model: str, model_is_known: bool) -> Iterator[str]:
-    known = model_keys(model, settings)
-    if not model_is_known:
-        known |= {key for rules in MODEL_RULES.values() for key in rules}
+def _unknown_names(model: str, settings: Mapping[str, Any], known: set[str]) -> Iterator[str]:
+    if model not in known_models():
+        yield f"{shown('model', model)}: no such model{nearest(model, known_models())}"
+        known = known | {key for spec in SPECS.values() for key in spec.settings.model_fields}
     for key in settings:
         if key not in known:
             yield f"--{key}: no such key{f'; {_ELSEWHERE[key]}' if key in _ELSEWHERE else nearest(key, known)}"
 
 
-def implied_rules(model: str, defaults: Mapping[str, Any]) -> dict[str, Rule]:
-    """Return the rules that RecBole's documentation of a model implies.
+def _value_problem(model: str, key: str, value: object) -> str | None:
+    if key == "benchmark_filename" and model in SPECS:
+        return None  # refused whatever it is
+    return problem_of(model, key, value)
 
-    Parameters
-    ----------
-    model : str
-        Name of a known model.
-    defaults : mapping
-        Defaults of the settings in question.
 
-    Returns
-    -------
-    dict of str to Rule
-        By key of ``defaults``.
-    """
-    path = Path(recbole.__file__).parent / "properties" / "model" / f"{model}.yaml"
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    # loss_type: 'CE'    # (str) The type of loss function. Range in ['BPR', 'CE'].
-    found = re.findall(r"^([\w-]+): *['\"]?[A-Za-z0].*#.*[Rr]ang(?:e|ing) in \W*\[(.*?)\]", text, re.MULTILINE)
-    choices = {key: tuple(re.findall(r"\w+", listing)) for key, listing in found}
-    return {key: like(key, default, choices.get(key, ())) for key, default in defaults.items()}
+def _checks_of(model: str) -> Iterator[CrossCheck]:
+    """List the checks of several keys together: of all models, of a model's components, its own."""
+    yield from _CROSS_CHECKS
+    spec = SPECS.get(model)
+    if spec is None and model in known_models():
+        yield HEADS_DIVIDE
+    elif spec:
+        yield ("deliver", "scratch_control", *(spec.scratch or ())), _what_is_delivered_is_trained
+        yield from spec.settings.cross_checks()
+        yield from spec.checks
 
 
 def _refusals(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -137,20 +125,10 @@ def _refusals(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"RecBole refuses the configuration: {' '.join(str(error).split())}"
 
 
-def _heads_divide(effective: Mapping[str, Any]) -> Iterator[str]:
-    width, heads = effective.get("hidden_size"), effective.get("n_heads")
-    divisors = {"quantizer_heads": effective.get("quantizer") and effective.get("quantizer_heads")}
-    if effective.get("backbone", "transformer") == "transformer":
-        divisors["n_heads"] = heads
-    for key, number in divisors.items():
-        if width and number and width % number:
-            yield f"--{key}={number}: must divide hidden_size ({width})"
-
-
 def _valid_metric_is_measured(effective: Mapping[str, Any]) -> Iterator[str]:
-    measured = [name for metric in listed(effective["metrics"]) for name in metric_names(metric, effective["topk"])]
-    if effective["valid_metric"].lower() not in [name.lower() for name in measured]:
-        yield f"{shown('valid_metric', effective['valid_metric'])}: must be one of {', '.join(measured)}"
+    names = measured(effective["metrics"], effective["topk"])
+    if effective["valid_metric"].lower() not in [name.lower() for name in names]:
+        yield f"{shown('valid_metric', effective['valid_metric'])}: must be one of {', '.join(names)}"
 
 
 def _columns_differ(effective: Mapping[str, Any]) -> Iterator[str]:
@@ -205,7 +183,7 @@ def _some_users_can_train(effective: Mapping[str, Any]) -> Iterator[str]:
 
 def _what_is_delivered_is_trained(effective: Mapping[str, Any]) -> Iterator[str]:
     asked, model = effective["deliver"], effective["model"]
-    if asked == "auto" or model not in SPECS or SPECS[model].scratch is None:
+    if asked == "auto" or SPECS[model].scratch is None:
         return
     if not transfers(model, effective):
         yield f"--deliver={asked}: there is one model only without sources; leave it out"
@@ -220,48 +198,8 @@ def _files_can_be_written(effective: Mapping[str, Any]) -> Iterator[str]:
     if effective["model"] in SPECS and SPECS[effective["model"]].reads_features(effective):
         yield from folder_problems("feature_cache", effective["feature_cache"])
     for folder in ("log", "log_tensorboard"):  # RecBole's, in the working folder
-        if why := _why_not_written(Path(folder).absolute()):
+        if why := why_not_written(Path(folder).absolute()):
             yield f"{folder}: cannot be written, {why}; run the command in another folder"
-
-
-def file_problems(key: str, name: str, endings: Sequence[str]) -> Iterator[str]:
-    """Check that a file of one of several endings can be written.
-
-    Parameters
-    ----------
-    key : str
-        The setting that names it.
-    name : str
-        Its name.
-    endings : sequence of str
-        As in ``.json``.
-
-    Yields
-    ------
-    str
-        One line for each problem.
-    """
-    option, path = f"--{key}={name}", Path(os.path.realpath(name))
-    if os.path.isdir(path) or path.suffix not in endings:
-        yield f"{option}: must be the name of a {' or '.join(endings)} file"
-    elif why := _why_not_written(path.parent, path.name):
-        yield f"{option}: cannot be written, {why}"
-
-
-def folder_problems(key: str, name: str) -> Iterator[str]:
-    """Check that files can be written to a folder, which is made if it lacks; see `file_problems`."""
-    if why := _why_not_written(Path(os.path.realpath(name))):
-        yield f"--{key}={name}: cannot be written, {why}"
-
-
-def _why_not_written(folder: Path, name: str = "") -> str | None:
-    """Try to write to a folder, or to the one in which it would be made: permissions tell not all to everybody."""
-    try:
-        folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
-        with tempfile.NamedTemporaryFile(prefix=f".{name}.", suffix=8 * "0", dir=folder):
-            return None
-    except (OSError, ValueError) as error:
-        return f"{folder} is no folder that you may write to ({getattr(error, 'strerror', error)})"
 
 
 def _pickles_are_allowed(effective: Mapping[str, Any]) -> Iterator[str]:
@@ -281,31 +219,6 @@ def _run_can_be_resumed(effective: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"--resume={problem}" for problem in error.problems)
 
 
-def _core_can_be_read(effective: Mapping[str, Any]) -> Iterator[str]:
-    path, adapt = effective["pretrained"], effective["adapt"]
-    if path and adapt == "scratch":
-        yield f"--pretrained={path}: has no part in --adapt=scratch; leave one of them out"
-    elif path and not Path(path).is_file():
-        yield f"--pretrained={path}: no such file; a core is written beside the checkpoints as *-core.pth"
-    elif adapt in ("finetune", "frozen") and not path and not effective["source_datasets"]:
-        yield f"--adapt={adapt}: there is nothing to adapt; name source_datasets or a file as pretrained"
-    elif path:
-        try:
-            load_core(Path(path), effective)
-        except UserError as error:
-            yield from error.problems
-
-
-def _pictures_can_be_encoded(effective: Mapping[str, Any]) -> Iterator[str]:
-    encoder, weights, folder = (effective[f"image_{key}"] for key in ("encoder", "weights", "folder"))
-    if "image" not in effective["modalities"] or encoder == "vectors":
-        return
-    if not weights or not Path(weights).is_file():
-        yield f"--image_weights={weights}: {encoder} needs a file of its weights; download it first"
-    if not folder or not Path(folder).is_dir():
-        yield f"--image_folder={folder}: {encoder} needs a folder with the pictures of each domain in NAME/"
-
-
 def _packages_are_there(effective: Mapping[str, Any]) -> Iterator[str]:
     needed = {
         "--log_wandb=True": ("wandb", "Weights & Biases; pip install wandb", effective["log_wandb"]),
@@ -319,15 +232,10 @@ def _packages_are_there(effective: Mapping[str, Any]) -> Iterator[str]:
             yield f"{option}: needs {named}"
 
 
-CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]
-"""A check of several keys together; it is left out where one of them is wrong already."""
-
 _CROSS_CHECKS: list[CrossCheck] = [
     (("metrics", "topk", "valid_metric"), _valid_metric_is_measured),
     (("log_wandb",), _packages_are_there),
     (("train_users", "benchmark_filename"), _some_users_can_train),
-    (("deliver", "scratch_control", "source_datasets", "adapt", "pretrained"), _what_is_delivered_is_trained),
-    (("hidden_size", "quantizer_heads", "n_heads", "quantizer", "backbone"), _heads_divide),
     ((*KEY_FIELDS, "ITEM_LIST_LENGTH_FIELD", "LIST_SUFFIX", "NEG_PREFIX"), _columns_differ),
     (("alias_of_user_id", "alias_of_item_id"), _aliases_differ),
     (("normalize_field", "normalize_all"), _floats_are_normalized_once),
@@ -337,10 +245,4 @@ _CROSS_CHECKS: list[CrossCheck] = [
     (("result_file", "checkpoint_dir", "feature_cache"), _files_can_be_written),
     (("allow_pickle", "dataset_save_path", "dataloaders_save_path"), _pickles_are_allowed),
     (("resume", "dataset", "source_datasets"), _run_can_be_resumed),
-    (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
 ]
-_MODEL_CROSS_CHECKS: dict[str, list[CrossCheck]] = {
-    "ANT": [
-        (("pretrained", "adapt"), _core_can_be_read),
-    ],
-}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from recbole_metarec.domains import movielens
 from recbole_metarec.domains.atomic import read_header
 from recbole_metarec.errors import UserError
 
@@ -45,7 +46,7 @@ def named(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def find_files(root: Path, name: str, settings: Mapping[str, Any]) -> dict[str, Path]:
-    """List a domain's files of columns that are there, by their ending.
+    """List a domain's files of columns that are there, or will be when a run begins, by their ending.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def find_files(root: Path, name: str, settings: Mapping[str, Any]) -> dict[str, 
     endings = {"inter": inter, "user": "user", "item": "item", "kg": "kg", "link": "link"}
     endings |= {str(ending): str(ending) for ending in ([more] if isinstance(more, str) else more)}
     paths = {suffix: root / name / f"{name}.{ending}" for suffix, ending in endings.items()}
-    return {suffix: path for suffix, path in paths.items() if path.is_file()}
+    return {suffix: path for suffix, path in paths.items() if path.is_file() or movielens.is_to_be_made(path)}
 
 
 def read_headers(files: Mapping[str, Path], settings: Mapping[str, Any]) -> Headers:
@@ -78,7 +79,16 @@ def read_headers(files: Mapping[str, Path], settings: Mapping[str, Any]) -> Head
         If one of them is malformed.
     """
     separator, encoding = settings.get("field_separator", "\t"), settings.get("encoding") or "utf-8"
-    return {suffix: read_header(path, separator, encoding) for suffix, path in files.items()}
+    return {suffix: header_of(path, separator, encoding) for suffix, path in files.items()}
+
+
+def header_of(path: Path, separator: str, encoding: str) -> Mapping[str, str]:
+    """Read the first line of an atomic file, or tell that of an embedded domain which is not made yet."""
+    if not movielens.is_to_be_made(path):
+        return read_header(path, separator, encoding)
+    if separator != "\t":
+        raise UserError([f"--field_separator={separator}: {path} will have tabs between columns; leave it out"])
+    return movielens.HEADERS[path.suffix[1:]]
 
 
 def load_col(root: Path, name: str, settings: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:

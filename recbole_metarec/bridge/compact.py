@@ -14,6 +14,7 @@ from pandas.api.types import union_categoricals
 from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureSource, FeatureType
 
+from recbole_metarec.domains import parsed
 from recbole_metarec.domains.atomic import MISSING, read_header
 from recbole_metarec.domains.plain import NotPlain, read_plain
 from recbole_metarec.errors import UserError
@@ -47,7 +48,9 @@ class CompactDataset(SequentialDataset):  # type: ignore[misc]
         kinds = read_header(Path(filepath), separator, encoding)
         load, unload = self._get_load_and_unload_col(source)
         fields = [field for field in kinds if (load is None or field in load) and field not in (unload or ())]
-        frame = read_plain(Path(filepath), kinds, fields, separator, encoding)
+        frame = parsed.take(parsed.content_of(Path(filepath), separator, encoding), fields)
+        if frame is None:
+            frame = read_plain(Path(filepath), kinds, fields, separator, encoding)
         if any(kinds[field] == "token" and not MISSING.isdisjoint(frame[field].cat.categories) for field in fields):
             raise NotPlain
         return frame, kinds

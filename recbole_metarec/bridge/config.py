@@ -10,15 +10,15 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import recbole
-import yaml
 from recbole.config import Config
 
 from recbole_metarec.bridge import columns
+from recbole_metarec.bridge.metrics import measured
+from recbole_metarec.bridge.properties import properties_folder, read_properties, recbole_defaults
+from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.models import SPECS, listed_models
 from recbole_metarec.models.spec import ModelSpec
 from recbole_metarec.settings.base import Settings
-from recbole_metarec.settings.rules import RULES, listed, metric_names
 from recbole_metarec.settings.shared import SharedSettings
 
 S = TypeVar("S", bound=Settings)
@@ -56,36 +56,6 @@ def variant_of(config: Config) -> str | None:
 _SUITE_KEYS = ("source_datasets",)
 
 
-def properties_folder() -> Path:
-    """Folder of the property files: inside the installed package, beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "properties"
-    return installed if installed.is_dir() else package.parent / "properties"
-
-
-@lru_cache
-def yaml_loader() -> Any:
-    """RecBole's YAML loader, which reads ``1e-3`` as a number."""
-    return Config._build_yaml_loader(Config.__new__(Config))
-
-
-def read_properties(path: Path) -> dict[str, Any]:
-    """Read a property file; a file that does not exist has no properties.
-
-    Parameters
-    ----------
-    path : Path
-        A YAML file.
-
-    Returns
-    -------
-    dict
-    """
-    if not path.is_file():
-        return {}
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml_loader()) or {}
-
-
 def property_layers(
     model: str, dataset: str, user: Mapping[str, Any], below: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -119,7 +89,7 @@ def property_layers(
 
 def _measured(metric: str, settings: Mapping[str, Any]) -> str:
     """Return a metric if it is measured, else the same one at the first k, else the first that is measured."""
-    names = [name for each in listed(settings["metrics"]) for name in metric_names(each, settings["topk"])]
+    names = measured(settings["metrics"], settings["topk"])
     stem = metric.partition("@")[0].lower()
     same = [name for name in names if name.partition("@")[0].lower() == stem]
     return metric if metric.lower() in map(str.lower, names) else [*same, *names][0]
@@ -179,19 +149,10 @@ def resolve(model: str, user: Mapping[str, Any]) -> Resolved:
     Resolved
     """
     model = model if model in known_models() else ""
-    sound = {key: value for key, value in user.items() if key not in RULES or RULES[key](value) is None}
-    below = _defaults_of_recbole(model)
+    sound = {key: value for key, value in user.items() if problem_of(model, key, value) is None}
+    below = recbole_defaults(model)
     layers = property_layers(model, str(sound.get("dataset")), sound, below)
     return Resolved(model, dict(user), copy.deepcopy({**below, **layers}))
-
-
-@lru_cache
-def _defaults_of_recbole(model: str) -> dict[str, Any]:
-    folder = Path(recbole.__file__).parent / "properties"
-    merged: dict[str, Any] = {}
-    for name in ("overall", f"model/{model}", "dataset/sample", "quick_start_config/sequential"):
-        merged.update(read_properties(folder / f"{name}.yaml"))
-    return merged
 
 
 @lru_cache
@@ -272,6 +233,22 @@ def to_plain(config: Config) -> dict[str, Any]:
     plain["train_neg_sample_args"] = None if arguments["distribution"] == "none" else arguments
     plain["data_path"] = str(data_path(config))
     return copy.deepcopy(plain)
+
+
+def settings_of(config: Config, settings: type[S]) -> S:
+    """Take the settings of a component out of RecBole's configuration.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Of a run.
+    settings : type of Settings
+
+    Returns
+    -------
+    Settings
+    """
+    return settings.of(to_plain(config))
 
 
 def from_plain(plain: Mapping[str, Any]) -> DeafConfig:

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import recbole.data.dataset
 from recbole.data.dataset import KGSeqDataset
 from recbole.utils import ModelType, get_model
 
 from recbole_metarec.amazon.vintages import made_by
-from recbole_metarec.bridge.columns import KEY_FIELDS, column_problems, find_files, named, read_headers
+from recbole_metarec.bridge.columns import KEY_FIELDS, column_problems, find_files, header_of, named, read_headers
+from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.domains import movielens
-from recbole_metarec.domains.atomic import read_header, read_interactions
+from recbole_metarec.domains.atomic import read_header, read_interactions, require_fields
 from recbole_metarec.errors import UserError, nearest
 from recbole_metarec.features.metadata import read_metadata
 from recbole_metarec.models import SPECS, can_transfer
-from recbole_metarec.settings.rules import RULES, listed
+from recbole_metarec.settings.kinds import listed
 
 DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "encoding", "benchmark_filename"}
 """Settings without which no file can be found and read."""
@@ -27,6 +29,8 @@ DATA_KEYS |= {*KEY_FIELDS, "load_col", "unload_col", "additional_feat_suffix", "
 _FEATURE_FIELDS = ("text_fields", "price_field", "image_field")
 # Settings that count items, and may not exceed a catalogue.
 _AT_MOST_ITEMS = ("topk", "reranker_CAN_NUM")
+# What RecBole's models with a knowledge graph need vectors for, if that is not the entities alone.
+_NEED_VECTORS = {"KSR": ("ent_id", "rel_id")}
 
 
 def data_problems(effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
@@ -69,7 +73,7 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
     user, item, time = (effective[key] for key in KEY_FIELDS)
     separator, encoding = effective["field_separator"], effective.get("encoding") or "utf-8"
     path = _inter_file(root, name)
-    header = read_header(path, separator, encoding)
+    header = header_of(path, separator, encoding)
     kinds = {user: "token", item: "token", time: "float"}
     wrong = [
         f"{path}: line 1: field {field!r} is of type {header[field]}, write {field}:{kind}"
@@ -79,7 +83,7 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
     if wrong:
         raise UserError(wrong)
     yield from _column_problems(root, name, effective, settings)
-    frame = read_interactions(path, [user, item, time], separator, encoding)
+    frame = _interactions(path, [user, item, time], separator, encoding)
     longest, n_items = int(frame[user].value_counts().max()), int(frame[item].nunique())
     if longest < needed:
         yield (
@@ -91,19 +95,27 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
             numbers = [k for k in listed(effective.get(key)) if isinstance(k, int)]
             if numbers and max(numbers) > n_items:
                 yield f"--{key}={effective[key]}: {name} has {n_items} items only; write a smaller number"
-    if _reads_features(effective) and all(RULES[key](effective[key]) is None for key in _FEATURE_FIELDS):
+    if _reads_features(effective):
         texts, price, image = (effective[key] for key in _FEATURE_FIELDS)
         read_metadata(root / name / f"{name}.item", item, texts, price, image, separator, encoding)
 
 
 def _reads_features(effective: Mapping[str, Any]) -> bool:
-    return effective["model"] == "ANT" or (effective["model"] == "MetaRec" and effective["item_features"] is True)
+    """Whether a model reads features, and the columns that it would read are named as they must be."""
+    spec = SPECS.get(effective["model"])
+    if spec is None or not spec.reads_features(effective):
+        return False
+    return all(_is_sound(effective, key) for key in _FEATURE_FIELDS)
+
+
+def _is_sound(effective: Mapping[str, Any], key: str) -> bool:
+    return problem_of(effective["model"], key, effective[key]) is None
 
 
 def _column_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Check the columns that are loaded, of a source those that filters ask for."""
     is_target = name == effective["dataset"]
-    sound = {key: value for key, value in effective.items() if key not in RULES or RULES[key](value) is None}
+    sound = {key: value for key, value in effective.items() if _is_sound(effective, key)}
     if not is_target:
         sound = {key: value for key, value in sound.items() if key in ("val_interval", "field_separator", "encoding")}
     chosen = is_target and settings.get("load_col") is not None
@@ -142,7 +154,7 @@ def _file_problems(root: Path, name: str, effective: Mapping[str, Any]) -> Itera
     missing = [f"{stem}.{ending}" for ending in ("kg", "link") if not stem.with_name(f"{name}.{ending}").is_file()]
     if missing:
         yield f"--model={model}: needs a knowledge graph, {' and '.join(missing)}, which is not there"
-    for column in ("ent_id", "rel_id") if model == "KSR" else ("ent_id",):
+    for column in _NEED_VECTORS.get(model, ("ent_id",)):
         if column not in (effective.get("preload_weight") or {}):
             yield f"--preload_weight: {model} needs vectors for {column}, as in {{{column}: {column[:3]}_emb}}"
 
@@ -170,14 +182,21 @@ def _split_problems(root: Path, name: str, effective: Mapping[str, Any], setting
 
 
 def _inter_file(root: Path, name: str) -> Path:
-    """Find a domain's file, and make it if it is one of the embedded ones."""
-    embedded = name.startswith(movielens.PREFIX) and not (root / name).exists()
-    made = movielens.make_domains(root) if embedded else []
+    """Find a domain's file, or where it will be if it is one of the embedded ones."""
     path = root / name / f"{name}.inter"
-    if not path.parent.is_dir():
-        there = made or sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
+    if not path.parent.is_dir() and not movielens.is_to_be_made(path):
+        there = sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
+        there = movielens.domain_names() if name.startswith(movielens.PREFIX) else there
         choice = f"; there are {', '.join(there)}" if there else "; there are none"
         command = made_by(name)
         hint = nearest(name, there) or (f"; make it with {command}" if command else choice)
         raise UserError([f"{path.parent}: no such dataset{hint}; data_path is {root}"])
     return path
+
+
+def _interactions(path: Path, fields: list[str], separator: str, encoding: str) -> pd.DataFrame:
+    """Read a domain's file, or tell what will be in it."""
+    if movielens.is_to_be_made(path):
+        require_fields(path, movielens.HEADERS["inter"], fields)
+        return movielens.interactions_to_be_made(path.stem)
+    return read_interactions(path, fields, separator, encoding)

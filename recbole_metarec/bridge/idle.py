@@ -14,9 +14,13 @@ import recbole.data.dataset
 from recbole.data.dataset import Dataset
 from recbole.utils import ModelType, get_model, get_trainer
 
+from recbole_metarec.bridge.checks import COMMAND_KEYS
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.errors import shown
 from recbole_metarec.models import SPECS, can_transfer
+from recbole_metarec.settings.comparison import ComparisonSettings
+from recbole_metarec.settings.run import RunSettings
+from recbole_metarec.settings.suite import SuiteSettings
 
 # Of RecBole, what runs for every model.
 _FRAMEWORK = (
@@ -25,22 +29,14 @@ _FRAMEWORK = (
     *("evaluator.collector", "evaluator.evaluator", "evaluator.register", "evaluator.metrics", "evaluator.base_metric"),
     *("utils.utils", "utils.logger", "utils.wandblogger", "config.configurator"),
 )
-# Read before a model is chosen, or for all of them.
-_ALWAYS = (
-    *("model", "dataset", "config_files", "mask_history", "train_users", "encoding", "reproducibility"),
-    *("result_file", "seeds", "bootstrap_samples", "reference", "comparison_folder", "report", "tune", "trials"),
-    *(
-        "runs_at_once",
-        "resume",
-        "allow_pickle",
-        "user_inter_num_interval",
-        "item_inter_num_interval",
-        "alias_of_user_id",
-        "alias_of_item_id",
-    ),
-)
 # Read for models that transfer, by those who plan their runs.
-_OF_OURS = ("scratch_control", "leave_one_out", "deliver")
+_OF_TRANSFER = frozenset({"scratch_control", "leave_one_out", "deliver"})
+# Read before a model is chosen, or for all of them.
+_ALWAYS = {*COMMAND_KEYS, *RunSettings.model_fields, *ComparisonSettings.model_fields} - _OF_TRANSFER
+_ALWAYS |= SuiteSettings.model_fields.keys() - {"source_datasets"}
+# Of RecBole's keys, those that this package reads, and those whose names RecBole's code puts together.
+_ALWAYS |= {"encoding", "reproducibility"}
+_ALWAYS |= {key for kind in ("user", "item") for key in (f"{kind}_inter_num_interval", f"alias_of_{kind}_id")}
 # RecBole's code for these is inherited by this package's models, which replace it.
 _REPLACED = ("train_neg_sample_args", "loss_type", "enable_amp", "enable_scaler", "shuffle", "repeatable")
 
@@ -66,13 +62,12 @@ def idle_keys(models: Iterable[str], settings: Mapping[str, Any]) -> list[str]:
 
 
 def _reads(model: str, key: str) -> bool:
-    if key in _ALWAYS or (key in _OF_OURS and can_transfer(model)):
+    if key in _ALWAYS or (key in _OF_TRANSFER and can_transfer(model)):
         return True
-    if (model, key) == ("Memory", "memory_weight"):  # there is nothing else to weigh
-        return False
-    if model in SPECS:
-        return key not in _REPLACED and (key in SPECS[model].settings.model_fields or key in _words(model))
-    return key in _words(model)
+    spec = SPECS.get(model)
+    if spec is None:
+        return key in _words(model)
+    return key not in (*_REPLACED, *spec.unread) and (key in spec.settings.model_fields or key in _words(model))
 
 
 @lru_cache

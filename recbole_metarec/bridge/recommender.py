@@ -4,70 +4,23 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
 from torch import Tensor
 
-from recbole_metarec.domains.domain import Domain
-from recbole_metarec.evidence.memory import TransitionMemory
-from recbole_metarec.evidence.transitions import share_of_repeats, transitions
+from recbole_metarec.bridge.config import settings_of
+from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.features.space import FeatureSpace
 from recbole_metarec.features.text import TextSpace
 from recbole_metarec.nn.adapter import ItemFeatures, to_tensors
-
-# Until validation says more, items do not come twice where no larger share of a domain's interactions are repeats.
-REPEAT_SHARE = 0.001
-
-
-class PriorWeights(NamedTuple):
-    """Weights of what is added to the scores.
-
-    Attributes
-    ----------
-    memory_weight : float
-        Of the memory's log probabilities; infinite where they are all that counts.
-    repeat_penalty : float
-        What items of the sequence lose.
-    """
-
-    memory_weight: float
-    repeat_penalty: float
-
-
-def build_memory(config: Any, domain: Domain) -> TransitionMemory:
-    """Build the memory that a configuration describes.
-
-    Parameters
-    ----------
-    config : mapping
-        The ``memory_*`` keys of ``properties/overall.yaml``.
-    domain : Domain
-        Training part of the target domain.
-
-    Returns
-    -------
-    TransitionMemory
-    """
-    known, background, popularity = transitions(
-        domain, config["memory_reach"], config["memory_backward"], config["memory_smoothing"]
-    )
-    return TransitionMemory(
-        torch.from_numpy(known.indptr.astype(np.int64)),
-        torch.from_numpy(known.indices.astype(np.int64)),
-        torch.from_numpy(known.data),
-        torch.from_numpy(background),
-        torch.from_numpy(popularity),
-        decay=config["memory_decay"],
-        depth=config["memory_depth"],
-    )
+from recbole_metarec.settings.evidence import EvidenceSettings
 
 
 class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
@@ -84,35 +37,24 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
 
     Attributes
     ----------
-    memory : TransitionMemory, or None
+    evidence : Evidence
         What the training part of the target says without learning.
     item_counts : int64 array, shape (n_items,)
         Interactions of each item in the training part, padding first.
-    is_memory_alone : bool
-        Whether there is nothing but the memory in the scores.
-    memory_weight : float
-        Weight of the memory's log probabilities in the scores: 0 until training has ended.
+    is_evidence_alone : bool
+        Whether there is nothing but evidence in the scores.
     space : FeatureSpace, or None
         Where features of items come from, if the model has them.
-    repeat_penalty : float
-        What the items of a sequence lose in its scores; infinite where nothing is recommended again.
     """
 
     input_type = InputType.POINTWISE
-    is_memory_alone = False
+    is_evidence_alone = False
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         domain = dataset.domain()
         self.item_counts = domain.item_counts()
-        asks = self.is_memory_alone or config["memory_weight"] != 0
-        self.memory = build_memory(config, domain) if asks else None
-        self.memory_weight = 0.0
-        repeats = config["repeat_items"]
-        if repeats == "auto":
-            repeats = share_of_repeats(domain) > REPEAT_SHARE
-        self.repeat_penalty = 0.0 if repeats else math.inf
-        self.other_parameter_name = ["memory_weight", "repeat_penalty"]  # RecBole keeps these in checkpoints
+        self.evidence = Evidence.fit(domain, settings_of(config, EvidenceSettings), self.is_evidence_alone)
         self.space: FeatureSpace | None = None
         self._catalogue: tuple[tuple[Any, ...], tuple[Tensor, Tensor]] | None = None
 
@@ -200,45 +142,24 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         return self.states(self.catalogue()[0][item_seq[:, :longest]], item_seq_len - 1)
 
     @property
-    def prior_weights(self) -> PriorWeights:
-        """What `joined` is asked for where nothing is tried."""
-        return PriorWeights(self.memory_weight, self.repeat_penalty)
+    def memory_weight(self) -> float:
+        """Weight of the memory in the scores; see `EvidenceWeights`."""
+        return self.evidence.weights.memory_weight
+
+    def other_parameter(self) -> dict[str, Any]:
+        """Return what checkpoints keep beside weights; see RecBole's ``AbstractRecommender``."""
+        return self.evidence.state()
+
+    def load_other_parameter(self, para: Any) -> None:
+        """Take over what `other_parameter` returned."""
+        if para is not None:
+            self.evidence.load_state(para)
 
     def joined(
-        self, scores_BI: Tensor, item_seq: Tensor, item_seq_len: Tensor, every: Iterable[PriorWeights]
+        self, scores_BI: Tensor, item_seq: Tensor, item_seq_len: Tensor, trials: Iterable[EvidenceWeights] | None = None
     ) -> Iterator[Tensor]:
-        """Join the scores of sequences with memory and penalty of repeats, with one pair of weights after the other.
-
-        The memory is asked once.
-
-        Parameters
-        ----------
-        scores_BI : Tensor, shape (B, n_items)
-            Minus infinity for padding; as it was when all are done.
-        item_seq, item_seq_len
-            See `forward`.
-        every : iterable of PriorWeights
-
-        Yields
-        ------
-        Tensor, shape (B, n_items)
-            Until the next is asked for.
-        """
-        known_BI: Tensor | None = None
-        for memory_weight, repeat_penalty in every:
-            joined_BI = scores_BI
-            if self.memory is not None and memory_weight != 0:
-                known_BI = self.memory(item_seq, item_seq_len) if known_BI is None else known_BI
-                if memory_weight == math.inf:
-                    joined_BI = known_BI.where(~scores_BI.isneginf(), scores_BI)
-                else:
-                    joined_BI = torch.add(scores_BI, known_BI, alpha=memory_weight)
-            if repeat_penalty == 0:
-                yield joined_BI
-            else:
-                without_BL = joined_BI.gather(1, item_seq)
-                yield joined_BI.scatter_(1, item_seq, without_BL - repeat_penalty)
-                joined_BI.scatter_(1, item_seq, without_BL)
+        """Join scores with evidence, at its own weights or with others; see `Evidence.joined`."""
+        return self.evidence.joined(scores_BI, item_seq, item_seq_len, trials or [self.evidence.weights])
 
     def predict(self, interaction: Interaction) -> Tensor:
         """Score one item for each row, shape (B,)."""
@@ -247,7 +168,7 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         own_B1 = (self.forward(item_seq, item_seq_len) * self.catalogue()[1][item_B1[:, 0]]).sum(-1, keepdim=True)
         # The same score in all columns: what is joined is read at one, and no other item is scored for it.
         scores_BI = own_B1.repeat(1, self.n_items)
-        joined_BI = next(self.joined(scores_BI, item_seq, item_seq_len, [self.prior_weights]))
+        joined_BI = next(self.joined(scores_BI, item_seq, item_seq_len))
         return joined_BI.gather(1, item_B1).squeeze(1)
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
@@ -255,4 +176,4 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
         scores_BI = self.forward(item_seq, item_seq_len) @ self.catalogue()[1].T
         scores_BI[:, 0] = -torch.inf
-        return next(self.joined(scores_BI, item_seq, item_seq_len, [self.prior_weights]))
+        return next(self.joined(scores_BI, item_seq, item_seq_len))

@@ -1,42 +1,37 @@
-"""What trainers here share: evaluation by ranks, the joining of memory and repeats, checkpoints of plain values."""
+"""RecBole's trainer as a host of this package's schedules: its signatures, its log, its checkpoints."""
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.trainer import Trainer
-from recbole.utils import calculate_valid_score
+from recbole.utils import calculate_valid_score, dict2str, set_color
 from torch import Tensor
 
-from recbole_metarec.bridge.candidates import FixedSampler
 from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.collector import RankCollector
-from recbole_metarec.bridge.config import variant_of
+from recbole_metarec.bridge.config import settings_of, variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
-from recbole_metarec.bridge.recommender import DomainRecommender, PriorWeights
-from recbole_metarec.evaluation.choice import simplest_as_good
-from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks, rank_targets
+from recbole_metarec.bridge.ranks import can_stream, stream_ranks
+from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
+from recbole_metarec.evidence.tuning import Trial, tune
+from recbole_metarec.evidence.weights import EvidenceWeights
+from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.training import checkpoint
-
-# What `memory_weight: auto` and, relative to the scores' weight, `repeat_items: auto` choose from. The first ends with
-# what is learnt alone and the memory alone, so that nothing lies beyond.
-MEMORY_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, math.inf)
-REPEAT_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, math.inf)
-
-# Sequences that are ranked, and that are encoded, at a time in evaluation.
-RANKED_ROWS, ENCODED_ROWS = 8192, 256
+from recbole_metarec.training.optimizer import TableOptimizer
+from recbole_metarec.training.patience import Patience
+from recbole_metarec.training.runner import Runner
+from recbole_metarec.training.schedule import Phase, Schedule
 
 Result = tuple[float, dict[str, float] | None]
 """Best validation score and the metrics with it, as RecBole's ``Trainer.fit`` returns them."""
@@ -60,7 +55,7 @@ class Evaluated(NamedTuple):
 
 
 class DomainTrainer(Trainer):  # type: ignore[misc]
-    """RecBole trainer of a `DomainRecommender`; a subclass says how it learns.
+    """RecBole trainer of a `DomainRecommender`; a subclass says by which schedule it learns.
 
     Parameters
     ----------
@@ -88,10 +83,13 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.saved_model_file = str(Path(config["checkpoint_dir"]) / name)
         self.eval_collector = RankCollector(config)
         self._resumed: dict[str, Any] | None = None
+        self._valid_data: Any = None
+        self._told: Callable[[int, float], None] | None = None
+        self._verbose = self._show_progress = False
 
     @abstractmethod
-    def begin(self, train_data: Any, show_progress: bool) -> None:
-        """Load the domains and do what comes before the first epoch on the target."""
+    def begin(self, train_data: Any, show_progress: bool) -> Schedule:
+        """Load the domains, do what comes before the first epoch on the target, and return the schedule of the rest."""
 
     def fit(
         self,
@@ -111,17 +109,36 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         FloatingPointError
             If the loss or a gradient stops being finite.
         """
-        valid_data = valid_data or None  # RecBole makes a loader without rows where a split has no validation
-        self.begin(train_data, show_progress)
+        self._valid_data = valid_data or None  # RecBole makes a loader without rows where a split has no validation
+        self._told, self._verbose, self._show_progress = callback_fn, verbose, show_progress
+        schedule = self.begin(train_data, show_progress)
         with self._kept(saved):
-            result = self.run_epochs(train_data, valid_data, verbose, show_progress, callback_fn)
-            return self._join_prior(valid_data, result)
+            self._run(schedule, train_data)
+            return self._finish()
 
-    def run_epochs(self, train_data: Any, valid_data: Any, verbose: bool, show_progress: bool, told: Any) -> Result:
-        """Train epoch by epoch, the best of them in the checkpoint; ``told`` is RecBole's ``callback_fn``."""
-        self.model.memory_weight = 0.0  # early stopping looks at what is learnt
-        result: Result = super().fit(train_data, valid_data, verbose, True, show_progress, told)
-        return result
+    def _run(self, schedule: Schedule, train_data: Any) -> None:
+        """Train epoch by epoch, the best of them in the checkpoint."""
+        evidence = self.model.evidence
+        if not evidence.alone:  # early stopping looks at what is learnt
+            evidence.weights = evidence.weights._replace(memory_weight=0.0)
+        if self.start_epoch >= schedule.epochs:
+            self._save_checkpoint(-1 if schedule.epochs else 0, verbose=self._verbose)
+        self.eval_collector.data_collect(train_data)
+        patience = Patience(self.stopping_step, self.valid_metric_bigger, self.best_valid_score, self.cur_step)
+        eval_step = self.eval_step if self._valid_data is not None else None
+        runner = Runner(schedule, self, patience, eval_step, self._show_progress)
+        if self._resumed is not None:
+            self._go_on(runner, self._resumed)
+        runner.run(self.start_epoch)
+        if schedule.epochs:
+            self._add_hparam_to_tensorboard(self.best_valid_score)
+
+    def _go_on(self, runner: Runner, state: Mapping[str, Any]) -> None:
+        with checkpoint.named_when_damaged(self.saved_model_file):
+            if state["epoch"] >= 0 and runner.schedule.epochs:
+                runner.enter(state["epoch"])
+                self.optimizer.load_state_dict(state["optimizer"])
+            torch.set_rng_state(state["rng"].cpu())
 
     @contextmanager
     def _kept(self, saved: bool) -> Iterator[None]:
@@ -139,63 +156,94 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             finally:
                 self.saved_model_file = path
 
-    # -- what is joined when training has ended --------------------------------------------------------------------
+    # -- what a runner asks of its host: see `training.runner.Host` ---------------------------------------------------
 
-    def _join_prior(self, valid_data: Any, result: Result) -> Result:
-        """Give memory and repeats the weights that are asked for, in the checkpoint, too; return what they bring."""
-        model, config, path = self.model, self.config, Path(self.saved_model_file)
+    def entered(self, phase: Phase, optimizer: TableOptimizer) -> None:
+        """Take over the optimizer of a phase."""
+        self.optimizer = optimizer
+
+    def trained(self, epoch: int, loss: float, seconds: float) -> None:
+        """Write down the loss of an epoch as RecBole does."""
+        self.train_loss_dict[epoch] = loss
+        if self._verbose:
+            self.logger.info(self._generate_train_loss_output(epoch, 0.0, seconds, loss))
+        self._add_train_loss_to_tensorboard(epoch, loss)
+        self.wandblogger.log_metrics({"epoch": epoch, "train_loss": loss, "train_step": epoch}, head="train")
+
+    def validate(self, epoch: int, patience: Patience, counts: bool) -> bool:
+        """Evaluate, write down what is found as RecBole does, keep the best; returns whether to stop."""
+        begin = time.time()
+        score, metrics = self._valid_epoch(self._valid_data, show_progress=self._show_progress)
+        improved = patience.look(score, counts)
+        self.best_valid_score, self.cur_step = patience.best, patience.misses
+        self._write_down(epoch, score, metrics, time.time() - begin)
+        if improved:
+            self.keep(epoch)
+            self.best_valid_result = metrics
+        if self._told is not None:
+            self._told(epoch, score)
+        if patience.is_over and self._verbose:
+            best = epoch - patience.misses * self.eval_step
+            self.logger.info(f"Finished training, best eval result in epoch {best}")
+        return patience.is_over
+
+    def _write_down(self, epoch: int, score: float, metrics: Mapping[str, float], seconds: float) -> None:
+        if self._verbose:
+            parts = (set_color(f"epoch {epoch} evaluating", "green"), set_color("time", "blue"), seconds)
+            self.logger.info("{} [{}: {:.2f}s, {}: {:f}]".format(*parts, set_color("valid_score", "blue"), score))
+            self.logger.info(f"{set_color('valid result', 'blue')}: \n{dict2str(metrics)}")
+        self.tensorboard.add_scalar("Vaild_score", score, epoch)  # RecBole's name
+        number = (epoch + 1) // self.eval_step - 1
+        self.wandblogger.log_metrics({**metrics, "valid_step": number}, head="valid")
+
+    def keep(self, epoch: int) -> None:
+        """Write the checkpoint."""
+        self._save_checkpoint(epoch, verbose=self._verbose)
+
+    # -- what is joined when training has ended -----------------------------------------------------------------------
+
+    def _finish(self) -> Result:
+        """Give evidence its weights, in the checkpoint, too; return what the trained model is worth in validation."""
+        path, valid_data, evidence = Path(self.saved_model_file), self._valid_data, self.model.evidence
+        result: Result = self.best_valid_score, self.best_valid_result
         state = self._load_best(path)
-        if result[1] is None and valid_data is not None:  # resumed, and no better epoch came
+        if result[1] is None and valid_data is not None:  # no epoch was better, or none was run
             result = result[0], self.evaluate(valid_data, load_best_model=False)
-        asked = config["memory_weight"]
-        if model.memory is not None and not model.is_memory_alone:
-            # of what is as good the weight nearest to that of what is learnt
-            weights = sorted(MEMORY_WEIGHTS, key=from_one) if asked == "auto" else [float(asked)]
-            result = self._choose("memory_weight", weights, valid_data, result)
-        if config["repeat_items"] == "auto" and not config["mask_history"]:
-            # of what is as good the penalty nearest to what the training part suggests
-            scale = 1 + model.memory_weight if math.isfinite(model.memory_weight) else 1.0
-            penalties = sorted({each * scale for each in REPEAT_PENALTIES}, reverse=model.repeat_penalty > 0)
-            result = self._choose("repeat_penalty", penalties, valid_data, result)
-        if self.validated is None and valid_data is not None:
-            self.validated = self._evaluate_with(valid_data, [model.prior_weights])[0]
-        checkpoint.save(path, {**state, "other_parameter": model.other_parameter()})
+        settings, masks_history = settings_of(self.config, EvidenceSettings), bool(self.config["mask_history"])
+        looked: dict[EvidenceWeights, Evaluated] = {}
+
+        def look(trials: Sequence[EvidenceWeights]) -> list[Trial]:
+            looked.update(zip(trials, self._evaluate_with(trials), strict=True))
+            return [self._trial(looked[weights]) for weights in trials]
+
+        tune(evidence, settings, masks_history, None if valid_data is None else look)
+        if looked:
+            self.validated = looked[evidence.weights]
+            result = calculate_valid_score(self.validated.metrics, self.valid_metric), self.validated.metrics
+        elif valid_data is not None:
+            self.validated = self._evaluate_with([evidence.weights])[0]
+        checkpoint.save(path, {**state, "other_parameter": self.model.other_parameter()})
         return result
 
-    def _choose(self, name: str, values: Sequence[float], valid_data: Any, result: Result) -> Result:
-        """Set an attribute of the model to the first value that is as good as the best on validation.
+    def _trial(self, evaluated: Evaluated) -> Trial:
+        score = calculate_valid_score(evaluated.metrics, self.valid_metric)
+        metric, values, users = self.config["valid_metric"], None, None
+        if evaluated.targets is not None and evaluated.ranks is not None and is_of_ranks(metric):
+            values, users = metric_of_ranks(metric, evaluated.ranks), evaluated.targets.user_numbers()
+        return Trial(score if self.valid_metric_bigger else -score, values, users)
 
-        Where the metric is no mean over rows, to the best; without validation, to the first.
-        """
-        if valid_data is None:
-            setattr(self.model, name, values[0])
-            return result
-        found = self._evaluate_with(valid_data, [self.model.prior_weights._replace(**{name: each}) for each in values])
-        scores = [calculate_valid_score(each.metrics, self.valid_metric) for each in found]
-        first, metric = found[0], self.config["valid_metric"]
-        if first.targets is not None and is_of_ranks(metric):
-            values_VN = np.stack([metric_of_ranks(metric, each.ranks) for each in found if each.ranks is not None])
-            chosen = simplest_as_good(values_VN, first.targets.user_numbers())
-        else:
-            chosen = (max if self.valid_metric_bigger else min)(range(len(values)), key=scores.__getitem__)
-        setattr(self.model, name, values[chosen])
-        self.validated = found[chosen]
-        return scores[chosen], found[chosen].metrics
-
-    def _evaluate_with(self, eval_data: Any, every: Sequence[PriorWeights]) -> list[Evaluated]:
-        """Evaluate with one pair of weights after the other, where ranks are all that is wanted in one pass."""
-        collector = self.eval_collector
-        if self._streams(eval_data):
+    def _evaluate_with(self, trials: Sequence[EvidenceWeights]) -> list[Evaluated]:
+        """Validate with one set of weights after the other, where ranks are all that is wanted in one pass."""
+        collector, found = self.eval_collector, []
+        if self._streams(self._valid_data):
             self.model.eval()
-            found = []
-            for ranks in self._rank(eval_data, every):
-                metrics = self._metrics(eval_data._dataset, ranks)
+            for ranks in stream_ranks(self.model, self._valid_data, trials, bool(self.config["mask_history"])):
+                metrics = self._metrics(self._valid_data._dataset, ranks)
                 found.append(Evaluated(metrics, collector.targets, collector.ranks))
             return found
-        found = []
-        for weights in every:
-            self.model.memory_weight, self.model.repeat_penalty = weights
-            metrics = self.evaluate(eval_data, load_best_model=False)
+        for weights in trials:
+            self.model.evidence.weights = weights
+            metrics = self.evaluate(self._valid_data, load_best_model=False)
             found.append(Evaluated(metrics, collector.targets, collector.ranks))
         return found
 
@@ -206,7 +254,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             self.model.load_other_parameter(state["other_parameter"])
         return state
 
-    # -- evaluation ---------------------------------------------------------------------------------------------
+    # -- evaluation ---------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def evaluate(
@@ -218,77 +266,32 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     ) -> Any:
         """Evaluate; see RecBole's ``Trainer.evaluate``.
 
-        Where the metrics are functions of ranks, the catalogue is encoded once, sequences of like
-        length together, and no matrix of users by items is held.
+        Where the metrics are functions of ranks, they come from `stream_ranks`.
         """
         if not self._streams(eval_data):
             return super().evaluate(eval_data, load_best_model, model_file, show_progress)
         if load_best_model:
             self._load_best(Path(model_file or self.saved_model_file))
         self.model.eval()
-        result = self._metrics(eval_data._dataset, self._rank(eval_data, [self.model.prior_weights])[0])
+        (ranks,) = stream_ranks(self.model, eval_data, [self.model.evidence.weights], bool(self.config["mask_history"]))
+        result = self._metrics(eval_data._dataset, ranks)
         self.wandblogger.log_eval_metrics(result, head="eval")
         return result
 
     def _streams(self, eval_data: Any) -> bool:
-        known = isinstance(eval_data, FullSortEvalDataLoader) or isinstance(eval_data._sampler, FixedSampler)
-        ours = known and isinstance(eval_data._dataset, DomainDataset)
-        return ours and self.eval_collector.wants_ranks_alone and self.config["single_spec"]
+        return can_stream(eval_data) and self.eval_collector.wants_ranks_alone and self.config["single_spec"]
 
     def _metrics(self, dataset: DomainDataset, ranks: Tensor) -> dict[str, float]:
         rows = dataset.inter_feat
         self.eval_collector.collect_ranks(rows[dataset.uid_field], rows[dataset.iid_field], ranks)
-        found: dict[str, float] = self.evaluator.evaluate(self.eval_collector.get_data_struct())
-        return found
+        metrics: dict[str, float] = self.evaluator.evaluate(self.eval_collector.get_data_struct())
+        return metrics
 
-    @torch.no_grad()
-    def _rank(self, eval_data: Any, every: Sequence[PriorWeights]) -> Tensor:
-        """Rank the targets of all rows with each pair of weights, shape (len(every), n_rows)."""
-        model, dataset = self.model, eval_data._dataset
-        rows = dataset.inter_feat
-        items_ID, lengths = model.catalogue()[1], rows[model.ITEM_SEQ_LEN]
-        ranks = torch.zeros(len(every), len(lengths), dtype=torch.long)
-        for index in lengths.argsort(stable=True).split(RANKED_ROWS):
-            states = []
-            for few in index.split(ENCODED_ROWS):
-                part = rows[few].shortened(int(lengths[few].max()))
-                states.append(model(part[model.ITEM_SEQ].to(self.device), part[model.ITEM_SEQ_LEN].to(self.device)))
-            part, states_BD = rows[index], torch.cat(states)
-            targets_B, out = part[model.ITEM_ID].to(self.device), self._history(dataset, part)
-            sampled_BC = self._sampled(eval_data, part)
-            joined = partial(self._joined, part, every)
-            ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, out, sampled_BC, joined).cpu()
-        return ranks
-
-    def _history(self, dataset: DomainDataset, part: Any) -> tuple[Tensor, Tensor] | None:
-        if not self.config["mask_history"]:
-            return None
-        row, item = dataset.history(part)
-        return row.to(self.device), item.to(self.device)
-
-    def _sampled(self, eval_data: Any, part: Any) -> Tensor | None:
-        if isinstance(eval_data, FullSortEvalDataLoader):
-            return None
-        users, items = part[self.model.USER_ID], part[self.model.ITEM_ID]
-        n_sampled = eval_data.neg_sample_args["sample_num"]
-        found: Tensor = eval_data._sampler.of_targets(users, items, n_sampled).to(self.device)
-        return found
-
-    def _joined(self, part: Any, every: Sequence[PriorWeights], scores_BI: Tensor, rows: slice) -> Iterator[Tensor]:
-        model, few = self.model, part[rows]
-        lengths = few[model.ITEM_SEQ_LEN]
-        few = few.shortened(int(lengths.max()))
-        return model.joined(scores_BI, few[model.ITEM_SEQ].to(self.device), lengths.to(self.device), every)
-
-    # -- checkpoints --------------------------------------------------------------------------------------------
+    # -- checkpoints --------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def training_state(self) -> dict[str, Any]:
         """Return plain values and tensors from which training goes on, beside those of every trainer."""
-
-    @abstractmethod
-    def restore_training(self, state: Mapping[str, Any]) -> None:
-        """Take over what `training_state` returned, after the model's weights."""
 
     def own_state(self) -> dict[str, Any]:
         """Return what checkpoints hold beside what those of RecBole's trainers do; see `bridge.checkpoint.state_of`."""
@@ -316,14 +319,13 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.best_valid_score = state["best_valid_score"]
         self._resumed = state
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a checkpoint: weights, optimizer, random numbers."""
-        self.model.load_state_dict(state["state_dict"])
+    @contextmanager
+    def restoring(self) -> Iterator[Mapping[str, Any]]:
+        """Give the checkpoint that training goes on from, the model's weights already taken over.
+
+        What is wrong with it is a line that names the file.
+        """
+        assert self._resumed is not None
+        self.model.load_state_dict(self._resumed["state_dict"])
         with checkpoint.named_when_damaged(self.saved_model_file):
-            self.restore_training(state)
-            torch.set_rng_state(state["rng"].cpu())
-
-
-def from_one(weight: float) -> float:
-    """Return how far a weight is from 1 on a scale of ratios; the memory alone and no memory are farthest."""
-    return abs(math.log(weight)) if 0 < weight < math.inf else math.inf
+            yield self._resumed

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from recbole_metarec.bridge.config import PluginConfig, for_domain, resolve
 from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.bridge.loading import load_domain
 from recbole_metarec.comparison.entries import Entry, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
@@ -97,6 +98,8 @@ def compare(settings: Mapping[str, Any], say: Callable[[str], None] | None = Non
     say = say or _to_stderr
     settings = {"dataset": resolve("", settings).defaults["dataset"], **settings}
     entries = make_entries(settings)
+    for entry in entries:
+        make_embedded(resolve(entry.model, entry.settings).values)
     effective = resolve(entries[0].model, settings).values
     reference = _reference(entries, effective["reference"])
     folder = Path(effective["comparison_folder"])

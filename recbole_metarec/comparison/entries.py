@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from recbole_metarec.bridge.checks import (
-    file_problems,
-    find_problems,
-    folder_problems,
-    model_keys,
-)
+from recbole_metarec.bridge.checks import find_problems, model_keys
 from recbole_metarec.bridge.config import known_models, resolve, transfers
 from recbole_metarec.bridge.idle import warn_of_idle
+from recbole_metarec.bridge.rules import problem_of
+from recbole_metarec.bridge.writable import file_problems, folder_problems
 from recbole_metarec.errors import UserError, shown
 from recbole_metarec.models import SPECS, can_transfer
-from recbole_metarec.settings.rules import MOST_SEED, REPORTS, RULES
+from recbole_metarec.settings.comparison import REPORTS
+from recbole_metarec.settings.kinds import MOST_SEED
 
 MEMORY = "Memory"
 """The model that shows what the memory alone finds."""
@@ -138,7 +136,7 @@ def _has_memory(model: str, settings: Mapping[str, Any]) -> bool:
 def _without_each_source(model: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the variants that lack a source each; there are none where one source is all."""
     sources = resolve(model, settings).values["source_datasets"] or []
-    if model not in SPECS or RULES["source_datasets"](sources) or len(sources) < 2:
+    if model not in SPECS or problem_of(model, "source_datasets", sources) or len(sources) < 2:
         return {}
     return {f"{LEFT_OUT}{name}": {"source_datasets": [s for s in sources if s != name]} for name in sources}
 
@@ -149,20 +147,22 @@ def _of_model(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _own_problems(settings: Mapping[str, Any]) -> list[str]:
-    given = {key: settings[key] for key in OWN_KEYS if key in settings and key in RULES}
-    problems = [f"{shown(key, value)}: {wrong}" for key, value in given.items() if (wrong := RULES[key](value))]
+    given = {key: settings[key] for key in OWN_KEYS if key in settings}
+    problems = [
+        f"{shown(key, value)}: {wrong}" for key, value in given.items() if (wrong := problem_of("", key, value))
+    ]
     seed, seeds = settings.get("seed", 0), settings.get("seeds", 1)
-    if RULES["seed"](seed) is None is RULES["seeds"](seeds) and seed + seeds - 1 > MOST_SEED:
+    if problem_of("", "seed", seed) is None is problem_of("", "seeds", seeds) and seed + seeds - 1 > MOST_SEED:
         problems.append(f"--seeds={seeds}: the last would be {seed + seeds - 1}; {MOST_SEED} is the largest")
     if settings.get("resume"):
         problems.append("--resume: is for a single run; a comparison goes on where it was by itself")
     folder = resolve("", settings).values["comparison_folder"]
-    if RULES["comparison_folder"](folder) is None:
+    if problem_of("", "comparison_folder", folder) is None:
         problems += folder_problems("comparison_folder", folder)
     if settings.get("result_file"):
         problems += file_problems("result_file", str(settings["result_file"]), (".json",))
     files = settings.get("report") or []
-    if RULES["report"](files) is not None:
+    if problem_of("", "report", files) is not None:
         return problems
     for file in [files] if isinstance(files, str) else files:
         problems += file_problems("report", str(file), REPORTS)

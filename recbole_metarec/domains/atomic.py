@@ -5,8 +5,6 @@ Format: https://recbole.io/docs/user_guide/data/atomic_files.html
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from recbole_metarec.domains import parsed
+from recbole_metarec.domains.cells import first_line, read_cells, read_rows, surplus_problems, too_many
 from recbole_metarec.domains.plain import NotPlain, read_plain
 from recbole_metarec.errors import UserError
-
-# A column behind the last one, which tells lines that have more of them.
-SURPLUS = "\0surplus"
 
 FIELD_TYPES = ("token", "float", "token_seq", "float_seq")
 
@@ -98,6 +95,8 @@ def read_interactions(
 ) -> pd.DataFrame:
     """Read token and float columns of an ``.inter`` file, and check every line of them.
 
+    What is plain is kept for `parsed.take`, and not read again as long as the file is the same.
+
     Parameters
     ----------
     path : Path
@@ -112,27 +111,38 @@ def read_interactions(
     Returns
     -------
     pandas.DataFrame
-        One row an interaction in file order; token columns as categories, float columns as ``float64``.
+        One row an interaction in file order; token columns as categories, float columns as ``float64``. Not to be
+        changed.
 
     Raises
     ------
     UserError
         If the file is missing, empty or malformed: all problems, with the number of the first line of each.
     """
+    content = parsed.content_of(path, separator, encoding)
+    kept = parsed.look(content, fields)
+    if kept is not None:
+        return kept
     header = read_header(path, separator, encoding)
+    require_fields(path, header, fields)
+    try:
+        frame = read_plain(path, header, fields, separator, encoding)
+        if any(not MISSING.isdisjoint(frame[field].cat.categories) for field in fields[:2]):
+            raise NotPlain
+    except NotPlain:
+        return _read_closely(path, header, fields, separator, encoding)
+    parsed.keep(content, frame)
+    return frame
+
+
+def require_fields(path: Path, header: Mapping[str, str], fields: Sequence[str]) -> None:
+    """Refuse a file that lacks fields, with a `UserError`."""
     missing = [field for field in fields if field not in header]
     if missing:
         raise UserError(
             f"{path}: field {field!r} is missing; line 1 has {', '.join(f'{k}:{v}' for k, v in header.items())}"
             for field in missing
         )
-    try:
-        frame = read_plain(path, header, fields, separator, encoding)
-        if any(not MISSING.isdisjoint(frame[field].cat.categories) for field in fields[:2]):
-            raise NotPlain
-        return frame
-    except NotPlain:
-        return _read_closely(path, header, fields, separator, encoding)
 
 
 def _read_closely(
@@ -204,82 +214,6 @@ def _merged_problems(path: Path, field: str, lines: Sequence[int], cells: Sequen
             return
 
 
-def read_cells(
-    path: Path, names: Sequence[str], separator: str = "\t", encoding: str = "utf-8", quotes: bool = True
-) -> pd.DataFrame:
-    """Read the lines below the header as texts.
-
-    Parameters
-    ----------
-    path : Path
-        An atomic file.
-    names : sequence of str
-        Its columns.
-    separator : str
-        Column separator, one character.
-    encoding : str
-        Text encoding of the file.
-    quotes : bool
-        Whether quotation marks around a cell are no part of it, as in RecBole.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A column for each name, blank where a line has fewer, and `SURPLUS`, whether it has more. The index has line
-        numbers; blank lines are left out.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, or a quotation mark begins a cell that does not end on its line.
-    """
-    width = len(names)
-    lines, rows = [], []
-    for line, cells in read_rows(path, separator, encoding, quotes):
-        lines.append(line)
-        rows.append([*cells[:width], *[""] * (width - len(cells)), len(cells) > width])
-    return pd.DataFrame(rows, index=lines, columns=[*names, SURPLUS])
-
-
-def read_rows(path: Path, separator: str, encoding: str, quotes: bool = True) -> Iterator[tuple[int, list[str]]]:
-    """Iterate over the lines below the header; see `read_cells`.
-
-    Yields
-    ------
-    int, list of str
-        Line number and cells of each line that is not blank.
-    """
-    lines = io.StringIO(_read_text(path, encoding), newline=None)
-    for number, line in enumerate(lines, 1):
-        line = line.removesuffix("\n")
-        if number == 1 or not (line.strip() or separator in line):
-            continue
-        if "\0" in line:
-            raise UserError([f"{path}: line {number}: has a NUL character; this is no text"])
-        try:
-            yield number, _unquote(line, separator) if quotes and '"' in line else line.split(separator)
-        except csv.Error as error:
-            raise UserError(
-                [f"{path}: line {number}: a quotation mark begins a cell that it does not end ({error}); remove it"]
-            ) from None
-
-
-def _unquote(line: str, separator: str) -> list[str]:
-    # as pandas, with which RecBole reads, but that no cell goes beyond its line
-    return next(csv.reader([line], delimiter=separator, strict=True))
-
-
-def _read_text(path: Path, encoding: str) -> str:
-    data = path.read_bytes()
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = len((data[: error.start] + b"?").splitlines())
-        raise UserError(
-            [f"{path}: line {line}: not {encoding} text ({error.reason}); set encoding to that of the file"]
-        ) from None
-
-
 def check_rows(path: Path, separator: str, encoding: str, exact: str | None = None) -> None:
     """Check that RecBole's own reader takes each line of an atomic file for a row, and each cell for its column's.
 
@@ -303,24 +237,10 @@ def check_rows(path: Path, separator: str, encoding: str, exact: str | None = No
     lines, cells = [], []
     for line, row in read_rows(path, separator, encoding):
         if len(row) > len(names):
-            raise UserError([_too_many(path, line, len(names))])
+            raise UserError([too_many(path, line, len(names))])
         if place is not None and place < len(row) and math.isfinite(_to_number(row[place])):
             lines.append(line)
             cells.append(row[place])
     problems = list(_merged_problems(path, str(exact), lines, cells))
     if problems:
         raise UserError(problems)
-
-
-def surplus_problems(path: Path, frame: pd.DataFrame, width: int) -> list[str]:
-    """Name the first line of `read_cells`' frame that has more than ``width`` columns, if there is one."""
-    return [_too_many(path, first_line(frame[SURPLUS]), width)] if frame[SURPLUS].any() else []
-
-
-def _too_many(path: Path, line: int, width: int) -> str:
-    return f"{path}: line {line}: more than {width} columns; a separator at the end of a line begins one, too"
-
-
-def first_line(flags: pd.Series) -> int:
-    """Line number of the first row that is flagged."""
-    return int(flags.index.to_numpy()[flags.to_numpy().argmax()])

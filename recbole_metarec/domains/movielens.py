@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from recbole_metarec.files import write_text
 PREFIX = "ml-100k-"
 MIN_SEQUENCE = 3
 MIN_USERS = 200
+
+HEADERS = {
+    "inter": {"user_id": "token", "item_id": "token", "rating": "float", "timestamp": "float"},
+    "item": {"item_id": "token", "movie_title": "token_seq", "release_year": "token", "class": "token_seq"},
+}
+"""Fields of the atomic files of each domain, and their types, by ending."""
 
 
 def raw_folder() -> Path:
@@ -88,6 +95,36 @@ def split_genres(inter: pd.DataFrame, item: pd.DataFrame) -> dict[str, tuple[pd.
     return domains
 
 
+@lru_cache(maxsize=1)
+def _read_genres(folder: Path) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    inter, item = (_read(folder / f"ml-100k.{suffix}", list(HEADERS[suffix])) for suffix in ("inter", "item"))
+    return split_genres(inter, item)
+
+
+def domain_names() -> list[str]:
+    """Names of all genre domains."""
+    return list(_read_genres(raw_folder()))
+
+
+def is_to_be_made(path: Path) -> bool:
+    """Whether `make_domains` would write an atomic file, and its folder is not there yet."""
+    name, suffix = path.parent.name, path.suffix[1:]
+    if not name.startswith(PREFIX) or suffix not in HEADERS or path.parent.exists():
+        return False
+    return path.stem == name and name in domain_names()
+
+
+def interactions_to_be_made(name: str) -> pd.DataFrame:
+    """Return what `make_domains` would write to a domain's ``.inter`` file, each cell a text."""
+    return _read_genres(raw_folder())[name][0]
+
+
+def make_missing(data_path: Path, names: Iterable[str]) -> None:
+    """Make the genre domains if a domain of one of several names is one, and is not there yet; see `make_domains`."""
+    if any(is_to_be_made(data_path / name / f"{name}.inter") for name in names):
+        make_domains(data_path)
+
+
 def make_domains(data_path: Path) -> list[str]:
     """Write the genre domains as atomic files, the same bytes every time; what exists is left alone.
 
@@ -101,17 +138,13 @@ def make_domains(data_path: Path) -> list[str]:
     list of str
         Names of all genre domains.
     """
-    folder = raw_folder()
-    inter = _read(folder / "ml-100k.inter", ["user_id", "item_id", "rating", "timestamp"])
-    item = _read(folder / "ml-100k.item", ["item_id", "movie_title", "release_year", "class"])
-    domains = split_genres(inter, item)
+    domains = _read_genres(raw_folder())
+    _read_genres.cache_clear()
     for name, (rows, items) in domains.items():
-        for suffix, frame, header in (
-            ("item", items, ["item_id:token", "movie_title:token_seq", "release_year:token", "class:token_seq"]),
-            ("inter", rows, ["user_id:token", "item_id:token", "rating:float", "timestamp:float"]),
-        ):
+        for suffix, frame in (("item", items), ("inter", rows)):
             path = data_path / name / f"{name}.{suffix}"
             if not path.exists():
+                header = [f"{field}:{kind}" for field, kind in HEADERS[suffix].items()]
                 lines = frame.astype(str).agg("\t".join, axis=1)
                 write_text(path, ["\t".join(header), *lines])
     return list(domains)

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recbole_metarec.domains.atomic import first_line, read_cells, read_header, surplus_problems
+from recbole_metarec.domains.atomic import read_header
+from recbole_metarec.domains.cells import first_line, read_cells, surplus_problems
 from recbole_metarec.errors import UserError
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from recbole_metarec.settings.base import Settings
-
-CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]
-"""A check of several keys together, given all settings of a run; it is left out where one of the keys is wrong."""
+from recbole_metarec.settings.base import CrossCheck, Settings
 
 
 def _never(settings: Mapping[str, Any]) -> bool:
@@ -36,12 +33,14 @@ class ModelSpec:
     variants : mapping of str to mapping
         Settings of its named variants.
     checks : tuple of CrossCheck
-        Of its own settings.
+        Of its own settings, beside those of their components.
     reads_features : callable
         Whether it reads texts, pictures and prices of items, given all settings of a run.
     diagnostics : str, optional
         Where the function is that says more of a trained model, as ``package.module:function``: of a trainer, a mapping
         of plain values.
+    unread : tuple of str
+        Fields of its settings' components that it does not read.
     is_listed : bool
         Whether users can ask for it by name.
     """
@@ -56,6 +55,7 @@ class ModelSpec:
     checks: tuple[CrossCheck, ...] = ()
     reads_features: Callable[[Mapping[str, Any]], bool] = _never
     diagnostics: str | None = None
+    unread: tuple[str, ...] = ()
     is_listed: bool = True
 
     def every_variant(self) -> dict[str, Mapping[str, Any]]:

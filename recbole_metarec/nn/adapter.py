@@ -9,7 +9,7 @@ to 5; in the form of ANT's published code, https://github.com/ninglab/ANT.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from recbole_metarec.features.price import N_BUCKETS
 from recbole_metarec.features.space import Features
 from recbole_metarec.nn.dropout import Dropout
+from recbole_metarec.nn.roles import Role
+from recbole_metarec.settings.features import AdapterSettings
 
 # Width of a price's embedding.
 PRICE_WIDTH = 64
@@ -101,7 +103,7 @@ class ItemFeatures(NamedTuple):
         )
 
 
-class Adapted(NamedTuple):
+class AdaptedItems(NamedTuple):
     """What an adapter makes of items.
 
     Attributes
@@ -148,7 +150,14 @@ class FeatureAdapter(nn.Module):
             self.price = nn.Embedding(price_buckets + 1, PRICE_WIDTH)
             nn.init.normal_(self.price.weight, std=PRICE_WIDTH**-0.5)
 
-    def forward(self, features: ItemFeatures) -> Adapted:
+    def roles(self) -> dict[str, Role]:
+        """Say what its parameters are to other domains, by the beginning of names; see `Role`.
+
+        The bias of the experts for prices is taken over as in ANT's published code.
+        """
+        return {"": Role.ITEMS, "price": Role.VALUES, "experts.price.bias": Role.VALUES}
+
+    def forward(self, features: ItemFeatures) -> AdaptedItems:
         """Map features to item vectors.
 
         Parameters
@@ -158,7 +167,7 @@ class FeatureAdapter(nn.Module):
 
         Returns
         -------
-        Adapted
+        AdaptedItems
         """
         parts: dict[str, Tensor] = {}
         for name, experts in self.experts.items():
@@ -167,8 +176,8 @@ class FeatureAdapter(nn.Module):
                 x_IW = self.price(values) if name == "price" else values.float()
                 parts[name] = torch.where(features.present[name][:, None], experts(x_IW), 0)
         if "text" in parts and "image" in parts and self.fusion:
-            return Adapted(sum_of(parts) + self.fusion * parts["text"] * parts["image"], parts)
-        return Adapted(sum_of(parts), parts)
+            return AdaptedItems(sum_of(parts) + self.fusion * parts["text"] * parts["image"], parts)
+        return AdaptedItems(sum_of(parts), parts)
 
 
 def sum_of(parts: Mapping[str, Tensor]) -> Tensor:
@@ -179,13 +188,14 @@ def sum_of(parts: Mapping[str, Tensor]) -> Tensor:
     return total
 
 
-def build_adapter(config: Any, widths: Mapping[str, int]) -> FeatureAdapter:
-    """Build the adapter that a configuration describes.
+def build_adapter(settings: AdapterSettings, out: int, widths: Mapping[str, int]) -> FeatureAdapter:
+    """Build the adapter that settings describe.
 
     Parameters
     ----------
-    config : mapping
-        ``hidden_size``, and the feature keys of ``properties/overall.yaml``.
+    settings : AdapterSettings
+    out : int
+        Width D of item vectors.
     widths : mapping of str to int
         Width of the features of each modality.
 
@@ -195,10 +205,10 @@ def build_adapter(config: Any, widths: Mapping[str, int]) -> FeatureAdapter:
     """
     return FeatureAdapter(
         widths,
-        config["hidden_size"],
-        config["n_experts"],
-        config["adapter_dropout_prob"],
-        config["fusion_weight"],
+        out,
+        settings.n_experts,
+        settings.adapter_dropout_prob,
+        settings.fusion_weight,
         N_BUCKETS,
     )
 

@@ -6,77 +6,17 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from recbole_metarec.nn.adapter import FeatureAdapter, ItemFeatures
-from recbole_metarec.nn.backbone import GRUBackbone, LRUBackbone, TransformerBackbone
+from recbole_metarec.nn.backbones import Backbone
+from recbole_metarec.nn.batches import Batch
 from recbole_metarec.nn.loss import full_softmax, sampled_softmax
-from recbole_metarec.nn.quantizer import MultiHeadQuantizer
+from recbole_metarec.nn.quantizers import Quantizer
 
 
-class Negatives(NamedTuple):
-    """Shared negatives of a batch.
-
-    Attributes
-    ----------
-    rows : LongTensor, shape (M,)
-        Rows of distinct items.
-    log_inclusion : Tensor, shape (I,)
-        Log of the probability that the item of a row is among them; that of padding is not used.
-    """
-
-    rows: Tensor
-    log_inclusion: Tensor
-
-
-class Batch(NamedTuple):
-    """Windows whose items are rows of a table: of a domain's, or of one with the items of the batch alone.
-
-    Attributes
-    ----------
-    inputs_BL : LongTensor, shape (B, L)
-        Rows of the items to read, right-padded with 0.
-    places_N : LongTensor, shape (N,)
-        Where in the flattened inputs the real positions stand.
-    targets_N : LongTensor, shape (N,)
-        Row of the item that follows each of them.
-    negatives : Negatives, optional
-        For sampled softmax; without it, the softmax runs over the whole table.
-    """
-
-    inputs_BL: Tensor
-    places_N: Tensor
-    targets_N: Tensor
-    negatives: Negatives | None = None
-
-    def to(self, device: torch.device, negatives: Negatives | None = None) -> Batch:
-        """Copy the windows to a device and give them negatives that are there."""
-        inputs_BL, places_N, targets_N, _ = self
-        return Batch(inputs_BL.to(device), places_N.to(device), targets_N.to(device), negatives)
-
-
-def make_batch(inputs_BL: Tensor, targets_BL: Tensor, negatives: Negatives | None = None) -> Batch:
-    """Make a batch of padded inputs and targets.
-
-    Parameters
-    ----------
-    inputs_BL, targets_BL : LongTensor, shape (B, L)
-        Rows; positions whose target is 0 do not count.
-    negatives : Negatives, optional
-        See `Batch`.
-
-    Returns
-    -------
-    Batch
-    """
-    flat = targets_BL.flatten()
-    places_N = flat.nonzero().squeeze(1)
-    return Batch(inputs_BL, places_N, flat[places_N], negatives)
-
-
-class Learnt(NamedTuple):
-    """What a batch teaches.
+class LossOutput(NamedTuple):
+    """What a model finds of a batch.
 
     Attributes
     ----------
@@ -119,9 +59,9 @@ class SharedEncoder(nn.Module):
 
     Parameters
     ----------
-    backbone : TransformerBackbone or GRUBackbone or LRUBackbone
+    backbone : Backbone
         Sequence encoder.
-    quantizer : MultiHeadQuantizer, optional
+    quantizer : Quantizer, optional
         ``None`` passes item embeddings on as they are.
     quantizer_weight : float
         Weight lambda of the quantizer's loss.
@@ -133,8 +73,8 @@ class SharedEncoder(nn.Module):
 
     def __init__(
         self,
-        backbone: TransformerBackbone | GRUBackbone | LRUBackbone,
-        quantizer: MultiHeadQuantizer | None,
+        backbone: Backbone,
+        quantizer: Quantizer | None,
         quantizer_weight: float = 1.0,
         score_with: Literal["quantized", "embedding"] = "quantized",
         adapter: FeatureAdapter | None = None,
@@ -161,7 +101,7 @@ class SharedEncoder(nn.Module):
         rows_ID : Tensor, shape (I, D)
             Row 0 is padding: it takes no part in the quantizer's loss.
         codes : LongTensor, shape (I - 1, H), optional
-            See `MultiHeadQuantizer.forward`.
+            See `Quantizer.forward`.
 
         Returns
         -------
@@ -181,7 +121,7 @@ class SharedEncoder(nn.Module):
         codes: Tensor | None = None,
         twice_differentiable: bool = False,
         features: ItemFeatures | None = None,
-    ) -> Learnt:
+    ) -> LossOutput:
         """Learn from a batch of windows.
 
         Parameters
@@ -191,7 +131,7 @@ class SharedEncoder(nn.Module):
         batch : Batch
             The windows.
         codes : LongTensor, shape (I - 1, H), optional
-            See `MultiHeadQuantizer.forward`.
+            See `Quantizer.forward`.
         twice_differentiable : bool
             See `Backbone`.
         features : ItemFeatures, optional
@@ -199,17 +139,17 @@ class SharedEncoder(nn.Module):
 
         Returns
         -------
-        Learnt
+        LossOutput
         """
         rows_ID = self.with_features(rows_ID, features)
         items = self.item_vectors(rows_ID, codes)
         states_ND = read_windows(self.backbone, items.inputs, batch, twice_differentiable)
         loss = next_item_loss(states_ND, items.outputs, batch, twice_differentiable)
-        return Learnt(loss + items.loss, items.codes, rows_ID)
+        return LossOutput(loss + items.loss, items.codes, rows_ID)
 
 
 def read_windows(
-    backbone: TransformerBackbone | GRUBackbone | LRUBackbone,
+    backbone: Backbone,
     inputs_ID: Tensor,
     batch: Batch,
     twice_differentiable: bool = False,
@@ -218,7 +158,7 @@ def read_windows(
 
     Parameters
     ----------
-    backbone : TransformerBackbone or GRUBackbone or LRUBackbone
+    backbone : Backbone
         Sequence encoder.
     inputs_ID : Tensor, shape (I, D)
         Vectors to read with.

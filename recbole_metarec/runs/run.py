@@ -25,6 +25,7 @@ from recbole_metarec.bridge.checks import find_problems
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import PluginConfig, resolve, transfers, variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.pickles import allow_pickle
@@ -79,6 +80,7 @@ def make_runs(settings: Mapping[str, Any]) -> list[RunResult]:
         raise UserError(problems)
     warn_of_idle([model], settings)
     effective = resolve(model, settings).values
+    make_embedded(effective)
     runs = [run_one(settings)]
     if effective["scratch_control"]:
         runs += _controls({**settings, "resume": None}, effective, runs[0])

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from recbole_metarec.settings.base import Settings, option
-from recbole_metarec.settings.kinds import Count, Few, Positive, Share, Word
+from recbole_metarec.settings.base import CrossCheck, Settings, option
+from recbole_metarec.settings.kinds import Count, Few, Positive, Share, WindowLength, named_in
+
+BackboneName = Annotated[str, named_in("recbole_metarec.nn.backbones:BACKBONES")]
+
+
+def _heads_divide(settings: Mapping[str, Any]) -> Iterator[str]:
+    width, heads = settings.get("hidden_size"), settings.get("n_heads")
+    if settings.get("backbone", "transformer") == "transformer" and width and heads and width % heads:
+        yield f"--n_heads={heads}: must divide hidden_size ({width})"
+
+
+HEADS_DIVIDE: CrossCheck = (("hidden_size", "n_heads", "backbone"), _heads_divide)
+"""A check of attention heads, for RecBole's Transformers, too."""
 
 
 class BackboneSettings(Settings):
     """From item vectors to states."""
 
     group = "Backbone"
+    checks: ClassVar[tuple[CrossCheck, ...]] = (HEADS_DIVIDE,)
 
-    backbone: Word = option("transformer", "transformer | gru | lru.", "SASRec, GRU4Rec, LRURec")
+    backbone: BackboneName = option("transformer", "transformer | gru | lru.", "SASRec, GRU4Rec, LRURec")
     positions: Literal["end", "start"] = option(
         "end", "end | start: where a Transformer counts positions from.", "SASRec's own code | RecBole's"
     )
@@ -26,4 +40,4 @@ class BackboneSettings(Settings):
         0.0, "Dropout of attention weights (transformer).", "Ours: above 0 the fast kernels are off"
     )
     initializer_range: Positive = option(0.02, "Standard deviation of new item embeddings.", "RecBole's SASRec")
-    MAX_ITEM_LIST_LENGTH: Count = option(50, "Last items of a sequence that are read.", "RecBole")
+    MAX_ITEM_LIST_LENGTH: WindowLength = option(50, "Last items of a sequence that are read.", "RecBole")

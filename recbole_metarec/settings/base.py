@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from typing_extensions import Self
 
-from recbole_metarec.settings.kinds import STRICT, TOLD, words
+from recbole_metarec.settings.kinds import STRICT, mismatch, words
 
 
 class Keyed(Protocol):
@@ -19,6 +19,10 @@ class Keyed(Protocol):
     def __contains__(self, key: object) -> bool: ...
 
     def __getitem__(self, key: str, /) -> Any: ...
+
+
+CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]]
+"""A check of several keys together, given all settings of a run; it is left out where one of the keys is wrong."""
 
 
 def option(default: Any, help: str = "", source: str = "") -> Any:
@@ -52,6 +56,9 @@ class Settings(BaseModel):
     group: ClassVar[str] = ""
     """Heading of the fields in help and property files."""
 
+    checks: ClassVar[tuple[CrossCheck, ...]] = ()
+    """Of its own fields together; see `cross_checks`."""
+
     @classmethod
     def of(cls, settings: Keyed) -> Self:
         """Take the fields from a configuration; what it lacks is at its default.
@@ -71,6 +78,11 @@ class Settings(BaseModel):
             If a value breaks a rule; see `problem`.
         """
         return cls(**{key: settings[key] for key in cls.model_fields if key in settings})
+
+    @classmethod
+    def cross_checks(cls) -> list[CrossCheck]:
+        """List the checks of each component."""
+        return [check for part in cls.__mro__ for check in vars(part).get("checks", ())]
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
@@ -94,18 +106,18 @@ def problem(settings: type[Settings], key: str, value: Any) -> str | None:
     str, or None
         What the value must be, as in ``must be a whole number, 1 or more``; ``None`` if it is.
     """
-    field = settings.model_fields[key]
-    try:
-        _adapter(settings, key).validate_python(value)
-    except ValidationError as error:
-        told = [each["ctx"]["line"] for each in error.errors(include_url=False) if each["type"] == TOLD]
-        return told[0] if told else f"must be {words_of(field)}"
-    return None
+    return mismatch(kind_of(settings, key), value)
 
 
 @cache
-def _adapter(settings: type[Settings], key: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_annotation(settings.model_fields[key]), config=ConfigDict(**STRICT))
+def kind_of(settings: type[Settings], key: str) -> Any:
+    """Return the type of a field, with all that narrows it."""
+    return _annotation(settings.model_fields[key])
+
+
+def words_of(field: FieldInfo) -> str:
+    """Say what the values of a field are, as in ``a whole number, 1 or more``."""
+    return words(_annotation(field))
 
 
 def _annotation(field: FieldInfo) -> Any:
@@ -113,11 +125,6 @@ def _annotation(field: FieldInfo) -> Any:
     for part in field.metadata:
         annotation = Annotated[annotation, part]
     return annotation
-
-
-def words_of(field: FieldInfo) -> str:
-    """Say what the values of a field are, as in ``a whole number, 1 or more``."""
-    return words(_annotation(field))
 
 
 class Documented(NamedTuple):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
-from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.base import CrossCheck, Settings, option
 from recbole_metarec.settings.kinds import (
     Column,
     Count,
@@ -29,10 +30,23 @@ def _is_image_encoder(value: Any) -> bool:
     return re.fullmatch(rf"vectors|({'|'.join(IMAGE_LIBRARIES)}):\S+", value) is not None
 
 
+def _pictures_can_be_encoded(settings: Mapping[str, Any]) -> Iterator[str]:
+    encoder, weights, folder = (settings[f"image_{key}"] for key in ("encoder", "weights", "folder"))
+    if "image" not in settings["modalities"] or encoder == "vectors":
+        return
+    if not weights or not Path(weights).is_file():
+        yield f"--image_weights={weights}: {encoder} needs a file of its weights; download it first"
+    if not folder or not Path(folder).is_dir():
+        yield f"--image_folder={folder}: {encoder} needs a folder with the pictures of each domain in NAME/"
+
+
 class FeatureSettings(Settings):
     """Texts, pictures and prices of items, for ANT, and for MetaRec with item_features."""
 
     group = "Features of items"
+    checks: ClassVar[tuple[CrossCheck, ...]] = (
+        (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
+    )
 
     modalities: Annotated[Sequence[str], some_of("text", "image", "price")] = option(
         ["text", "image", "price"], "Of these, those that the target has are used."

@@ -6,16 +6,22 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
-from pydantic import ConfigDict, GetCoreSchemaHandler
+from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function, no_info_plain_validator_function
+from typing_extensions import NotRequired, TypedDict, is_typeddict
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 """How values are checked: none is turned into another type, but that whole numbers are numbers."""
+
+CLOSED = ConfigDict(extra="forbid", **STRICT)
+"""How mappings with certain keys are checked: others are refused."""
 
 TOLD = "told"
 """Type of the errors of pydantic that carry a line of their own."""
@@ -70,6 +76,34 @@ class Follows:
         return value
 
 
+def mismatch(kind: Any, value: object) -> str | None:
+    """Say what a value must be to be of a kind.
+
+    Parameters
+    ----------
+    kind : type
+        As fields of `Settings` have.
+    value : object
+
+    Returns
+    -------
+    str, or None
+        As in ``must be a whole number, 1 or more``; ``None`` if it is of that kind.
+    """
+    try:
+        _adapter(kind).validate_python(value)
+    except ValidationError as error:
+        told = [each["ctx"]["line"] for each in error.errors(include_url=False) if each["type"] == TOLD]
+        return told[0] if told else f"must be {words(kind)}"
+    return None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    inner = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    return TypeAdapter(kind, config=None if is_typeddict(inner) else STRICT)  # such a class brings its own
+
+
 def words(annotation: Any) -> str:
     """Say what the values of a type are.
 
@@ -94,6 +128,8 @@ def words(annotation: Any) -> str:
         return ", or ".join(words(kind) for kind in sorted(inner, key=_is_single))
     if origin in (list, Sequence):
         return f"a list whose entries are {words(inner[0])}"
+    if origin in (dict, Mapping):
+        return "a mapping"
     return _PLAIN[annotation]
 
 
@@ -131,6 +167,7 @@ Nonnegative = Annotated[float, Ge(0)]
 Positive = Annotated[float, Gt(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 PositiveShare = Annotated[float, Gt(0), Le(1)]
+Seed = Annotated[int, Ge(0), Le(MOST_SEED)]
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -188,4 +225,47 @@ def some_of(*names: str) -> Follows:
     return Follows(rule)
 
 
-ClipNorm = Annotated[Mapping[str, Any], Is("a mapping as in {max_norm: 5.0}")]
+def named_in(place: str) -> Follows:
+    """Mark the names of a table that others can add to, which is imported when a value is checked.
+
+    Parameters
+    ----------
+    place : str
+        ``package.module:TABLE``.
+    """
+    module, _, table = place.partition(":")
+
+    def rule(value: Any) -> str | None:
+        names = getattr(import_module(module), table)
+        return None if isinstance(value, str) and value in names else f"must be one of {', '.join(names)}"
+
+    return Follows(rule)
+
+
+# -- RecBole's, which models of this package have, too ----------------------------------------------------------------
+
+Learner = Literal["adam", "adamw", "sgd", "adagrad", "rmsprop"]
+WindowLength = Annotated[Count, Le(10_000)]
+
+
+class _ClipNorm(TypedDict):
+    __pydantic_config__ = CLOSED  # type: ignore[misc]
+
+    max_norm: Positive
+    norm_type: NotRequired[Positive | Literal["inf"]]
+
+
+ClipNorm = Annotated[_ClipNorm, Is("a mapping as in {max_norm: 5.0}")]
+
+
+class _Negatives(TypedDict, total=False):
+    __pydantic_config__ = CLOSED  # type: ignore[misc]
+
+    distribution: Literal["uniform", "popularity", "None"] | None
+    sample_num: Count
+    alpha: Nonnegative
+    dynamic: bool
+    candidate_num: Whole
+
+
+Negatives = Annotated[_Negatives, Is("a mapping as in {distribution: uniform, sample_num: 1}")]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
-
-from annotated_types import Ge, Le
+from typing import Annotated
 
 from recbole_metarec.settings.base import Settings, option
-from recbole_metarec.settings.kinds import MOST_SEED, Count, Is, Nonnegative, Positive, Whole
+from recbole_metarec.settings.kinds import ClipNorm, Count, Is, Learner, Negatives, Nonnegative, Positive, Seed, Whole
 
 
 class WindowSettings(Settings):
@@ -16,7 +13,7 @@ class WindowSettings(Settings):
 
     group = "Windows"
 
-    train_neg_sample_args: None = option(None, "Models of this package draw their negatives themselves.")
+    train_neg_sample_args: Negatives | None = option(None, "Models of this package draw their negatives themselves.")
     transform: Annotated[None, Is("~, since models of this package draw their windows themselves")] = option(None)
 
 
@@ -29,12 +26,10 @@ class OptimizerSettings(WindowSettings):
     stopping_step: Whole = option(10, "Evaluations without improvement before training stops.", "LRURec")
     eval_step: Count = option(1, "Epochs from one evaluation to the next.", "RecBole")
     train_batch_size: Count = option(128, "Windows in a batch.", "LRURec")
-    learner: Literal["adam", "adamw", "sgd", "adagrad", "rmsprop"] = option(
-        "adamw", "RecBole's name of the optimizer.", "LRURec, MetaAdapt"
-    )
+    learner: Learner = option("adamw", "RecBole's name of the optimizer.", "LRURec, MetaAdapt")
     learning_rate: Positive = option(0.001, "Of the optimizer.", "LRURec, RecBole's SASRec")
     weight_decay: Nonnegative = option(0.01, "Of the optimizer.", "LRURec's code")
-    clip_grad_norm: Mapping[str, Any] | None = option(
+    clip_grad_norm: ClipNorm | None = option(
         {"max_norm": 5.0}, "RecBole's arguments of clip_grad_norm_; ~ does not clip.", "LRURec"
     )
-    seed: Annotated[int, Ge(0), Le(MOST_SEED)] = option(2020, "Of everything that is drawn.", "RecBole")
+    seed: Seed = option(2020, "Of everything that is drawn.", "RecBole")

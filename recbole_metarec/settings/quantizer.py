@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from recbole_metarec.settings.base import Settings, option
-from recbole_metarec.settings.kinds import Count, Nonnegative, Share
+from recbole_metarec.settings.base import CrossCheck, Settings, option
+from recbole_metarec.settings.kinds import Count, Follows, Nonnegative, Share
+
+
+def _heads_divide(settings: Mapping[str, Any]) -> Iterator[str]:
+    width, heads = settings["hidden_size"], settings["quantizer_heads"]
+    if settings["quantizer"] and width % heads:
+        yield f"--quantizer_heads={heads}: must divide hidden_size ({width})"
+
+
+def _is_quantizer(value: object) -> str | None:
+    names = import_module("recbole_metarec.nn.quantizers").QUANTIZERS  # which needs torch
+    good = isinstance(value, bool) or (isinstance(value, str) and value in names)
+    return None if good else f"must be True, False or one of {', '.join(names)}"
 
 
 class QuantizerSettings(Settings):
     """Multi-head vector quantization (MetaRec, figure 1; VQ-VAE, arXiv 1711.00937)."""
 
     group = "Quantizer"
+    checks: ClassVar[tuple[CrossCheck, ...]] = ((("quantizer", "quantizer_heads", "hidden_size"), _heads_divide),)
 
-    quantizer: bool = option(True, "Whether item embeddings are quantized at all.")
+    quantizer: Annotated[bool | str, Follows(_is_quantizer)] = option(
+        True, "Whether item embeddings are quantized at all, or the quantizer: multi_head, which True is, too."
+    )
     quantizer_heads: Count = option(2, "Heads; each has a codebook.", "Ours: 256 ** 2 combinations")
     codebook_size: Annotated[Count, Ge(2)] = option(
         256, "Codes in a codebook.", "Ours, after vector-quantize-pytorch's example"
@@ -36,3 +53,8 @@ class QuantizerSettings(Settings):
     dead_code_threshold: Nonnegative = option(
         0.01, "A code used less often than this per batch is drawn anew; 0 never.", "Ours"
     )
+
+    @property
+    def quantizer_name(self) -> str | None:
+        """Name of the quantizer, ``None`` if there is to be none."""
+        return "multi_head" if self.quantizer is True else self.quantizer or None

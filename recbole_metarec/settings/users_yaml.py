@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from recbole_metarec.bridge.config import yaml_loader
 from recbole_metarec.errors import UserError
 
 LARGEST = 1 << 18
@@ -18,6 +17,14 @@ LARGEST = 1 << 18
 MOST_VALUES = 100_000
 """Values of a text, those behind aliases counted each time."""
 
+
+class PropertyLoader(yaml.FullLoader):
+    """PyYAML's loader that reads ``1e-3`` as a number, as RecBole's does."""
+
+
+PropertyLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 _MERGE = "tag:yaml.org,2002:merge"
 # Numbers to YAML 1.1 in base 8 and in base 60, to nobody else.
@@ -74,7 +81,7 @@ def parse_yaml(text: str) -> Any:
         with a leading zero or colons, or a date, without quotation marks: the reason, in one line.
     """
     try:
-        loader = yaml_loader()(text)
+        loader = PropertyLoader(text)
         node = loader.get_single_node()
         if node is None:
             return None

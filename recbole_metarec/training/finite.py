@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from recbole_metarec.training.optimizer import TableOptimizer
 
 
 def take_step(
-    optimizer: TableOptimizer, clip: Mapping[str, float] | None, gate: FiniteGate, loss: Tensor, name: str
+    optimizer: TableOptimizer, clip: Mapping[str, Any] | None, gate: FiniteGate, loss: Tensor, name: str
 ) -> None:
     """Clip the gradients, let the gate see them, move the parameters and forget the gradients.
 

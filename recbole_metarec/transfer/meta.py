@@ -220,6 +220,24 @@ def source_gradient(
     )
 
 
+Weighting = Callable[[Sequence[SourceGradient], Tensor, float], Tensor]
+"""Weights of the sources, shape (S,), from what each contributes, their smoothed similarities and a temperature."""
+
+
+def by_similarity(gradients: Sequence[SourceGradient], similarities: Tensor, temperature: float) -> Tensor:
+    """Weigh sources by how much their steps agree with the target; see `source_weights`."""
+    return source_weights(similarities, temperature)
+
+
+def alike(gradients: Sequence[SourceGradient], similarities: Tensor, temperature: float) -> Tensor:
+    """Weigh all sources alike, as MAML does."""
+    return torch.full_like(similarities, 1 / len(similarities))
+
+
+WEIGHTINGS: dict[str, Weighting] = {"similarity": by_similarity, "alike": alike}
+"""Every weighting of sources by its name in the settings. Others may be added."""
+
+
 class MetaGradient(NamedTuple):
     """The weighted sum over all sources.
 
@@ -253,6 +271,7 @@ def combine(
     *,
     temperature: float,
     source_share: float = 0.0,
+    weighting: Weighting = by_similarity,
 ) -> MetaGradient:
     """Rescale and sum the gradients of all sources.
 
@@ -266,12 +285,14 @@ def combine(
         See `source_weights`.
     source_share : float
         How much of the sources' own weighted gradients is added to the meta gradient; 0 is MAML's outer step.
+    weighting : callable
+        See `Weighting`.
 
     Returns
     -------
     MetaGradient
     """
-    weights = source_weights(similarities, temperature)
+    weights = weighting(gradients, similarities, temperature)
     table, loss, *rest = weighted_sum(
         [[g.table, g.loss, *g.meta.values(), *g.rates.values()] for g in gradients], weights
     )

@@ -7,17 +7,12 @@ the table of components is that of its published code, https://github.com/ningla
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor
 
-# Names of a core's parameters. What is not among them (positions, experts, gates) is part of no rule but `finetune`.
-ENCODER = r"backbone\.(?!position$|norm\.).*"
-INPUT_NORM = r"backbone\.norm\..*"
-# The bias of the experts for prices stays, as in the published code.
-PRICES = r"adapter\.(price\..*|experts\.price\.bias)"
+from recbole_metarec.nn.roles import Role, role_of
 
 # Parameters that a message names.
 N_NAMED = 3
@@ -28,31 +23,31 @@ class Rule(NamedTuple):
 
     Attributes
     ----------
-    taken : str
-        Pattern of the names of parameters that are taken from the core; all others are as drawn for the target.
-    frozen : str
-        Pattern of those of them that do not learn on the target.
-    needed : str
-        Pattern of those that core and target must both have.
+    taken : frozenset of Role
+        Roles of the parameters that are taken from the core; all others are as drawn for the target.
+    frozen : frozenset of Role
+        Roles of those of them that do not learn on the target.
+    needed : frozenset of Role
+        Roles of those that core and target must both have.
     """
 
-    taken: str
-    frozen: str
-    needed: str
+    taken: frozenset[Role]
+    frozen: frozenset[Role]
+    needed: frozenset[Role]
 
 
-NOTHING, ALL = r"(?!)", r".*"
-SEQUENCE_MODEL = f"{ENCODER}|{INPUT_NORM}"
+_ALL, _NONE = frozenset(Role), frozenset[Role]()
+_SEQUENCE_MODEL = frozenset({Role.ENCODER, Role.INPUT})
 RULES = {
-    # whether there are prices is the domains' own affair
-    "relearn": Rule(taken=f"{SEQUENCE_MODEL}|{PRICES}", frozen=ENCODER, needed=SEQUENCE_MODEL),
-    "finetune": Rule(taken=ALL, frozen=NOTHING, needed=ALL),
-    "frozen": Rule(taken=ALL, frozen=ALL, needed=ALL),
-    "scratch": Rule(taken=NOTHING, frozen=NOTHING, needed=NOTHING),
+    "relearn": Rule(taken=_SEQUENCE_MODEL | {Role.VALUES}, frozen=frozenset({Role.ENCODER}), needed=_SEQUENCE_MODEL),
+    "finetune": Rule(taken=_ALL, frozen=_NONE, needed=_ALL),
+    "frozen": Rule(taken=_ALL, frozen=_ALL, needed=_ALL),
+    "scratch": Rule(taken=_NONE, frozen=_NONE, needed=_NONE),
 }
+"""The ways of adaptation, by name."""
 
 
-class Adapted(NamedTuple):
+class AdaptedCore(NamedTuple):
     """A core for the target.
 
     Attributes
@@ -67,7 +62,9 @@ class Adapted(NamedTuple):
     frozen: frozenset[str]
 
 
-def adapt(drawn: Mapping[str, Tensor], pretrained: Mapping[str, Tensor], rule: Rule) -> Adapted:
+def adapt(
+    drawn: Mapping[str, Tensor], pretrained: Mapping[str, Tensor], roles: Mapping[str, Role], rule: Rule
+) -> AdaptedCore:
     """Put a core for the target together.
 
     Parameters
@@ -76,20 +73,22 @@ def adapt(drawn: Mapping[str, Tensor], pretrained: Mapping[str, Tensor], rule: R
         Parameters as drawn for the target.
     pretrained : mapping of str to Tensor
         Those of the pre-trained core; of those that the rule does not need it may lack some and have others.
+    roles : mapping of str to Role
+        Of the parameters; see `role_of`.
     rule : Rule
         What is taken and what is frozen.
 
     Returns
     -------
-    Adapted
+    AdaptedCore
 
     Raises
     ------
     ValueError
         If a parameter that is needed is missing on one side, or one that is to be taken has another shape.
     """
-    taken = {name for name in drawn.keys() & pretrained.keys() if re.fullmatch(rule.taken, name)}
-    needed = {name for name in drawn.keys() | pretrained.keys() if re.fullmatch(rule.needed, name)}
+    taken = {name for name in drawn.keys() & pretrained.keys() if role_of(name, roles) in rule.taken}
+    needed = {name for name in drawn.keys() | pretrained.keys() if role_of(name, roles) in rule.needed}
     wrong = [
         f"{what} {', '.join(names[:N_NAMED])}{', …' if len(names) > N_NAMED else ''}"
         for what, own in (("lacks", pretrained), ("has, which the model has not,", drawn))
@@ -103,4 +102,4 @@ def adapt(drawn: Mapping[str, Tensor], pretrained: Mapping[str, Tensor], rule: R
     if wrong:
         raise ValueError("; ".join(wrong))
     parameters = {name: (pretrained if name in taken else drawn)[name].detach().clone() for name in drawn}
-    return Adapted(parameters, frozenset(name for name in taken if re.fullmatch(rule.frozen, name)))
+    return AdaptedCore(parameters, frozenset(name for name in taken if role_of(name, roles) in rule.frozen))

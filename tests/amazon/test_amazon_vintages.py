@@ -14,7 +14,7 @@ from recbole_metarec.amazon.vintages import (
     dataset_name,
     find_category,
 )
-from recbole_metarec.bridge.config import properties_folder, read_properties
+from recbole_metarec.bridge.config import resolve
 from recbole_metarec.errors import UserError
 
 
@@ -53,13 +53,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert "-18" not in capsys.readouterr().out
 
 
-def test_property_files_are_those_of_amazon_and_load_what_prepare_writes() -> None:
-    found = sorted((properties_folder() / "dataset").glob("amazon-*.yaml"))
-    assert len(found) >= 20
-    for path in found:
-        assert path.stem in recbole_names()
-        assert read_properties(path) == {"load_col": {"inter": ["user_id", "item_id", "timestamp"]}}
-        _, _, command = path.read_text().splitlines()[0].partition("data.amazon ")
-        flags = dict(word.removeprefix("--").split("=") for word in command.split()[1:])
-        vintage = int(flags["vintage"])
-        assert dataset_name(find_category(flags["category"], vintage), vintage) == path.stem  # type: ignore[arg-type]
+def test_of_each_dataset_the_columns_are_loaded_that_prepare_writes() -> None:
+    for name in recbole_names():
+        load_col = resolve("MetaRec", {"dataset": name}).defaults["load_col"]
+        assert load_col == {"inter": ["user_id", "item_id", "timestamp"]}

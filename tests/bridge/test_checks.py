@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import yaml
 from conftest import REPOSITORY
 
 from recbole_metarec.bridge.checks import find_problems
-from recbole_metarec.bridge.config import PluginConfig, known_models, properties_folder, resolve
+from recbole_metarec.bridge.config import PluginConfig, known_models, resolve
+from recbole_metarec.bridge.properties import properties_folder
+from recbole_metarec.bridge.rules import problem_of, settings_of
 from recbole_metarec.cli.main import main, parse_arguments
-from recbole_metarec.settings.rules import MODEL_RULES, RULES
+from recbole_metarec.runs.run import make_runs
+from recbole_metarec.settings.shared import SharedSettings
 
 
 def problems(suite: Path, **changes: Any) -> list[str]:
@@ -160,16 +164,16 @@ def test_all_problems_of_all_kinds_come_at_once(tmp_path: Path) -> None:
     assert len(find_problems(settings)) == 4
 
 
-@pytest.mark.parametrize("model", sorted(MODEL_RULES))
+@pytest.mark.parametrize("model", ["MetaRec", "ANT"])
 def test_every_key_of_a_shipped_model_has_a_rule(model: str) -> None:
     keys = yaml.safe_load((properties_folder() / "model" / f"{model}.yaml").read_text()).keys()
-    assert keys <= {*RULES, *MODEL_RULES[model]}
-    assert MODEL_RULES[model].keys() - RULES.keys() <= keys
+    own, *shared = (settings.model_fields.keys() for settings in settings_of(model))
+    assert own - {*chain(*shared)} <= keys <= {*own, *chain(*shared)}
 
 
 def test_every_key_of_this_package_has_a_rule() -> None:
     keys = yaml.safe_load((properties_folder() / "overall.yaml").read_text()).keys()
-    assert keys <= RULES.keys()
+    assert keys <= SharedSettings.model_fields.keys()
 
 
 def test_every_shipped_property_file_loads_and_passes(tmp_path: Path) -> None:
@@ -180,8 +184,7 @@ def test_every_shipped_property_file_loads_and_passes(tmp_path: Path) -> None:
         dataset = file.stem if file.parent.name == "dataset" else "good"
         settings = {"model": model, "dataset": dataset}
         effective = resolve(model, settings).defaults
-        rules = {**RULES, **MODEL_RULES.get(model, {})}
-        assert not {key: rules[key](value) for key, value in effective.items() if key in rules and rules[key](value)}
+        assert not {key: line for key, value in effective.items() if (line := problem_of(model, key, value))}
         PluginConfig(model, dataset, {"gpu_id": ""})
 
 
@@ -190,6 +193,39 @@ def test_the_shipped_default_needs_no_flags(tmp_path: Path) -> None:
     settings = {"model": "MetaRec", "dataset": defaults["dataset"], "data_path": str(tmp_path)}
     assert find_problems(settings) == []
     assert len(resolve("MetaRec", settings).defaults["source_datasets"]) == 16
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, []),
+        ({"val_interval": {"rating": "[3,inf)"}}, []),
+        ({"val_interval": {"stars": "[3,inf)"}}, ["ml-100k-war has no column stars"]),
+        ({"topk": 5000}, ["--topk=5000: ml-100k-war has 67 items only"]),
+        ({"TIME_FIELD": "time"}, ["ml-100k-war.inter: field 'time' is missing; line 1 has user_id:token, "]),
+        ({"field_separator": ","}, ["ml-100k-war.inter will have tabs between columns; leave it out"]),
+        ({"dataset": "ml-100k-warr"}, ["ml-100k-warr: no such dataset; did you mean ml-100k-war"]),
+    ],
+)
+@pytest.mark.parametrize("model", ["MetaRec", "Pop"])
+def test_embedded_domains_are_checked_before_they_are_made(
+    tmp_path: Path, model: str, changes: dict[str, Any], wanted: list[str]
+) -> None:
+    root = tmp_path / "data"
+    found = find_problems(
+        {"model": model, "dataset": "ml-100k-war", "source_datasets": [], "data_path": str(root), **changes}
+    )
+    assert not root.exists()
+    assert len(found) == len(wanted), found
+    assert all(line in problem for line, problem in zip(wanted, found, strict=True)), found
+
+
+def test_embedded_domains_are_made_when_a_run_begins(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    settings = {"model": "Pop", "dataset": "ml-100k-fantasy", "data_path": str(root), "gpu_id": "", "epochs": 1}
+    (result,) = make_runs({**settings, "val_interval": {"rating": "[2,inf)"}, "show_progress": False})
+    assert result.n_targets > 0
+    assert (root / "ml-100k-fantasy" / "ml-100k-fantasy.inter").is_file()
 
 
 def test_recboles_models_are_known() -> None:

@@ -23,6 +23,7 @@ from recbole_metarec.runs.report import changes
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import run, run_one
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.runner import run_epoch
 
 TINY = {"pretrain_epochs": 1, "epochs": 2, "memory_weight": 0}
 
@@ -68,12 +69,13 @@ def test_each_modality_carries_the_rule(featured: Path, modality: str) -> None:
 def test_what_is_frozen_does_not_move_and_the_rest_does(featured: Path) -> None:
     for adapt in ("relearn", "frozen", "finetune"):
         trainer, train_data, _ = build(featured, adapt=adapt, epochs=1)
-        trainer.begin(train_data, show_progress=False)
+        phase = trainer.begin(train_data, show_progress=False).phase_of(0)
+        phase.begin()
         before = {name: value.detach().clone() for name, value in trainer.model.core.named_parameters()}
-        trainer._train_epoch(train_data, 0)
+        run_epoch(phase, 0, range(phase.steps))
         moved = {name for name, value in trainer.model.core.named_parameters() if not torch.equal(value, before[name])}
-        assert moved == before.keys() - trainer.frozen
-        assert bool(trainer.frozen) == (adapt != "finetune")
+        assert moved == before.keys() - trainer.steps.frozen
+        assert bool(trainer.steps.frozen) == (adapt != "finetune")
 
 
 def test_a_core_is_a_file_that_other_runs_take_up(featured: Path, tmp_path: Path) -> None:
@@ -111,11 +113,14 @@ def test_items_that_nobody_had_teach_nothing(featured: Path, softmax: str) -> No
     losses = []
     for noise in (0.0, 5.0):
         trainer, train_data, _ = build(featured, train_users=0.1, softmax=softmax, adapt="scratch")
-        trainer.begin(train_data, show_progress=False)
+        schedule = trainer.begin(train_data, show_progress=False)
+        phase = schedule.phase_of(0)
+        phase.begin()
+        phase.before_epoch(0)
         model = trainer.model
         unseen = torch.from_numpy(model.item_counts == 0)
         model.features().values["text"][unseen] += noise
-        losses.append([float(trainer.step(0, step)) for step in range(len(trainer.lessons.windows))])
+        losses.append([float(phase.step(0, step)) for step in range(phase.steps)])
     assert losses[0] == losses[1]
 
 
@@ -132,13 +137,14 @@ def test_the_catalogue_is_encoded_once_a_step_and_once_an_evaluation(
     featured: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer, train_data, valid_data = build(featured, adapt="scratch")
-    trainer.begin(train_data, show_progress=False)
+    phase = trainer.begin(train_data, show_progress=False).phase_of(0)
+    phase.begin()
     calls = []
     adapter = trainer.model.core.adapter
     encode = adapter.forward
     monkeypatch.setattr(adapter, "forward", lambda features: calls.append(1) or encode(features))
-    trainer._train_epoch(train_data, 0)
-    assert len(calls) == len(trainer.lessons.windows)
+    run_epoch(phase, 0, range(phase.steps))
+    assert len(calls) == len(trainer.steps.sampler.windows)
     calls.clear()
     trainer.evaluate(valid_data, load_best_model=False)
     assert len(calls) == 1
@@ -254,12 +260,14 @@ def test_results_are_named_in_the_report(featured: Path) -> None:
 
 def test_what_is_frozen_thaws_when_it_is_told_to(featured: Path) -> None:
     trainer, train_data, _ = build(featured, adapt="relearn", thaw_after=1)
-    trainer.begin(train_data, show_progress=False)
+    schedule = trainer.begin(train_data, show_progress=False)
     before = {name: value.detach().clone() for name, value in trainer.model.core.named_parameters()}
-    encoder = set(trainer.frozen)
-    moved = []
+    moved, encoder = [], set()
     for epoch in range(2):
-        trainer._train_epoch(train_data, epoch)
+        phase = schedule.phase_of(epoch)
+        phase.begin()
+        encoder |= trainer.steps.frozen
+        run_epoch(phase, epoch, range(phase.steps))
         values = dict(trainer.model.core.named_parameters())
         moved.append({name for name in encoder if not torch.equal(values[name], before[name])})
     assert moved == [set(), encoder]

@@ -18,17 +18,18 @@ from recbole.utils import get_model
 
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.dataset import DomainDataset
-from recbole_metarec.bridge.recommender import PriorWeights
 from recbole_metarec.bridge.suite import load_suite
-from recbole_metarec.bridge.trainer import MEMORY_WEIGHTS, REPEAT_PENALTIES
 from recbole_metarec.domains.domain import from_sequences
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evidence.transitions import share_of_repeats
-from recbole_metarec.models.metarec.learner import LOOK_EVERY, Learner
+from recbole_metarec.evidence.weights import MEMORY_WEIGHTS, REPEAT_PENALTIES, EvidenceWeights
 from recbole_metarec.models.metarec.model import MetaRec
+from recbole_metarec.models.metarec.schedule import WarmUp
+from recbole_metarec.models.metarec.steps import LOOK_EVERY, MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
 from recbole_metarec.models.metarec.trainer import MetaRecTrainer
+from recbole_metarec.training.runner import prepare
 
 TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
 
@@ -42,8 +43,8 @@ def build(root: Path, **changes: Any) -> tuple[MetaRecTrainer, Any, Any]:
 
 def learn_from(trainer: MetaRecTrainer, train_data: Any) -> None:
     trainer.suite = load_suite(trainer.config, train_data._dataset.domain())
-    tasks = make_tasks(trainer.suite, trainer.model.item_embedding.weight, trainer.config)
-    trainer.learner = Learner(trainer.model.encoder, tasks, trainer.config, autocast=False)
+    tasks = make_tasks(trainer.suite, trainer.model.item_embedding.weight, trainer.model.settings)
+    trainer.steps = MetaSteps(trainer.model.encoder, tasks, trainer.model.settings, autocast=False)
 
 
 def fit(root: Path, **changes: Any) -> MetaRecTrainer:
@@ -79,7 +80,7 @@ def test_frozen_shared_parameters_stay_as_meta_transfer_leaves_them(suite: Path,
         seen.append({name: value.clone() for name, value in trainer.model.state_dict().items()})
 
     trainer.fit(train_data, valid_data, verbose=False, saved=False, callback_fn=note)
-    assert trainer.learner.steps > 2 * LOOK_EVERY
+    assert trainer.steps.count > 2 * LOOK_EVERY
     last_of_transfer = seen[trainer.config["meta_epochs"] - 1]
     learnt = {name for name in seen[-1] if not torch.equal(seen[-1][name], last_of_transfer[name])}
     assert "item_embedding.weight" in learnt
@@ -121,15 +122,15 @@ def test_a_resumed_run_is_as_patient_as_one_that_had_not_stopped(
 def test_warm_up_trains_sources_and_leaves_the_target_alone(suite: Path) -> None:
     trainer, train_data, _ = build(suite)
     learn_from(trainer, train_data)
-    before = [task.table.detach().clone() for task in trainer.learner.tasks]
-    trainer._warm_up(show_progress=False)
-    moved = [not torch.equal(task.table, table) for task, table in zip(trainer.learner.tasks, before, strict=True)]
+    before = [task.table.detach().clone() for task in trainer.steps.tasks]
+    prepare(WarmUp(trainer.steps, trainer.model.settings, trainer.model.train).phase(), show_progress=False)
+    moved = [not torch.equal(task.table, table) for task, table in zip(trainer.steps.tasks, before, strict=True)]
     assert moved == [False, True, True, True]
 
 
 def test_padding_stays_zero_in_every_table(suite: Path) -> None:
     for start in ("normal", "cooccurrence"):
-        for task in fit(suite, item_init=start, weight_decay=0.0).learner.tasks:
+        for task in fit(suite, item_init=start, weight_decay=0.0).steps.tasks:
             assert not task.table[0].any()
 
 
@@ -147,7 +148,7 @@ def test_infinite_temperature_weighs_all_sources_alike(suite: Path) -> None:
 
 def test_learnt_inner_rates_move_and_fixed_ones_do_not(suite: Path) -> None:
     def rates(**changes: Any) -> set[float]:
-        found = fit(suite, **changes).learner.inner_rates
+        found = fit(suite, **changes).steps.inner_rates
         return {round(float(rate.detach()), 7) for step in found for rate in step.values()}
 
     assert rates() == {0.05}
@@ -157,8 +158,8 @@ def test_learnt_inner_rates_move_and_fixed_ones_do_not(suite: Path) -> None:
 def test_smoothing_keeps_its_share_of_the_former_similarity(suite: Path) -> None:
     trainer, train_data, _ = build(suite, similarity_smoothing=0.75)
     learn_from(trainer, train_data)
-    assert trainer.learner._smooth([0, 2], torch.tensor([0.4, -0.2])).tolist() == pytest.approx([0.4, -0.2])
-    assert trainer.learner._smooth([1, 2], torch.tensor([0.1, 0.6])).tolist() == pytest.approx([0.1, 0.0])
+    assert trainer.steps._smooth([0, 2], torch.tensor([0.4, -0.2])).tolist() == pytest.approx([0.4, -0.2])
+    assert trainer.steps._smooth([1, 2], torch.tensor([0.1, 0.6])).tolist() == pytest.approx([0.1, 0.0])
 
 
 def test_a_loss_that_is_not_finite_stops_training_and_says_where(suite: Path) -> None:
@@ -229,10 +230,10 @@ def test_metrics_that_are_no_functions_of_ranks_are_recboles(suite: Path) -> Non
 def test_memory_and_repeats_get_the_plainest_weights_that_are_as_good_as_the_best(suite: Path, tmp_path: Path) -> None:
     trainer, train_data, valid_data = build(suite, checkpoint_dir=str(tmp_path))
     score, result = trainer.fit(train_data, valid_data, verbose=False)
-    chosen = trainer.model.memory_weight, trainer.model.repeat_penalty
+    chosen = trainer.model.evidence.weights
 
     def values(weight: float, penalty: float) -> Any:
-        trainer.model.memory_weight, trainer.model.repeat_penalty = weight, penalty
+        trainer.model.evidence.weights = EvidenceWeights(weight, penalty)
         trainer.evaluate(valid_data, load_best_model=False)
         return metric_of_ranks("ndcg@10", trainer.eval_collector.ranks)
 
@@ -249,9 +250,9 @@ def test_memory_and_repeats_get_the_plainest_weights_that_are_as_good_as_the_bes
     assert chosen[1] == min(as_good(penalties))  # repeats are what this domain is full of
     assert penalties[chosen[1]].mean() == pytest.approx(score, abs=1e-6)
     assert score == result["ndcg@10"]
-    trainer.model.memory_weight, trainer.model.repeat_penalty = chosen
+    trainer.model.evidence.weights = chosen
     assert trainer.evaluate(valid_data) == result  # of the checkpoint
-    assert (trainer.model.memory_weight, trainer.model.repeat_penalty) == chosen
+    assert trainer.model.evidence.weights == chosen
 
 
 def test_scores_are_joined_with_one_pair_of_weights_after_the_other_and_left_as_they_were(suite: Path) -> None:
@@ -260,10 +261,10 @@ def test_scores_are_joined_with_one_pair_of_weights_after_the_other_and_left_as_
     scores = torch.randn(2, model.n_items)
     scores[:, 0] = -torch.inf
     had = torch.zeros(2, model.n_items, dtype=torch.bool).scatter(1, item_seq, True)
-    every = [PriorWeights(*pair) for pair in ((0.0, 0.0), (0.0, 2.0), (3.0, 0.0), (0.5, 1.5), (1.0, torch.inf))]
+    every = [EvidenceWeights(*pair) for pair in ((0.0, 0.0), (0.0, 2.0), (3.0, 0.0), (0.5, 1.5), (1.0, torch.inf))]
     given = scores.clone()
     for (weight, penalty), found in zip(every, model.joined(given, item_seq, lengths, every), strict=True):
-        expected = scores + weight * model.memory(item_seq, lengths) if weight else scores
+        expected = scores + weight * model.evidence.memory(item_seq, lengths) if weight else scores
         torch.testing.assert_close(found, torch.where(had, expected - penalty, expected))
     assert torch.equal(given, scores)
 
@@ -274,7 +275,7 @@ def test_where_nothing_is_repeated_nothing_is_recommended_again(tmp_path: Path) 
     planted.write_domain(tmp_path, planted.TARGET, walks, rng)
     trainer, train_data, valid_data = build(tmp_path, source_datasets=[], epochs=1)
     trainer.fit(train_data, valid_data, verbose=False, saved=False)
-    assert trainer.model.repeat_penalty == float("inf")
+    assert trainer.model.evidence.weights.repeat_penalty == float("inf")
 
 
 @pytest.mark.parametrize(("asked", "given"), [("auto", 1.0), (2.5, 2.5)])
@@ -284,7 +285,7 @@ def test_without_validation_the_memory_is_joined_all_the_same(
     trainer, train_data, valid_data = build(suite, memory_weight=asked, checkpoint_dir=str(tmp_path))
     trainer.fit(train_data, None, verbose=False)
     assert trainer.model.memory_weight == given
-    trainer.model.memory_weight = 0.0
+    trainer.model.evidence.weights = trainer.model.evidence.weights._replace(memory_weight=0.0)
     trainer.evaluate(valid_data)
     assert trainer.model.memory_weight == given
 

@@ -13,6 +13,7 @@ from recbole.quick_start import load_data_and_model
 from recbole.utils import get_trainer
 
 from recbole_metarec.evaluation.ranking import metric_of_ranks
+from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import run
 
@@ -30,8 +31,8 @@ class TestMemory(ScoringContract):
 
     def test_scores_are_the_memorys_log_probabilities(self, trained: Any) -> None:
         model, rows = self._rows(trained)
-        model.repeat_penalty = 0.0
-        expected = model.memory(rows[model.ITEM_SEQ], rows[model.ITEM_SEQ_LEN])
+        model.evidence.weights = model.evidence.weights._replace(repeat_penalty=0.0)
+        expected = model.evidence.memory(rows[model.ITEM_SEQ], rows[model.ITEM_SEQ_LEN])
         torch.testing.assert_close(model.full_sort_predict(rows), expected)
 
 
@@ -46,7 +47,8 @@ def test_a_memory_of_any_weight_alone_is_the_memory(runs: list[RunResult]) -> No
     """What is learnt has no part in the scores where the memory's weight is infinite."""
     (_, of_memory, *_), (_, of_scratch, *_) = (load_data_and_model(str(runs[place].checkpoint)) for place in (3, 1))
     rows = load_data_and_model(str(runs[3].checkpoint))[5]._dataset[torch.arange(8).numpy()]
-    of_scratch.memory_weight, of_scratch.repeat_penalty = float("inf"), of_memory.repeat_penalty
+    of_scratch.evidence.weights = of_memory.evidence.weights
+    assert of_memory.memory_weight == float("inf")
     torch.testing.assert_close(of_scratch.eval().full_sort_predict(rows), of_memory.eval().full_sort_predict(rows))
 
 
@@ -55,11 +57,11 @@ def test_an_ensembles_scores_are_the_mean_of_its_members_and_the_memory_once(run
     rows = loaded[0][5]._dataset[torch.arange(8).numpy()]
     transfer, scratch, ensemble = (model.eval() for _, model, *_ in loaded)
     for model in (transfer, scratch, ensemble):
-        model.memory_weight, model.repeat_penalty = 0.0, 0.0
+        model.evidence.weights = EvidenceWeights(0.0, 0.0)
     mean = (transfer.full_sort_predict(rows) + scratch.full_sort_predict(rows)) / 2
     torch.testing.assert_close(ensemble.full_sort_predict(rows), mean)
-    ensemble.memory_weight = 2.0
-    known = ensemble.memory(rows[ensemble.ITEM_SEQ], rows[ensemble.ITEM_SEQ_LEN])
+    ensemble.evidence.weights = EvidenceWeights(2.0, 0.0)
+    known = ensemble.evidence.memory(rows[ensemble.ITEM_SEQ], rows[ensemble.ITEM_SEQ_LEN])
     torch.testing.assert_close(ensemble.full_sort_predict(rows), mean + 2 * known)
 
 

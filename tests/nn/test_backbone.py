@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import pytest
 import torch
+from backbones import make_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_metarec.nn.backbone import BACKBONES, _LinearRecurrence, _scan, build_backbone
+from recbole_metarec.nn.backbones import BACKBONES
+from recbole_metarec.nn.backbones.lru import _LinearRecurrence, _scan
 
 WIDTH, LENGTH = 8, 9
 
 
 def backbone(name, dropout=0.0, layers=2, width=WIDTH):
     torch.manual_seed(0)
-    return build_backbone(
+    return make_backbone(
         name,
         width=width,
         layers=layers,
@@ -185,8 +187,8 @@ def test_the_state_at_one_position_is_that_of_the_whole_sequence(name, layers):
 def test_positions_from_the_end_are_those_of_a_sequence_that_ends_the_longest(length):
     torch.manual_seed(0)
     sizes = {"width": WIDTH, "layers": 2, "heads": 2, "inner_width": 12, "dropout": 0.0, "attention_dropout": 0.0}
-    module = build_backbone("transformer", **sizes, max_length=LENGTH, from_end=True).double().eval()
-    stock = build_backbone("transformer", **sizes, max_length=length).double().eval()
+    module = make_backbone("transformer", **sizes, max_length=LENGTH, from_end=True).double().eval()
+    stock = make_backbone("transformer", **sizes, max_length=length).double().eval()
     state = {**module.state_dict(), "position": module.position[LENGTH - length :]}
     stock.load_state_dict(state)
     x = inputs()
@@ -200,7 +202,7 @@ def test_positions_from_the_end_are_those_of_a_sequence_that_ends_the_longest(le
 def test_positions_from_the_end_follow_each_sequences_own_length():
     torch.manual_seed(0)
     sizes = {"width": WIDTH, "layers": 1, "heads": 2, "inner_width": 12, "dropout": 0.0, "attention_dropout": 0.0}
-    module, x = build_backbone("transformer", **sizes, max_length=LENGTH, from_end=True).double().eval(), inputs()
+    module, x = make_backbone("transformer", **sizes, max_length=LENGTH, from_end=True).double().eval(), inputs()
     lengths = torch.tensor([2, 5, LENGTH])
     together = module(x, lengths)
     for n, length in enumerate(lengths.tolist()):

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from backbones import make_backbone
 
-from recbole_metarec.nn.backbone import build_backbone
-from recbole_metarec.nn.encoder import Negatives, SharedEncoder, make_batch
+from recbole_metarec.nn.batches import Negatives, make_batch
+from recbole_metarec.nn.encoder import SharedEncoder
 from recbole_metarec.nn.loss import full_softmax
-from recbole_metarec.nn.quantizer import MultiHeadQuantizer
+from recbole_metarec.nn.quantizers import MultiHeadQuantizer
 
 WIDTH, ITEMS = 8, 6
 INPUTS = torch.tensor([[1, 2, 3, 4], [5, 1, 0, 0]])
@@ -15,7 +16,7 @@ TARGETS = torch.tensor([[2, 3, 4, 5], [1, 6, 0, 0]])
 
 def encoder(backbone="gru", quantized=True, residual=False, **options):
     torch.manual_seed(0)
-    body = build_backbone(
+    body = make_backbone(
         backbone, width=WIDTH, layers=1, heads=2, inner_width=12, dropout=0.0, attention_dropout=0.0, max_length=4
     )
     quantizer = MultiHeadQuantizer(width=WIDTH, heads=2, codes=4, code_width=4, residual=residual)

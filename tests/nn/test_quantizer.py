@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_metarec.nn.quantizer import MIN_USAGE, MultiHeadQuantizer, _StraightThrough, codebook_usage
+from recbole_metarec.nn.quantizers import MultiHeadQuantizer
+from recbole_metarec.nn.quantizers.multi_head import MIN_USAGE, _StraightThrough
+from recbole_metarec.nn.quantizers.usage import codebook_usage
 
 WIDTH, HEADS, CODES, CODE_WIDTH = 6, 3, 5, 4
 KINDS = [{}, {"residual": True}, {"moving_average": 0.9}, {"moving_average": 0.9, "residual": True}]

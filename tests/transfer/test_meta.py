@@ -5,12 +5,13 @@ import math
 
 import pytest
 import torch
+from backbones import make_backbone
 from torch import nn
 from torch.func import functional_call
 
-from recbole_metarec.nn.backbone import build_backbone
-from recbole_metarec.nn.encoder import SharedEncoder, make_batch
-from recbole_metarec.nn.quantizer import MultiHeadQuantizer
+from recbole_metarec.nn.batches import make_batch
+from recbole_metarec.nn.encoder import SharedEncoder
+from recbole_metarec.nn.quantizers import MultiHeadQuantizer
 from recbole_metarec.transfer.meta import (
     SourceGradient,
     combine,
@@ -390,7 +391,7 @@ TARGETS = torch.tensor([[2, 3, 4, 5], [6, 1, 2, 0]])
 
 def encoder(backbone):
     torch.manual_seed(3)
-    body = build_backbone(
+    body = make_backbone(
         backbone, width=4, layers=1, heads=2, inner_width=6, dropout=0.0, attention_dropout=0.0, max_length=4
     )
     return SharedEncoder(body, MultiHeadQuantizer(width=4, heads=2, codes=3, code_width=2, residual=True))

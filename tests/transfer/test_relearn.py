@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 import torch
+from backbones import make_backbone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recbole_metarec.models.ant.core import Core
 from recbole_metarec.nn.adapter import FeatureAdapter
-from recbole_metarec.nn.backbone import BACKBONES, build_backbone
+from recbole_metarec.nn.backbones import BACKBONES
+from recbole_metarec.nn.roles import role_of
 from recbole_metarec.transfer.relearn import RULES, adapt
 
 WIDTHS = {"text": 5, "image": 3, "price": 1}
 
 
-def draw(backbone: str, seed: int) -> dict[str, torch.Tensor]:
+def make_core(backbone: str, seed: int) -> Core:
     torch.manual_seed(seed)
     adapter = FeatureAdapter(WIDTHS, 8, experts=2, dropout=0.0, fusion=0.1, price_buckets=4)
     sizes = {"width": 8, "layers": 2, "heads": 2, "inner_width": 8, "max_length": 6}
-    core = Core(adapter, build_backbone(backbone, **sizes, dropout=0.0, attention_dropout=0.0))
+    return Core(adapter, make_backbone(backbone, **sizes))
+
+
+def draw(backbone: str, seed: int) -> dict[str, torch.Tensor]:
+    core = make_core(backbone, seed)
     return {name: torch.randn_like(value) for name, value in core.state_dict().items()}
+
+
+ROLES = {backbone: make_core(backbone, 0).roles() for backbone in BACKBONES}
 
 
 def taken_and_frozen(backbone: str, rule: str) -> tuple[set[str], set[str]]:
     drawn, pretrained = draw(backbone, 1), draw(backbone, 2)
-    found = adapt(drawn, pretrained, RULES[rule])
+    found = adapt(drawn, pretrained, ROLES[backbone], RULES[rule])
     taken = {name for name, value in found.parameters.items() if torch.equal(value, pretrained[name])}
     assert all(torch.equal(found.parameters[name], drawn[name]) for name in drawn.keys() - taken)
     return taken, set(found.frozen)
@@ -57,11 +64,11 @@ def test_other_rules_take_all_or_nothing(backbone: str) -> None:
 def test_what_the_core_lacks_is_as_drawn_and_learns_or_refused(lacking: set[str], rule: str) -> None:
     drawn, pretrained = draw("transformer", 1), draw("transformer", 2)
     pretrained = {name: value for name, value in pretrained.items() if name not in lacking} | {"other": torch.zeros(1)}
-    if any(re.fullmatch(RULES[rule].needed, name) for name in {*lacking, "other"}):
+    if any(role_of(name, ROLES["transformer"]) in RULES[rule].needed for name in {*lacking, "other"}):
         with pytest.raises(ValueError, match=r"lacks|has, which the model has not, other"):
-            adapt(drawn, pretrained, RULES[rule])
+            adapt(drawn, pretrained, ROLES["transformer"], RULES[rule])
         return
-    found = adapt(drawn, pretrained, RULES[rule])
+    found = adapt(drawn, pretrained, ROLES["transformer"], RULES[rule])
     assert found.parameters.keys() == drawn.keys()
     assert not found.frozen & lacking
     assert all(torch.equal(found.parameters[name], drawn[name]) for name in lacking)
@@ -69,7 +76,7 @@ def test_what_the_core_lacks_is_as_drawn_and_learns_or_refused(lacking: set[str]
 
 def test_the_result_shares_no_memory() -> None:
     drawn, pretrained = draw("transformer", 1), draw("transformer", 2)
-    for value in adapt(drawn, pretrained, RULES["relearn"]).parameters.values():
+    for value in adapt(drawn, pretrained, ROLES["transformer"], RULES["relearn"]).parameters.values():
         value.zero_()
     assert all(value.any() for value in [*drawn.values(), *pretrained.values()])
 
@@ -78,7 +85,7 @@ def test_the_result_shares_no_memory() -> None:
 def test_cores_of_nothing_or_of_another_backbone_are_refused(rule: str) -> None:
     for pretrained in ({}, draw("gru", 2), {**draw("transformer", 2), "backbone.layers.9.weight": torch.zeros(1)}):
         with pytest.raises(ValueError, match=r"lacks|has, which the model has not, backbone"):
-            adapt(draw("transformer", 1), pretrained, RULES[rule])
+            adapt(draw("transformer", 1), pretrained, ROLES["transformer"], RULES[rule])
 
 
 def test_other_shapes_are_named() -> None:
@@ -86,4 +93,4 @@ def test_other_shapes_are_named() -> None:
     pretrained["backbone.norm.weight"] = torch.zeros(9)
     pretrained["adapter.gate"] = torch.zeros(9)
     with pytest.raises(ValueError, match=r"^backbone.norm.weight: \(9,\) in place of \(8,\)$"):
-        adapt(drawn, pretrained, RULES["relearn"])
+        adapt(drawn, pretrained, ROLES["transformer"], RULES["relearn"])

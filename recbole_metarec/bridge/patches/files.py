@@ -8,6 +8,7 @@ from typing import Any
 from recbole.data.dataset import Dataset
 from recbole.utils import FeatureSource
 
+from recbole_metarec.domains import parsed
 from recbole_metarec.domains.atomic import check_rows
 
 _stock = Dataset._load_feat
@@ -18,7 +19,10 @@ def _load_feat(self: Dataset, filepath: str, source: Any) -> Any:
     if self._get_load_and_unload_col(source)[0] != set():
         separator, encoding = self.config["field_separator"], self.config["encoding"] or "utf-8"
         exact = self.time_field if source == FeatureSource.INTERACTION else None
-        check_rows(Path(filepath), separator, encoding, exact)
+        path = Path(filepath)
+        is_checked = exact and parsed.take(parsed.content_of(path, separator, encoding), [exact]) is not None
+        if not is_checked:
+            check_rows(path, separator, encoding, exact)
     return _stock(self, filepath, source)
 
 

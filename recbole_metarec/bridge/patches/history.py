@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 from recbole.data.dataloader import FullSortEvalDataLoader
@@ -12,6 +13,7 @@ from recbole_metarec.bridge.history import history_index, oldest_first
 _stock = FullSortEvalDataLoader.collate_fn
 
 
+@wraps(_stock)  # loaders are pickled with the method by its name
 def _collate_fn(self: FullSortEvalDataLoader, index: Any) -> tuple[Any, Any, Tensor, Tensor]:
     """Replace a batch's history where ``mask_history`` is set; put targets of general models in order."""
     rows, history, positive_row, positive_item = _stock(self, index)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recbole_metarec.models.ant.settings import ANTSettings
-from recbole_metarec.models.spec import ModelSpec
+from recbole_metarec.models.spec import ModelSpec, load_object
 
 
 def _has_core(settings: Mapping[str, Any]) -> bool:
@@ -17,6 +17,10 @@ def _reads_features(settings: Mapping[str, Any]) -> bool:
     return True
 
 
+def _core_can_be_read(settings: Mapping[str, Any]) -> Iterator[str]:
+    yield from load_object("recbole_metarec.models.ant.checks:core_problems")(settings)
+
+
 SPEC = ModelSpec(
     name="ANT",
     model="recbole_metarec.models.ant.model:ANT",
@@ -25,5 +29,6 @@ SPEC = ModelSpec(
     scratch={"source_datasets": [], "adapt": "scratch", "pretrained": None},
     transfers=_has_core,
     variants={name: {"adapt": name} for name in ("relearn", "finetune", "frozen")},
+    checks=((("pretrained", "adapt", "source_datasets"), _core_can_be_read),),
     reads_features=_reads_features,
 )

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from recbole_metarec.bridge.config import to_plain
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.text import TextSpace
+from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.nn.adapter import FeatureAdapter, build_adapter
-from recbole_metarec.nn.backbone import GRUBackbone, LRUBackbone, TransformerBackbone, backbone_of
+from recbole_metarec.nn.backbones import Backbone, build_backbone
+from recbole_metarec.nn.roles import Role, within
 from recbole_metarec.training import checkpoint
 
 
@@ -24,21 +26,25 @@ class Core(nn.Module):
     Parameters
     ----------
     adapter : FeatureAdapter
-    backbone : TransformerBackbone or GRUBackbone or LRUBackbone
+    backbone : Backbone
     """
 
-    def __init__(self, adapter: FeatureAdapter, backbone: TransformerBackbone | GRUBackbone | LRUBackbone) -> None:
+    def __init__(self, adapter: FeatureAdapter, backbone: Backbone) -> None:
         super().__init__()
         self.adapter, self.backbone = adapter, backbone
 
+    def roles(self) -> dict[str, Role]:
+        """Say what its parameters are to other domains; see `Role`."""
+        parts = {**within("adapter", self.adapter.roles()), **within("backbone", self.backbone.roles())}
+        return {"": Role.ITEMS, **parts}
 
-def build_core(config: Any, widths: dict[str, int]) -> Core:
-    """Build the core that a configuration describes.
+
+def build_core(settings: ANTSettings, widths: dict[str, int]) -> Core:
+    """Build the core that settings describe.
 
     Parameters
     ----------
-    config : mapping
-        Keys of ``properties/model/ANT.yaml``, and ``MAX_ITEM_LIST_LENGTH``.
+    settings : ANTSettings
     widths : dict of str to int
         Width of the features of each modality.
 
@@ -46,8 +52,8 @@ def build_core(config: Any, widths: dict[str, int]) -> Core:
     -------
     Core
     """
-    backbone = backbone_of(config)
-    return Core(build_adapter(config, widths), backbone)
+    backbone = build_backbone(settings)
+    return Core(build_adapter(settings, settings.hidden_size, widths), backbone)
 
 
 class StoredCore(NamedTuple):

@@ -14,8 +14,10 @@ from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.models.ant.core import build_core, space_of_texts
+from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.nn.loss import full_softmax
 
 # Items whose vectors are computed at a time when the whole catalogue's are.
@@ -51,16 +53,17 @@ class ANT(DomainRecommender):
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        shared = config["adapt"] in ("finetune", "frozen")
-        self.core = build_core(config, self.add_features(dataset, shared, space_of_texts(config)))
-        self.temperature = config["temperature"]
+        settings = self.settings = settings_of(config, ANTSettings)
+        shared = settings.adapt in ("finetune", "frozen")
+        self.core = build_core(settings, self.add_features(dataset, shared, space_of_texts(config)))
+        self.temperature = settings.temperature
         counts_I = torch.from_numpy(self.item_counts).float()
-        trust_I = counts_I / (counts_I + config["embedding_shrinkage"]).clamp(min=1)
+        trust_I = counts_I / (counts_I + settings.embedding_shrinkage).clamp(min=1)
         self.register_buffer("trust", trust_I, persistent=False)
         self.item_embedding: nn.Embedding | None = None
-        if config["transductive"]:
-            self.item_embedding = nn.Embedding(self.n_items, config["hidden_size"], padding_idx=0)
-            nn.init.normal_(self.item_embedding.weight, std=config["initializer_range"])
+        if settings.transductive:
+            self.item_embedding = nn.Embedding(self.n_items, settings.hidden_size, padding_idx=0)
+            nn.init.normal_(self.item_embedding.weight, std=settings.initializer_range)
 
     def item_vectors(self, ids: Tensor | None = None) -> Tensor:
         """Compute the vectors of items, with gradients.

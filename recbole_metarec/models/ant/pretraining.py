@@ -5,21 +5,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-from tqdm import tqdm
 
 from recbole_metarec.domains.domain import Domain, merge
 from recbole_metarec.domains.windows import WindowSampler
 from recbole_metarec.models.ant.core import Core
+from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.nn.adapter import ItemFeatures
+from recbole_metarec.nn.batches import make_batch
 from recbole_metarec.nn.contrast import image_text_contrast, next_item_contrast
-from recbole_metarec.nn.encoder import make_batch, read_windows
+from recbole_metarec.nn.encoder import read_windows
 from recbole_metarec.training.finite import FiniteGate, take_step
 from recbole_metarec.training.optimizer import TableOptimizer
+from recbole_metarec.training.schedule import Phase
 
 
 class Source(NamedTuple):
@@ -38,8 +40,7 @@ class Pretraining:
         What learns.
     sources : sequence of Source
         At least one.
-    config : recbole.config.Config
-        Keys of ``properties/model/ANT.yaml``.
+    settings : ANTSettings
     device : torch.device
         Where the core is.
     autocast : bool
@@ -47,54 +48,43 @@ class Pretraining:
     """
 
     def __init__(
-        self, core: Core, sources: Sequence[Source], config: Any, device: torch.device, autocast: bool
+        self, core: Core, sources: Sequence[Source], settings: ANTSettings, device: torch.device, autocast: bool
     ) -> None:
-        self.core, self.config, self.device, self.autocast = core, config, device, autocast
+        self.core, self.settings, self.device, self.autocast = core, settings, device, autocast
         self.windows = WindowSampler(
             merge("all sources", [source.domain for source in sources]),
-            config["MAX_ITEM_LIST_LENGTH"],
-            config["pretrain_batch_size"],
-            config["seed"],
+            settings.MAX_ITEM_LIST_LENGTH,
+            settings.pretrain_batch_size,
+            settings.seed,
         )
         sizes = torch.tensor([source.domain.n_items for source in sources])
         numbers = torch.arange(len(sources)).repeat_interleave(sizes)
         self.domain_of_item = torch.cat([numbers[:1], numbers]).to(device)
         self.features = merge_features([source.features for source in sources])
-        self.optimizer = TableOptimizer(
-            config["learner"], list(core.parameters()), [], config["learning_rate"], config["weight_decay"]
-        )
         self.gate = FiniteGate(device, "lower learning_rate, or set clip_grad_norm")
 
-    def run(self, show_progress: bool) -> list[float]:
-        """Pre-train for ``pretrain_epochs``.
+    def phase(self) -> Phase:
+        """Return it as a phase."""
+        return Phase(
+            "pre-training on the sources",
+            self.settings.pretrain_epochs,
+            len(self.windows),
+            begin=self._begin,
+            step=self.step,
+            before_epoch=self._before_epoch,
+            after_epoch=self.gate.check,
+        )
 
-        Returns
-        -------
-        list of float
-            Mean loss of each epoch.
-
-        Raises
-        ------
-        FloatingPointError
-            If the loss or a gradient stops being finite.
-        """
-        epochs, steps = self.config["pretrain_epochs"], len(self.windows)
-        losses = []
+    def _begin(self) -> TableOptimizer:
+        settings, parameters = self.settings, list(self.core.parameters())
+        rate, decay = settings.learning_rate, settings.weight_decay
+        self.optimizer = TableOptimizer(settings.learner, parameters, [], rate, decay)
         self.core.train()
-        hidden = None if show_progress else True  # None: unless it is a terminal
-        with tqdm(total=epochs * steps, desc="pre-training on the sources", disable=hidden) as bar:
-            for epoch in range(epochs):
-                self.optimizer.set_learning_rate(
-                    self.config["learning_rate"] * self.config["pretrain_learning_rate_decay"] ** epoch
-                )
-                total = torch.zeros((), device=self.device)
-                for step in range(steps):
-                    total += self.step(epoch, step)
-                    bar.update()
-                self.gate.check()
-                losses.append(float(total) / steps)
-                bar.set_postfix_str(f"loss {losses[-1]:.3f}")
-        return losses
+        return self.optimizer
+
+    def _before_epoch(self, epoch: int) -> None:
+        settings = self.settings
+        self.optimizer.set_learning_rate(settings.learning_rate * settings.pretrain_learning_rate_decay**epoch)
 
     def step(self, epoch: int, step: int) -> Tensor:
         """Descend on one batch; see `WindowSampler.batch`.
@@ -112,25 +102,25 @@ class Pretraining:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             loss = self._loss(ids.to(self.device), inputs_BL, targets_BL)
         loss.backward()
-        take_step(self.optimizer, self.config["clip_grad_norm"], self.gate, loss.detach(), "the sources")
+        take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss.detach(), "the sources")
         return loss.detach()
 
     def _loss(self, ids_U: Tensor, inputs_BL: Tensor, targets_BL: Tensor) -> Tensor:
-        config, batch = self.config, make_batch(inputs_BL, targets_BL)
+        settings, batch = self.settings, make_batch(inputs_BL, targets_BL)
         adapted = self.core.adapter(self.features.rows(ids_U.cpu()).to(self.device))
         states_ND = normalize(read_windows(self.core.backbone, adapted.vectors, batch), dim=-1)
         rows_T, targets_N = batch.targets_N.unique(return_inverse=True)
         items_TD = normalize(adapted.vectors.index_select(0, rows_T), dim=-1)
         groups = None
-        if not config["contrast_across_domains"]:
+        if not settings.contrast_across_domains:
             domain_T = self.domain_of_item[ids_U[rows_T]]
             groups = domain_T[targets_N], domain_T
-        loss = next_item_contrast(states_ND, items_TD, targets_N, config["temperature"], groups)
-        if config["image_text_weight"] and {"image", "text"} <= adapted.parts.keys():
+        loss = next_item_contrast(states_ND, items_TD, targets_N, settings.temperature, groups)
+        if settings.image_text_weight and {"image", "text"} <= adapted.parts.keys():
             image_UD, text_UD = (normalize(adapted.parts[name], dim=-1) for name in ("image", "text"))
             both = (image_UD.any(1) & text_UD.any(1))[rows_T]
             pictures, texts = (part.index_select(0, rows_T)[both] for part in (image_UD, text_UD))
-            loss = loss + config["image_text_weight"] * image_text_contrast(pictures, texts, config["temperature"])
+            loss = loss + settings.image_text_weight * image_text_contrast(pictures, texts, settings.temperature)
         return loss
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from recbole_metarec.settings.backbone import BackboneSettings
+from recbole_metarec.settings.backbone import BackboneName, BackboneSettings
 from recbole_metarec.settings.base import Settings, option
 from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.settings.features import AdapterSettings, FeatureSettings
 from recbole_metarec.settings.kinds import (
+    ClipNorm,
     Count,
     Few,
     FileToRead,
+    Learner,
     Nonnegative,
     Positive,
     PositiveShare,
     Share,
     Whole,
-    Word,
 )
 from recbole_metarec.settings.optimizer import OptimizerSettings
 from recbole_metarec.settings.softmax import SoftmaxSettings
@@ -87,7 +87,7 @@ class ANTSettings(
 ):
     """All settings that ANT reads."""
 
-    backbone: Word = option("transformer", "transformer | gru | lru.", "ANT has a Transformer")
+    backbone: BackboneName = option("transformer", "transformer | gru | lru.", "ANT has a Transformer")
     positions: Literal["end", "start"] = option(
         "end", "end | start: where a Transformer counts positions from.", "Ours | ANT"
     )
@@ -111,14 +111,12 @@ class ANTSettings(
     train_batch_size: Count = option(
         256, "Windows in a batch.", "Ours; ANT has 2048 prefixes, which are about as many targets"
     )
-    learner: Literal["adam", "adamw", "sgd", "adagrad", "rmsprop"] = option(
-        "adamw", "RecBole's name of the optimizer.", "Ours; ANT has adam"
-    )
+    learner: Learner = option("adamw", "RecBole's name of the optimizer.", "Ours; ANT has adam")
     learning_rate: Positive = option(0.001, "Of the optimizer.", "ANT")
     learning_rate_decay: PositiveShare = option(
         0.99, "The learning rate is multiplied by this after each epoch.", "ANT"
     )
     weight_decay: Nonnegative = option(0.0, "Of the optimizer.", "ANT")
-    clip_grad_norm: Mapping[str, Any] | None = option(
+    clip_grad_norm: ClipNorm | None = option(
         {"max_norm": 5.0}, "RecBole's arguments of clip_grad_norm_; ~ does not clip.", "Ours"
     )

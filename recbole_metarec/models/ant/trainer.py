@@ -1,15 +1,11 @@
-"""ANT's training: pre-training on the sources, adaptation to the target by re-learning, fine-tuning or not at all."""
+"""ANT's trainer: pre-training on the sources, adaptation to the target, and from what it goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.functional import normalize
-from tqdm import tqdm
 
 from recbole_metarec.bridge.suite import load_with_features
 from recbole_metarec.bridge.trainer import DomainTrainer
@@ -18,10 +14,10 @@ from recbole_metarec.errors import UserError
 from recbole_metarec.models.ant.core import load_core, save_core
 from recbole_metarec.models.ant.model import ANT
 from recbole_metarec.models.ant.pretraining import Pretraining, Source
-from recbole_metarec.nn.encoder import next_item_loss, read_windows
-from recbole_metarec.training.finite import FiniteGate, take_step
-from recbole_metarec.training.lessons import Lessons
-from recbole_metarec.training.optimizer import TableOptimizer
+from recbole_metarec.models.ant.schedule import TargetSteps, make_schedule
+from recbole_metarec.training.runner import prepare
+from recbole_metarec.training.sampler import BatchSampler
+from recbole_metarec.training.schedule import Schedule
 from recbole_metarec.transfer.relearn import RULES, adapt
 
 
@@ -40,10 +36,8 @@ class ANTTrainer(DomainTrainer):
 
     Attributes
     ----------
-    lessons : Lessons
-        The target's, once `fit` has begun.
-    frozen : frozenset of str
-        Names of the core's parameters that do not learn on the target.
+    steps : TargetSteps
+        What takes the steps on the target, once `fit` has begun.
     core_file : str or None
         File of the pre-trained core, if there is one.
     pretraining_losses : list of float
@@ -51,48 +45,53 @@ class ANTTrainer(DomainTrainer):
     """
 
     model: ANT
-    lessons: Lessons
+    steps: TargetSteps
     core_file: str | None = None
 
     def __init__(self, config: Any, model: ANT) -> None:
         super().__init__(config, model)
-        self.frozen: frozenset[str] = frozenset()
         self.pretraining_losses: list[float] = []
-        self.gate = FiniteGate(self.device, "lower learning_rate, or set clip_grad_norm")
 
-    def begin(self, train_data: Any, show_progress: bool) -> None:
+    def begin(self, train_data: Any, show_progress: bool) -> Schedule:
         """Pre-train or load the core and adapt it, or go on from a checkpoint."""
-        config, target = self.config, train_data._dataset.domain()
-        self.lessons = Lessons(target, config, config["seed"], self.device, unseen=False)
+        settings, target = self.model.settings, train_data._dataset.domain()
+        length, batch_size = settings.MAX_ITEM_LIST_LENGTH, settings.train_batch_size
+        sampler = BatchSampler(target, settings, length, batch_size, settings.seed, self.device, unseen=False)
+        self.steps = TargetSteps(self.model, sampler, settings, self.enable_amp)
+        frozen: frozenset[str] = frozenset()
         if self._resumed is not None:
-            self.restore(self._resumed)
-            return
-        if config["adapt"] != "scratch" and (config["pretrained"] or config["source_datasets"]):
-            self._adapt(target, show_progress)
-        self._learn()
+            frozen = self._restore()
+        elif settings.adapt != "scratch" and (settings.pretrained or settings.source_datasets):
+            frozen = self._adapt(target, show_progress)
+        return make_schedule(self.steps, frozen)
 
-    def _adapt(self, target: Domain, show_progress: bool) -> None:
-        core, config = self.model.core, self.config
+    def _adapt(self, target: Domain, show_progress: bool) -> frozenset[str]:
+        """Take the core over as ``adapt`` says; returns the names of its parameters that are frozen."""
+        core, settings = self.model.core, self.model.settings
         drawn = {name: value.detach().clone() for name, value in core.state_dict().items()}
-        if config["pretrained"]:
-            self.core_file = str(config["pretrained"])
-            pretrained = load_core(Path(self.core_file), config).parameters
+        if settings.pretrained:
+            self.core_file = str(settings.pretrained)
+            pretrained = load_core(Path(self.core_file), self.config).parameters
         else:
-            sources = self._load_sources(target)
-            pretraining = Pretraining(core, sources, config, self.device, self.enable_amp)
-            with torch.random.fork_rng():  # the target's training draws what it would draw with a core from a file
-                self.pretraining_losses = pretraining.run(show_progress)
-            pretrained = core.state_dict()
-            path = Path(self.saved_model_file)
-            self.core_file = str(path.with_name(f"{path.stem}-core.pth"))
-            assert self.model.space is not None
-            save_core(Path(self.core_file), core, self.model.space.text_space(sources[0].domain.name), config)
+            pretrained = self._pretrain(target, show_progress)
         try:
-            parameters, self.frozen = adapt(drawn, pretrained, RULES[config["adapt"]])
+            parameters, frozen = adapt(drawn, pretrained, core.roles(), RULES[settings.adapt])
         except ValueError as error:
             advice = "name another core, or write --adapt=relearn for features that it was not pre-trained with"
             raise UserError([f"--pretrained={self.core_file}: {error}; {advice}"]) from None
         core.load_state_dict(parameters)
+        return frozen
+
+    def _pretrain(self, target: Domain, show_progress: bool) -> dict[str, torch.Tensor]:
+        core, sources = self.model.core, self._load_sources(target)
+        pretraining = Pretraining(core, sources, self.model.settings, self.device, self.enable_amp)
+        with torch.random.fork_rng():  # the target's training draws what it would draw with a core from a file
+            self.pretraining_losses = prepare(pretraining.phase(), show_progress)
+        path = Path(self.saved_model_file)
+        self.core_file = str(path.with_name(f"{path.stem}-core.pth"))
+        assert self.model.space is not None
+        save_core(Path(self.core_file), core, self.model.space.text_space(sources[0].domain.name), self.config)
+        return core.state_dict()
 
     def _load_sources(self, target: Domain) -> list[Source]:
         space = self.model.space
@@ -104,72 +103,17 @@ class ANTTrainer(DomainTrainer):
             raise UserError([f"--source_datasets: no item of them has {names}; name domains that do, or none"])
         return sources
 
-    def _learn(self) -> None:
-        """Let learn what is not frozen."""
-        for name, parameter in self.model.core.named_parameters():
-            parameter.requires_grad_(name not in self.frozen)
-        learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        config = self.config
-        self.optimizer = TableOptimizer(
-            config["learner"], learning, [], config["learning_rate"], config["weight_decay"]
-        )
-
-    # -- epochs -------------------------------------------------------------------------------------------------
-
-    def _train_epoch(
-        self, train_data: Any, epoch_idx: int, loss_func: Any = None, show_progress: bool = False
-    ) -> float:
-        thaws = self.config["adapt"] == "relearn" and self.config["thaw_after"] is not None
-        if thaws and self.frozen and epoch_idx >= self.config["thaw_after"]:
-            self.frozen = frozenset()
-            self._learn()
-        self.model.train()
-        self.optimizer.set_learning_rate(self.config["learning_rate"] * self.config["learning_rate_decay"] ** epoch_idx)
-        total = torch.zeros((), device=self.device)
-        for step in tqdm(
-            range(len(self.lessons.windows)),
-            desc=f"epoch {epoch_idx + 1}",
-            disable=None if show_progress else True,
-            leave=False,
-            delay=2,
-        ):
-            total += self.step(epoch_idx, step)
-        self.gate.check()
-        return float(total) / len(self.lessons.windows)
-
-    def step(self, epoch: int, step: int) -> Tensor:
-        """Descend on one batch of the target; see `Lessons.draw`.
-
-        What the batch speaks of, all items that the training part has or those of a sampled softmax, is encoded once.
-
-        Returns
-        -------
-        Tensor, scalar
-            The loss.
-        """
-        lesson, model = self.lessons.draw(epoch, step), self.model
-        (batch,) = lesson.batches
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.enable_amp):
-            vectors_ID = model.item_vectors(lesson.ids)
-            states_ND = normalize(read_windows(model.core.backbone, vectors_ID, batch), dim=-1)
-            loss = next_item_loss(states_ND, model.outputs(vectors_ID), batch)
-        if self.optimizer.parameters:
-            loss.backward()
-            take_step(self.optimizer, self.config["clip_grad_norm"], self.gate, loss.detach(), self.lessons.name)
-        return loss.detach()
-
-    # -- checkpoints --------------------------------------------------------------------------------------------
+    # -- checkpoints --------------------------------------------------------------------------------------------------
 
     def training_state(self) -> dict[str, Any]:
         """See `DomainTrainer`."""
-        return {"frozen": sorted(self.frozen), "core_file": self.core_file}
+        return {"frozen": sorted(self.steps.frozen), "core_file": self.core_file}
 
-    def restore_training(self, state: Mapping[str, Any]) -> None:
-        """See `DomainTrainer`."""
-        self.frozen, self.core_file = frozenset(state["frozen"]), state["core_file"]
-        unknown = self.frozen - self.model.core.state_dict().keys()
-        if unknown:
-            raise ValueError(f"no parameter of the core is named {min(map(repr, unknown))}")
-        self._learn()
-        if state["epoch"] >= 0:
-            self.optimizer.load_state_dict(state["optimizer"])
+    def _restore(self) -> frozenset[str]:
+        """Take over what `training_state` returned; returns what was frozen."""
+        with self.restoring() as state:
+            frozen, self.core_file = frozenset(state["frozen"]), state["core_file"]
+            unknown = frozen - self.model.core.state_dict().keys()
+            if unknown:
+                raise ValueError(f"no parameter of the core is named {min(map(repr, unknown))}")
+        return frozen

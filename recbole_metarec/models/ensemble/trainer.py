@@ -8,6 +8,7 @@ from typing import Any
 from recbole_metarec.models.ensemble.model import Ensemble
 from recbole_metarec.models.memory.trainer import MemoryTrainer
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.schedule import Schedule
 
 
 class EnsembleTrainer(MemoryTrainer):
@@ -15,7 +16,8 @@ class EnsembleTrainer(MemoryTrainer):
 
     model: Ensemble
 
-    def begin(self, train_data: Any, show_progress: bool) -> None:
+    def begin(self, train_data: Any, show_progress: bool) -> Schedule:
         """Load the members."""
         for member, file in zip(self.model.members, self.config["member_files"], strict=True):
             member.load_state_dict(checkpoint.load(Path(file), self.device)["state_dict"])
+        return Schedule()

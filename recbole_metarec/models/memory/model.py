@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, cast
 
 import torch
@@ -27,11 +26,10 @@ class Memory(DomainRecommender):
         Training part of the target domain.
     """
 
-    is_memory_alone = True
+    is_evidence_alone = True
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        self.memory_weight = math.inf
         self.register_buffer("no_vectors", torch.zeros(self.n_items, 0), persistent=False)
 
     def tensors_of_catalogue(self) -> list[Tensor]:

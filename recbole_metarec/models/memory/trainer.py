@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from recbole_metarec.bridge.trainer import DomainTrainer, Result
+from recbole_metarec.bridge.trainer import DomainTrainer
+from recbole_metarec.training.schedule import Schedule
 
 
 class MemoryTrainer(DomainTrainer):
     """RecBole trainer of `Memory`: no epoch is run."""
 
-    def begin(self, train_data: Any, show_progress: bool) -> None:
+    def begin(self, train_data: Any, show_progress: bool) -> Schedule:
         """See `DomainTrainer`."""
-
-    def run_epochs(self, train_data: Any, valid_data: Any, verbose: bool, show_progress: bool, told: Any) -> Result:
-        """Run none, and write the checkpoint."""
-        self.eval_collector.data_collect(train_data)
-        self._save_checkpoint(0, verbose)
-        return self.best_valid_score, None
+        return Schedule()
 
     def _build_optimizer(self, **options: Any) -> torch.optim.Optimizer:
         return torch.optim.SGD([torch.zeros((), requires_grad=True)])
@@ -28,6 +23,3 @@ class MemoryTrainer(DomainTrainer):
     def training_state(self) -> dict[str, Any]:
         """See `DomainTrainer`."""
         return {}
-
-    def restore_training(self, state: Mapping[str, Any]) -> None:
-        """See `DomainTrainer`."""

@@ -12,23 +12,26 @@ import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 
+from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.models.metarec.settings import MetaRecSettings
 from recbole_metarec.nn.adapter import build_adapter
-from recbole_metarec.nn.backbone import backbone_of
-from recbole_metarec.nn.encoder import Batch, SharedEncoder
-from recbole_metarec.nn.quantizer import MultiHeadQuantizer, Usage, codebook_usage
+from recbole_metarec.nn.backbones import build_backbone
+from recbole_metarec.nn.batches import Batch
+from recbole_metarec.nn.encoder import SharedEncoder
+from recbole_metarec.nn.quantizers import build_quantizer
+from recbole_metarec.nn.quantizers.usage import Usage, codebook_usage
 
 # Items that are quantized at a time when the whole catalogue is.
 _BLOCK = 65536
 
 
-def build_encoder(config: Any, widths: Mapping[str, int] | None = None) -> SharedEncoder:
-    """Build the shared encoder that a configuration describes.
+def build_encoder(settings: MetaRecSettings, widths: Mapping[str, int] | None = None) -> SharedEncoder:
+    """Build the shared encoder that settings describe.
 
     Parameters
     ----------
-    config : mapping
-        Keys of ``properties/model/MetaRec.yaml``, and ``MAX_ITEM_LIST_LENGTH``.
+    settings : MetaRecSettings
     widths : mapping of str to int, optional
         Width of the items' features of each modality; without it, there are none.
 
@@ -36,20 +39,10 @@ def build_encoder(config: Any, widths: Mapping[str, int] | None = None) -> Share
     -------
     SharedEncoder
     """
-    quantizer = None
-    if config["quantizer"]:
-        quantizer = MultiHeadQuantizer(
-            width=config["hidden_size"],
-            heads=config["quantizer_heads"],
-            codes=config["codebook_size"],
-            code_width=config["code_size"],
-            commitment=config["commitment_weight"],
-            moving_average=config["codebook_decay"] if config["codebook_update"] == "moving_average" else None,
-            residual=config["quantizer_residual"],
-        )
-    backbone = backbone_of(config)
-    adapter = build_adapter(config, widths) if widths else None
-    return SharedEncoder(backbone, quantizer, config["quantizer_weight"], config["score_with"], adapter)
+    quantizer = build_quantizer(settings, settings.hidden_size)
+    backbone = build_backbone(settings)
+    adapter = build_adapter(settings, settings.hidden_size, widths) if widths else None
+    return SharedEncoder(backbone, quantizer, settings.quantizer_weight, settings.score_with, adapter)
 
 
 class MetaRec(DomainRecommender):
@@ -68,10 +61,11 @@ class MetaRec(DomainRecommender):
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        widths = self.add_features(dataset, shared=True) if config["item_features"] else None
-        self.encoder = build_encoder(config, widths)
-        self.item_embedding = nn.Embedding(self.n_items, config["hidden_size"], padding_idx=0)
-        nn.init.normal_(self.item_embedding.weight, std=config["initializer_range"])
+        settings = self.settings = settings_of(config, MetaRecSettings)
+        widths = self.add_features(dataset, shared=True) if settings.item_features else None
+        self.encoder = build_encoder(settings, widths)
+        self.item_embedding = nn.Embedding(self.n_items, settings.hidden_size, padding_idx=0)
+        nn.init.normal_(self.item_embedding.weight, std=settings.initializer_range)
         with torch.no_grad():
             self.item_embedding.weight[0] = 0
 

@@ -1,0 +1,88 @@
+"""Ranks of a split's targets: the catalogue encoded once, rows of like length together, no matrix of users by items."""
+
+# Shapes: V sets of weights, N rows, B rows at a time, L positions, I items, C sampled candidates, D width.
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from recbole.data.dataloader import FullSortEvalDataLoader
+from torch import Tensor
+
+from recbole_metarec.bridge.candidates import FixedSampler
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.evaluation.ranking import rank_targets
+from recbole_metarec.evidence.weights import EvidenceWeights
+
+# Sequences that are ranked, and that are encoded, at a time.
+RANKED_ROWS, ENCODED_ROWS = 8192, 256
+
+
+def can_stream(eval_data: Any) -> bool:
+    """Whether a loader's rows can be ranked by `stream_ranks`."""
+    known = isinstance(eval_data, FullSortEvalDataLoader) or isinstance(eval_data._sampler, FixedSampler)
+    return known and isinstance(eval_data._dataset, DomainDataset)
+
+
+@torch.no_grad()
+def stream_ranks(
+    model: DomainRecommender, eval_data: Any, trials: Sequence[EvidenceWeights], masks_history: bool
+) -> Tensor:
+    """Rank the targets of all rows with one set of weights after the other.
+
+    Parameters
+    ----------
+    model : DomainRecommender
+    eval_data : recbole.data.dataloader.AbstractDataLoader
+        A loader that `can_stream`.
+    trials : sequence of EvidenceWeights
+    masks_history : bool
+        Whether what a user had before is no candidate.
+
+    Returns
+    -------
+    LongTensor, shape (V, N)
+        On the CPU; see `rank_targets`.
+    """
+    device, dataset = model.device, eval_data._dataset
+    rows = dataset.inter_feat
+    items_ID, lengths = model.catalogue()[1], rows[model.ITEM_SEQ_LEN]
+    ranks = torch.zeros(len(trials), len(lengths), dtype=torch.long)
+    for index in lengths.argsort(stable=True).split(RANKED_ROWS):
+        states = []
+        for few in index.split(ENCODED_ROWS):
+            part = rows[few].shortened(int(lengths[few].max()))
+            states.append(model(part[model.ITEM_SEQ].to(device), part[model.ITEM_SEQ_LEN].to(device)))
+        part, states_BD = rows[index], torch.cat(states)
+        targets_B = part[model.ITEM_ID].to(device)
+        history = _history(dataset, part, device) if masks_history else None
+        sampled_BC = _sampled(model, eval_data, part)
+        joined = partial(_joined, model, part, trials)
+        ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, history, sampled_BC, joined).cpu()
+    return ranks
+
+
+def _history(dataset: DomainDataset, part: Any, device: torch.device) -> tuple[Tensor, Tensor]:
+    row, item = dataset.history(part)
+    return row.to(device), item.to(device)
+
+
+def _sampled(model: DomainRecommender, eval_data: Any, part: Any) -> Tensor | None:
+    if isinstance(eval_data, FullSortEvalDataLoader):
+        return None
+    users, items = part[model.USER_ID], part[model.ITEM_ID]
+    sampled_BC: Tensor = eval_data._sampler.of_targets(users, items, eval_data.neg_sample_args["sample_num"])
+    return sampled_BC.to(model.device)
+
+
+def _joined(
+    model: DomainRecommender, part: Any, trials: Sequence[EvidenceWeights], scores_BI: Tensor, rows: slice
+) -> Iterator[Tensor]:
+    few = part[rows]
+    lengths = few[model.ITEM_SEQ_LEN]
+    few = few.shortened(int(lengths.max()))
+    return model.joined(scores_BI, few[model.ITEM_SEQ].to(model.device), lengths.to(model.device), trials)

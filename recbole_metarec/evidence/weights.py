@@ -1,0 +1,45 @@
+"""How much evidence counts in the scores, and what its weights are chosen from."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+# Relative to the scores' own weight. The first ends with what is learnt alone and the memory alone, so that nothing
+# lies beyond.
+MEMORY_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, math.inf)
+REPEAT_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, math.inf)
+
+
+class EvidenceWeights(NamedTuple):
+    """Weights of what is joined to the scores.
+
+    Attributes
+    ----------
+    memory_weight : float
+        Of the memory's log probabilities; infinite where they are all that counts.
+    repeat_penalty : float
+        What items of the sequence lose; infinite where nothing is recommended again.
+    """
+
+    memory_weight: float
+    repeat_penalty: float
+
+
+def from_one(weight: float) -> float:
+    """Return how far a weight is from 1 on a scale of ratios; the memory alone and no memory are farthest."""
+    return abs(math.log(weight)) if 0 < weight < math.inf else math.inf
+
+
+def memory_grid() -> list[float]:
+    """Return the weights of the memory to choose from, the one nearest to that of what is learnt first."""
+    return sorted(MEMORY_WEIGHTS, key=from_one)
+
+
+def repeat_grid(weights: EvidenceWeights) -> list[float]:
+    """Return the penalties of repeats to choose from, the one nearest to the present one first.
+
+    They grow with the scores, to which a memory of some weight has been joined.
+    """
+    scale = 1 + weights.memory_weight if math.isfinite(weights.memory_weight) else 1.0
+    return sorted({penalty * scale for penalty in REPEAT_PENALTIES}, reverse=weights.repeat_penalty > 0)

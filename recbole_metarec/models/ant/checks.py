@@ -1,0 +1,37 @@
+"""Checks of a pre-trained core before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recbole_metarec.errors import UserError
+from recbole_metarec.models.ant.core import load_core
+
+
+def core_problems(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Check that the core that settings name is there, and fits them.
+
+    Parameters
+    ----------
+    settings : mapping
+        All settings of a run.
+
+    Yields
+    ------
+    str
+        One line for each problem.
+    """
+    path, adapt = settings["pretrained"], settings["adapt"]
+    if path and adapt == "scratch":
+        yield f"--pretrained={path}: has no part in --adapt=scratch; leave one of them out"
+    elif path and not Path(path).is_file():
+        yield f"--pretrained={path}: no such file; a core is written beside the checkpoints as *-core.pth"
+    elif adapt in ("finetune", "frozen") and not path and not settings["source_datasets"]:
+        yield f"--adapt={adapt}: there is nothing to adapt; name source_datasets or a file as pretrained"
+    elif path:
+        try:
+            load_core(Path(path), settings)
+        except UserError as error:
+            yield from error.problems

@@ -78,5 +78,5 @@ def test_arrays_and_sparse_matrices_are_packed_and_unpacked(tmp_path: Path, form
 
 
 def test_what_is_not_plain_is_not_packed() -> None:
-    with pytest.raises(TypeError, match="cannot hold a .*Path"):
+    with pytest.raises(TypeError, match="cannot hold a"):
         pack({"a": [Path()]})

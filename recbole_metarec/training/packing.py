@@ -29,6 +29,10 @@ def pack(value: Any) -> Any:
     TypeError
         If a value is of another type.
     """
+    if scipy.sparse.issparse(value):  # a dictionary, too, if its format is dok
+        rows = value.tocsr()
+        parts = [pack(part) for part in (rows.data, rows.indices, rows.indptr)]
+        return {_SPARSE: value.format, "parts": parts, "shape": list(value.shape)}
     if isinstance(value, dict):
         return {key: pack(each) for key, each in value.items() if not isinstance(each, nn.Module)}
     if isinstance(value, (list, tuple)):
@@ -37,10 +41,6 @@ def pack(value: Any) -> Any:
         return value.item()
     if isinstance(value, np.ndarray):
         return {_ARRAY: torch.from_numpy(np.ascontiguousarray(value))}
-    if scipy.sparse.issparse(value):
-        rows = value.tocsr()
-        parts = [pack(part) for part in (rows.data, rows.indices, rows.indptr)]
-        return {_SPARSE: value.format, "parts": parts, "shape": list(value.shape)}
     if value is None or isinstance(value, (bool, int, float, str, Tensor)):
         return value
     raise TypeError(f"a checkpoint of plain values cannot hold a {type(value).__name__}")

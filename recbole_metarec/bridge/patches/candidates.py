@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import wraps
 from typing import Any
 
 import recbole.data.utils
@@ -14,6 +15,7 @@ from recbole_metarec.bridge.candidates import PHASES, FixedSampler, everything_h
 _stock = recbole.data.utils.create_samplers
 
 
+@wraps(_stock)
 def _create_samplers(config: Config, dataset: Dataset, built_datasets: Sequence[Dataset]) -> list[Any]:
     """Put a `FixedSampler` in the place of each sampler that evaluation draws candidates with."""
     samplers = list(_stock(config, dataset, built_datasets))

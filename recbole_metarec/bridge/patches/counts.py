@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from recbole.evaluator import Collector
 _stock = Collector.get_data_struct
 
 
+@wraps(_stock)
 def _get_data_struct(self: Collector) -> Any:
     """Let RecBole move tensors alone to the CPU."""
     data = self.data_struct._data_dict

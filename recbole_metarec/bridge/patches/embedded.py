@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from pathlib import Path
 
 from recbole.data.dataset import Dataset
@@ -11,6 +12,7 @@ from recbole_metarec.domains import movielens
 _stock = Dataset._download
 
 
+@wraps(_stock)
 def _download(self: Dataset) -> None:
     if self.dataset_name.startswith(movielens.PREFIX):
         movielens.make_domains(Path(self.dataset_path).parent)

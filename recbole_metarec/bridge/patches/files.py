@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from recbole_metarec.domains.atomic import check_rows
 _stock = Dataset._load_feat
 
 
+@wraps(_stock)
 def _load_feat(self: Dataset, filepath: str, source: Any) -> Any:
     """Refuse a file that RecBole would take for one of other columns or rows."""
     if self._get_load_and_unload_col(source)[0] != set():

@@ -13,6 +13,7 @@ from recbole_metarec.bridge.names import refuse_others
 _stock = AbstractRecommender.__init__
 
 
+@wraps(_stock)
 def _init(self: AbstractRecommender) -> None:
     _stock(self)
     self.register_load_state_dict_pre_hook(refuse_others)

@@ -6,11 +6,14 @@ file.
 
 from __future__ import annotations
 
+from functools import wraps
+
 from recbole.data.dataset import Dataset
 
 _stock = Dataset._change_feat_format
 
 
+@wraps(_stock)
 def _change_feat_format(self: Dataset) -> None:
     """Sort interactions by time before RecBole rounds timestamps to float32."""
     if self.benchmark_filename_list is None and self.time_field in self.inter_feat:

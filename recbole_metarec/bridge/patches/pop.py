@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 import torch
@@ -12,11 +13,13 @@ from torch import Tensor
 _stock_init = Pop.__init__
 
 
+@wraps(_stock_init)
 def _init(self: Pop, config: Any, dataset: Any) -> None:
     _stock_init(self, config, dataset)
     self.label_field = config["LABEL_FIELD"]
 
 
+@wraps(Pop.calculate_loss)
 def _calculate_loss(self: Pop, interaction: Interaction) -> Tensor:
     """Count the items of a batch as often as they come, sampled negatives left out."""
     items = interaction[self.ITEM_ID]

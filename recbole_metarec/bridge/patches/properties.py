@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import wraps
+
 from recbole.config import Config
 
 from recbole_metarec.bridge.config import property_layers
@@ -10,6 +12,7 @@ from recbole_metarec.models import SPECS
 _stock = Config._load_internal_config_dict
 
 
+@wraps(_stock)
 def _load_internal_config_dict(self: Config, model: str, model_class: type, dataset: str) -> None:
     """Put the layers of a model of this package over RecBole's defaults."""
     _stock(self, model, model_class, dataset)

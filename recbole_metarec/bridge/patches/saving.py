@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from recbole_metarec.bridge.checkpoint import state_of
 from recbole_metarec.training.checkpoint import save
 
 
+@wraps(Trainer._save_checkpoint)
 def _save_checkpoint(self: Trainer, epoch: int, verbose: bool = True, **options: Any) -> None:
     there_already = epoch < 0 and self.start_epoch > 0  # a resumed run that had ended
     if there_already or not (self.config["single_spec"] or self.config["local_rank"] == 0):
@@ -21,6 +23,7 @@ def _save_checkpoint(self: Trainer, epoch: int, verbose: bool = True, **options:
         self.logger.info(f"Saved current: {path}")
 
 
+@wraps(PretrainTrainer.save_pretrained_model)
 def _save_pretrained_model(self: PretrainTrainer, epoch: int, saved_model_file: str) -> None:
     save(Path(saved_model_file), state_of(self, epoch))
     self.saved_model_file = saved_model_file

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from recbole_metarec.errors import UserError
-from recbole_metarec.models import SPECS, listed_models
-from recbole_metarec.settings.base import Documented, documented, words_of
-from recbole_metarec.settings.shared import SharedSettings
+
+if TYPE_CHECKING:
+    from recbole_metarec.settings.base import Documented
 
 Rows = Iterable[tuple[str, str]]
 Section = tuple[str, Rows]
@@ -84,6 +84,10 @@ def command(sections: Callable[[Sequence[str]], Iterable[Section]], usage: str) 
 
 def of_settings(arguments: Sequence[str]) -> Iterator[Section]:
     """Give the settings of this package, and of the model that the arguments name, by group."""
+    from recbole_metarec.models import SPECS, listed_models
+    from recbole_metarec.settings.base import documented
+    from recbole_metarec.settings.shared import SharedSettings
+
     model = _model_among(arguments)
     fields = [each for each in documented(SharedSettings) if each.group not in _RARE]
     if model in SPECS:
@@ -107,6 +111,8 @@ def of_settings(arguments: Sequence[str]) -> Iterator[Section]:
 
 def row(described: Documented) -> tuple[str, str]:
     """Describe a field: what it does, what it may be, its default and where that comes from."""
+    from recbole_metarec.settings.base import words_of
+
     default = "~" if described.field.default is None else described.field.default
     parts = (f"default: {default}", words_of(described.field), described.source)
     return f"--{described.key}", f"{described.help} [{'; '.join(filter(None, parts))}]"

@@ -26,6 +26,16 @@ class _Commands(Group):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(*interrupt.args) from interrupt
+
+
+class Interrupted(BaseException):
+    """An interrupt, with what there is to say of it; click would print a line of its own."""
+
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(version)s")
@@ -68,9 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"error: {what_failed(error)}", file=sys.stderr)
         return 1
-    except click.Abort as abort:  # in which click wraps interrupts
-        told = abort.__cause__.args if abort.__cause__ is not None else ()
-        print("; ".join(["interrupted", *map(str, told)]), file=sys.stderr)
+    except Interrupted as interrupt:
+        print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         return 130
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.cli.help import command, of_settings
+from recbole_metarec.cli.interrupts import ending_at_once
 from recbole_metarec.errors import UserError
 
 
@@ -20,9 +21,8 @@ def run(arguments: Sequence[str]) -> int:
     A model that transfers is compared with the same model trained from scratch. Several models, seeds, a report or a
     search make it a comparison.
     """
-    from recbole_metarec.comparison.entries import asked_models
-
     settings = parse_arguments(arguments)
+    asked_models = _asked_models()
     models = asked_models(settings)
     several = len(models) > 1 or ":" in models[0] or settings.get("seeds", 1) != 1
     if several or settings.get("report") or settings.get("tune"):
@@ -33,9 +33,8 @@ def run(arguments: Sequence[str]) -> int:
 @command(of_settings, "--model=NAME [--key=value | --key value ...]")
 def compare(arguments: Sequence[str]) -> int:
     """Train and test several models side by side, with intervals over users and seeds."""
-    from recbole_metarec.comparison.entries import asked_models
-
     settings = parse_arguments(arguments)
+    asked_models = _asked_models()
     return compare_models(settings, asked_models(settings))
 
 
@@ -45,12 +44,19 @@ def tune(arguments: Sequence[str]) -> int:
 
     --tune names the YAML file of the space, --trials the number of trials for each model.
     """
-    from recbole_metarec.comparison.entries import asked_models
-
     settings = parse_arguments(arguments)
+    asked_models = _asked_models()
     if not settings.get("tune"):
         raise UserError(["--tune: is missing; name a YAML file of lines as learning_rate: {low: 0.0003, high: 0.003}"])
     return compare_models(settings, asked_models(settings))
+
+
+def _asked_models() -> Callable[[Mapping[str, Any]], list[str]]:
+    """Import what trains, which takes seconds."""
+    with ending_at_once():
+        import recbole_metarec.comparison.compare  # noqa: F401
+        from recbole_metarec.comparison.entries import asked_models
+    return asked_models
 
 
 def run_model(settings: Mapping[str, Any]) -> int:

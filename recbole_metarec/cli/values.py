@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from recbole_metarec.models import SPECS
 from recbole_metarec.settings.base import Settings, kind_of
 from recbole_metarec.settings.reading import read_as
-from recbole_metarec.settings.shared import SharedSettings
 
 SEPARATORS = ("field_separator", "seq_separator")
 # RecBole's and the command's own keys that are taken to the letter: numbers of GPUs and intervals look like others.
@@ -47,6 +45,9 @@ def _kind(key: str) -> Any:
         return str | Sequence[str]
     if key in _TO_THE_LETTER:
         return str
+    from recbole_metarec.models import SPECS
+    from recbole_metarec.settings.shared import SharedSettings
+
     classes: list[type[Settings]] = [SharedSettings, *(spec.settings for spec in SPECS.values())]
     for settings in classes:
         if key in settings.model_fields:

@@ -65,7 +65,7 @@ def run_apart(code: str) -> None:
 def test_known_warnings_are_silent() -> None:
     run_apart("""
 import warnings
-import recbole_metarec
+import recbole_metarec.bridge
 with warnings.catch_warnings(record=True) as shown:
     warnings.warn("pkg_resources is deprecated as an API")
     warnings.warn("`torch.cuda.amp.GradScaler(args...)` is deprecated", FutureWarning)
@@ -95,7 +95,7 @@ def version(name):
     return "2.60.1" if name == "ray" else installed(name)
 importlib.metadata.version = version
 before = [signal.getsignal(number) for number in signal.valid_signals()]
-import recbole_metarec
+import recbole_metarec.bridge
 assert [signal.getsignal(number) for number in signal.valid_signals()] == before
 """
 

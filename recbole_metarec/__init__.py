@@ -16,13 +16,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from recbole_metarec._hook import when_imported
 
 if TYPE_CHECKING:
-    from recbole_metarec.api import compare, load, register, run
     from recbole_metarec.bridge.pickles import allow_pickle
     from recbole_metarec.errors import UserError
     from recbole_metarec.models.ant.settings import ANTSettings
     from recbole_metarec.models.memory.settings import MemorySettings
     from recbole_metarec.models.metarec.settings import MetaRecSettings
     from recbole_metarec.models.spec import ModelSpec
+    from recbole_metarec.quick_start import compare, load, register, run
     from recbole_metarec.runs.load import TrainedModel
     from recbole_metarec.runs.result import RunResult
     from recbole_metarec.settings.shared import SharedSettings
@@ -56,10 +56,10 @@ _PLACES = {
     "TrainedModel": "runs.load",
     "UserError": "errors",
     "allow_pickle": "bridge.pickles",
-    "compare": "api",
-    "load": "api",
-    "register": "api",
-    "run": "api",
+    "compare": "quick_start",
+    "load": "quick_start",
+    "register": "quick_start",
+    "run": "quick_start",
 }
 
 when_imported("recbole", lambda: import_module("recbole_metarec.bridge"))

@@ -1,4 +1,4 @@
-"""What Python programs call."""
+"""What Python programs call, under the name that RecBole has for it."""
 
 from __future__ import annotations
 

@@ -17,16 +17,16 @@ from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.domains import movielens
 from recbole_metarec.domains.atomic import read_header, read_interactions, require_fields
 from recbole_metarec.errors import UserError, nearest
-from recbole_metarec.features.metadata import read_metadata
+from recbole_metarec.features.item_files import ItemFiles
+from recbole_metarec.features.items import read_items
 from recbole_metarec.models import SPECS, can_transfer
+from recbole_metarec.settings.features import FeatureSettings
 from recbole_metarec.settings.kinds import listed
 
 DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "encoding", "benchmark_filename"}
 """Settings without which no file can be found and read."""
 DATA_KEYS |= {*KEY_FIELDS, "load_col", "unload_col", "additional_feat_suffix", "LIST_SUFFIX"}
 
-# Settings that name columns of features, in the order in which `read_metadata` takes them.
-_FEATURE_FIELDS = ("text_fields", "price_field", "image_field")
 # Settings that count items, and may not exceed a catalogue.
 _AT_MOST_ITEMS = ("topk", "reranker_CAN_NUM")
 # What RecBole's models with a knowledge graph need vectors for, if that is not the entities alone.
@@ -96,16 +96,15 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
             if numbers and max(numbers) > n_items:
                 yield f"--{key}={effective[key]}: {name} has {n_items} items only; write a smaller number"
     if _reads_features(effective):
-        texts, price, image = (effective[key] for key in _FEATURE_FIELDS)
-        read_metadata(root / name / f"{name}.item", item, texts, price, image, separator, encoding)
+        read_items(ItemFiles(root, item, separator, encoding), name, FeatureSettings.of(effective))
 
 
 def _reads_features(effective: Mapping[str, Any]) -> bool:
-    """Whether a model reads features, and the columns that it would read are named as they must be."""
+    """Whether a model reads features, and the settings of features are what they must be."""
     spec = SPECS.get(effective["model"])
     if spec is None or not spec.reads_features(effective):
         return False
-    return all(_is_sound(effective, key) for key in _FEATURE_FIELDS)
+    return all(_is_sound(effective, key) for key in FeatureSettings.model_fields)
 
 
 def _is_sound(effective: Mapping[str, Any], key: str) -> bool:

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from recbole_metarec.bridge.compact import CompactDataset
 from recbole_metarec.bridge.grouping import Groups, Rows, sort_ids
+from recbole_metarec.bridge.item_features import key_of, prepare
 from recbole_metarec.bridge.rows import TARGET_ROW, PrefixRows, Sequences, prefix_rows
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.errors import UserError
+from recbole_metarec.features.suite import SuiteFeatures
 
 
 class DomainDataset(CompactDataset):
@@ -24,6 +26,8 @@ class DomainDataset(CompactDataset):
     Stock augmentation stores every prefix of every sequence, ``n_interactions * MAX_ITEM_LIST_LENGTH`` values a
     field. Here a row points into the sequences and is filled when a batch is drawn.
     """
+
+    _features: dict[str, SuiteFeatures] | None = None
 
     def _benchmark_presets(self) -> None:
         raise UserError(
@@ -156,6 +160,33 @@ class DomainDataset(CompactDataset):
     def item_tokens(self) -> list[str]:
         """Return the name of each item, from item 1."""
         return [str(token) for token in self.field2id_token[self.iid_field][1:]]
+
+    def item_features(self, config: Any) -> SuiteFeatures | None:
+        """Return the features of items that a configuration's model reads, prepared once for each configuration.
+
+        Parameters
+        ----------
+        config : recbole.config.Config
+            Of a run on this dataset, a training part, or of a member of its ensemble.
+
+        Returns
+        -------
+        SuiteFeatures, or None
+            ``None`` for a model that reads none.
+        """
+        key = key_of(config)
+        if key is None:
+            return None
+        self._features = self._features or {}
+        if key not in self._features:
+            self._features[key] = prepare(config, self)
+        return self._features[key]
+
+    def copy(self, new_inter_feat: Any) -> DomainDataset:
+        """Return the dataset with other interactions, of which features are to be prepared anew."""
+        copied: DomainDataset = super().copy(new_inter_feat)
+        copied._features = None
+        return copied
 
     def whole_domain(self) -> Domain:
         """Return all sequences of a dataset that was not built, in exact order.

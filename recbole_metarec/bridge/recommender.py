@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,9 +17,8 @@ from torch import Tensor
 from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.weights import EvidenceWeights
-from recbole_metarec.features.space import FeatureSpace
-from recbole_metarec.features.text import TextSpace
-from recbole_metarec.nn.adapter import ItemFeatures, to_tensors
+from recbole_metarec.features.features import Form
+from recbole_metarec.nn.item_features import FeatureBuffers, ItemFeatures, to_tensors
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 
@@ -43,8 +42,8 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         Interactions of each item in the training part, padding first.
     is_evidence_alone : bool
         Whether there is nothing but evidence in the scores.
-    space : FeatureSpace, or None
-        Where features of items come from, if the model has them.
+    forms : mapping of str to Categories or Vectors
+        What the target's features of items are; none for a model that reads none.
     """
 
     input_type = InputType.POINTWISE
@@ -55,41 +54,14 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         domain = dataset.domain()
         self.item_counts = domain.item_counts()
         self.evidence = Evidence.fit(domain, settings_of(config, EvidenceSettings), self.is_evidence_alone)
-        self.space: FeatureSpace | None = None
+        prepared = dataset.item_features(config)
+        self.forms: Mapping[str, Form] = {} if prepared is None else prepared.forms
+        self._features = None if prepared is None else FeatureBuffers(to_tensors(prepared.target))
         self._catalogue: tuple[tuple[Any, ...], tuple[Tensor, Tensor]] | None = None
-
-    def add_features(self, dataset: Any, shared: bool, text_space: TextSpace | None = None) -> dict[str, int]:
-        """Load the features of the target's items.
-
-        Parameters
-        ----------
-        dataset : DomainDataset
-            Training part of the target domain.
-        shared, text_space
-            See `FeatureSpace`.
-
-        Returns
-        -------
-        dict of str to int
-            Width of each modality.
-        """
-        seen = self.item_counts[1:] > 0
-        self.space = FeatureSpace(dataset.config, dataset.item_tokens(), seen, shared, text_space)
-        found = to_tensors(self.space.target)
-        for name, values in found.values.items():
-            self.register_buffer(f"{name}_values", values, persistent=False)
-            self.register_buffer(f"{name}_present", found.present[name], persistent=False)
-        return self.space.widths()
 
     def features(self) -> ItemFeatures | None:
         """Return the target's features, where the model is; ``None`` if it has none."""
-        if self.space is None:
-            return None
-        names = self.space.target.values
-        return ItemFeatures(
-            {name: getattr(self, f"{name}_values") for name in names},
-            {name: getattr(self, f"{name}_present") for name in names},
-        )
+        return None if self._features is None else self._features()
 
     @abstractmethod
     def encode_catalogue(self) -> tuple[Tensor, Tensor]:

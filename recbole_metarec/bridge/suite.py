@@ -10,8 +10,8 @@ from recbole_metarec.bridge.config import for_domain
 from recbole_metarec.bridge.loading import load_catalogue, load_domain
 from recbole_metarec.domains.domain import Domain, DomainSuite
 from recbole_metarec.errors import UserError
-from recbole_metarec.features.space import FeatureSpace
-from recbole_metarec.nn.adapter import ItemFeatures, to_tensors
+from recbole_metarec.features.suite import SuiteFeatures
+from recbole_metarec.nn.item_features import ItemFeatures, to_tensors
 
 
 def load_suite(config: Any, target: Domain, load: Callable[[Any], Domain] = load_domain) -> DomainSuite:
@@ -54,7 +54,7 @@ def load_suite(config: Any, target: Domain, load: Callable[[Any], Domain] = load
 
 
 def load_with_features(
-    config: Any, target: Domain, space: FeatureSpace
+    config: Any, target: Domain, prepared: SuiteFeatures
 ) -> tuple[DomainSuite, list[ItemFeatures | None]]:
     """Load the source domains of a configuration and the features of their items.
 
@@ -62,8 +62,7 @@ def load_with_features(
     ----------
     config, target
         See `load_suite`.
-    space : FeatureSpace
-        Of the suite.
+    prepared : SuiteFeatures
 
     Returns
     -------
@@ -85,8 +84,8 @@ def load_with_features(
     suite = load_suite(config, target, load)
     features: list[ItemFeatures | None] = []
     for domain in suite.sources:
-        found = space.features(domain.name, tokens[domain.name])
+        found = prepared.of(domain.name, tokens[domain.name])
         if not found.values:
-            getLogger().warning(f"{domain.name}: no item has {' or '.join(space.target.values)}")
+            getLogger().warning(f"{domain.name}: no item has {' or '.join(prepared.forms)}")
         features.append(to_tensors(found) if found.values else None)
     return suite, features

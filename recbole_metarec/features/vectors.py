@@ -111,3 +111,20 @@ def _read(path: Path) -> tuple[list[str], npt.NDArray[Any]]:
     if twice:
         raise UserError([f"{path}: item_id has {twice[0]} twice; give each item one vector"])
     return names, vectors
+
+
+def unit_norm(vectors: npt.NDArray[np.floating], present: npt.NDArray[np.bool_]) -> npt.NDArray[np.float16]:
+    """Scale vectors to a mean square norm of 1, whatever encoder they are from.
+
+    Parameters
+    ----------
+    vectors : float array, shape (n, width)
+    present : bool array, shape (n,)
+        Rows that count.
+
+    Returns
+    -------
+    float16 array, shape (n, width)
+    """
+    norm = np.sqrt(np.square(vectors[present], dtype=np.float32).sum(1).mean()) if present.any() else 1.0
+    return (vectors / max(float(norm), 1e-30)).astype(np.float16)

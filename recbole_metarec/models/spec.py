@@ -36,6 +36,11 @@ class ModelSpec:
         Of its own settings, beside those of their components.
     reads_features : callable
         Whether it reads texts, pictures and prices of items, given all settings of a run.
+    sharing : str, optional
+        Where the function is that says, of a model's settings, what domains share of their features, as
+        ``package.module:function``: it returns a `Sharing`. By default all share one adapter.
+    members : str, optional
+        Where the function is that lists, of a configuration, those of the models that it is made of.
     diagnostics : str, optional
         Where the function is that says more of a trained model, as ``package.module:function``: of a trainer, a mapping
         of plain values.
@@ -54,6 +59,8 @@ class ModelSpec:
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checks: tuple[CrossCheck, ...] = ()
     reads_features: Callable[[Mapping[str, Any]], bool] = _never
+    sharing: str | None = None
+    members: str | None = None
     diagnostics: str | None = None
     unread: tuple[str, ...] = ()
     is_listed: bool = True

@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from recbole_metarec.nn.adapter import FeatureAdapter, ItemFeatures
+from recbole_metarec.nn.adapter import FeatureAdapter
 from recbole_metarec.nn.backbones import Backbone
 from recbole_metarec.nn.batches import Batch
+from recbole_metarec.nn.item_features import ItemFeatures
 from recbole_metarec.nn.loss import full_softmax, sampled_softmax
 from recbole_metarec.nn.quantizers import Quantizer
 

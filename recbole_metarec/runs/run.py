@@ -27,6 +27,7 @@ from recbole_metarec.bridge.config import PluginConfig, resolve, transfers, vari
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.bridge.idle import warn_of_idle
+from recbole_metarec.bridge.item_features import prepare_features
 from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.pickles import allow_pickle
 from recbole_metarec.bridge.sizes import ParameterBudget, within_memory
@@ -201,6 +202,7 @@ def prepare(config: PluginConfig) -> tuple[Any, Any, Any, Any]:
         raise UserError(
             [f"--eval_args: split {split} leaves nothing of {config['dataset']} to test on; test more of it"]
         )
+    prepare_features(config, train_data._dataset)
     init_seed(config["seed"], config["reproducibility"])
     model = _build(config, train_data._dataset)
     getLogger().info(model)

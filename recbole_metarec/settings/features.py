@@ -19,7 +19,7 @@ from recbole_metarec.settings.kinds import (
     Nonnegative,
     Share,
     Word,
-    some_of,
+    some_named_in,
 )
 
 IMAGE_LIBRARIES = ("torchvision", "timm", "open_clip")
@@ -48,7 +48,7 @@ class FeatureSettings(Settings):
         (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
     )
 
-    modalities: Annotated[Sequence[str], some_of("text", "image", "price")] = option(
+    modalities: Annotated[Sequence[str], some_named_in("recbole_metarec.features.modalities:MODALITIES")] = option(
         ["text", "image", "price"], "Of these, those that the target has are used."
     )
     text_fields: Annotated[

@@ -242,6 +242,18 @@ def named_in(place: str) -> Follows:
     return Follows(rule)
 
 
+def some_named_in(place: str) -> Follows:
+    """Mark lists of some names of such a table, each once; see `named_in`."""
+    module, _, table = place.partition(":")
+
+    def rule(value: Any) -> str | None:
+        names = getattr(import_module(module), table)
+        good = isinstance(value, (list, tuple)) and bool(value) and all(name in [*names] for name in value)
+        return None if good and len({*value}) == len(value) else f"must list some of {', '.join(names)}"
+
+    return Follows(rule)
+
+
 # -- RecBole's, which models of this package have, too ----------------------------------------------------------------
 
 Learner = Literal["adam", "adamw", "sgd", "adagrad", "rmsprop"]

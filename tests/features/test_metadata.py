@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from recbole_metarec.errors import UserError
 from recbole_metarec.features.metadata import of_items, read_metadata
 from recbole_metarec.features.price import N_BUCKETS, price_buckets
+
+from recbole_metarec.errors import UserError
 
 HEADER = "item_id:token\ttitle:token_seq\tbrand:token\tprice:float\timage:token_seq"
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import planted
 import pytest
+from recbole_metarec.features.price import price_buckets
+from recbole_metarec.features.space import FeatureSpace
 
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.errors import UserError
 from recbole_metarec.features import space as module
-from recbole_metarec.features.price import price_buckets
-from recbole_metarec.features.space import FeatureSpace
 from recbole_metarec.features.text import TextSpace
 
 TOKENS = [f"{planted.FEATURED_TARGET}-i{i}" for i in range(20)]

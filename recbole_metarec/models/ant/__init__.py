@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from recbole_metarec.models.ant.settings import ANTSettings
+from recbole_metarec.models.ant.settings import CORE_KEYS, ANTSettings
 from recbole_metarec.models.spec import ModelSpec, load_object
 
 
@@ -29,6 +29,7 @@ SPEC = ModelSpec(
     scratch={"source_datasets": [], "adapt": "scratch", "pretrained": None},
     transfers=_has_core,
     variants={name: {"adapt": name} for name in ("relearn", "finetune", "frozen")},
-    checks=((("pretrained", "adapt", "source_datasets"), _core_can_be_read),),
+    checks=((("pretrained", "adapt", "source_datasets", *CORE_KEYS), _core_can_be_read),),
     reads_features=_reads_features,
+    sharing="recbole_metarec.models.ant.core_file:sharing",
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from recbole_metarec.errors import UserError
-from recbole_metarec.models.ant.core import load_core
+from recbole_metarec.models.ant.core_file import load_core
+from recbole_metarec.models.ant.settings import CORE_KEYS, ANTSettings
 
 
 def core_problems(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -32,6 +33,6 @@ def core_problems(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"--adapt={adapt}: there is nothing to adapt; name source_datasets or a file as pretrained"
     elif path:
         try:
-            load_core(Path(path), settings)
+            load_core(Path(path), ANTSettings.of({key: settings[key] for key in ("adapt", *CORE_KEYS)}))
         except UserError as error:
             yield from error.problems

@@ -16,7 +16,7 @@ from torch.nn.functional import normalize
 
 from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.bridge.recommender import DomainRecommender
-from recbole_metarec.models.ant.core import build_core, space_of_texts
+from recbole_metarec.models.ant.core import build_core
 from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.nn.loss import full_softmax
 
@@ -54,8 +54,7 @@ class ANT(DomainRecommender):
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         settings = self.settings = settings_of(config, ANTSettings)
-        shared = settings.adapt in ("finetune", "frozen")
-        self.core = build_core(settings, self.add_features(dataset, shared, space_of_texts(config)))
+        self.core = build_core(settings, self.forms)
         self.temperature = settings.temperature
         counts_I = torch.from_numpy(self.item_counts).float()
         trust_I = counts_I / (counts_I + settings.embedding_shrinkage).clamp(min=1)

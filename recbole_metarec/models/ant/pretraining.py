@@ -15,10 +15,10 @@ from recbole_metarec.domains.domain import Domain, merge
 from recbole_metarec.domains.windows import WindowSampler
 from recbole_metarec.models.ant.core import Core
 from recbole_metarec.models.ant.settings import ANTSettings
-from recbole_metarec.nn.adapter import ItemFeatures
 from recbole_metarec.nn.batches import make_batch
 from recbole_metarec.nn.contrast import image_text_contrast, next_item_contrast
 from recbole_metarec.nn.encoder import read_windows
+from recbole_metarec.nn.item_features import ItemFeatures
 from recbole_metarec.training.finite import FiniteGate, take_step
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.schedule import Phase

@@ -73,6 +73,13 @@ class PretrainingSettings(Settings):
     image_text_weight: Nonnegative = option(0.001, "Weight of the contrast of pictures and texts.", "ANT")
 
 
+CORE_KEYS = (
+    *("backbone", "hidden_size", "n_layers", "inner_size", "n_heads", "n_experts"),
+    *("text_encoder", "image_encoder", "positions", "MAX_ITEM_LIST_LENGTH"),
+)
+"""Settings that a core may have to be pre-trained with."""
+
+
 class ANTSettings(
     PretrainingSettings,
     AdaptationSettings,

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 
+from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.suite import load_with_features
 from recbole_metarec.bridge.trainer import DomainTrainer
-from recbole_metarec.domains.domain import Domain
 from recbole_metarec.errors import UserError
-from recbole_metarec.models.ant.core import load_core, save_core
+from recbole_metarec.features.suite import SuiteFeatures
+from recbole_metarec.models.ant.core_file import load_core, save_core
 from recbole_metarec.models.ant.model import ANT
 from recbole_metarec.models.ant.pretraining import Pretraining, Source
 from recbole_metarec.models.ant.schedule import TargetSteps, make_schedule
@@ -54,26 +55,26 @@ class ANTTrainer(DomainTrainer):
 
     def begin(self, train_data: Any, show_progress: bool) -> Schedule:
         """Pre-train or load the core and adapt it, or go on from a checkpoint."""
-        settings, target = self.model.settings, train_data._dataset.domain()
+        settings, dataset = self.model.settings, train_data._dataset
         length, batch_size = settings.MAX_ITEM_LIST_LENGTH, settings.train_batch_size
-        sampler = BatchSampler(target, settings, length, batch_size, settings.seed, self.device, unseen=False)
+        sampler = BatchSampler(dataset.domain(), settings, length, batch_size, settings.seed, self.device, unseen=False)
         self.steps = TargetSteps(self.model, sampler, settings, self.enable_amp)
         frozen: frozenset[str] = frozenset()
         if self._resumed is not None:
             frozen = self._restore()
         elif settings.adapt != "scratch" and (settings.pretrained or settings.source_datasets):
-            frozen = self._adapt(target, show_progress)
+            frozen = self._adapt(dataset, show_progress)
         return make_schedule(self.steps, frozen)
 
-    def _adapt(self, target: Domain, show_progress: bool) -> frozenset[str]:
+    def _adapt(self, dataset: DomainDataset, show_progress: bool) -> frozenset[str]:
         """Take the core over as ``adapt`` says; returns the names of its parameters that are frozen."""
         core, settings = self.model.core, self.model.settings
         drawn = {name: value.detach().clone() for name, value in core.state_dict().items()}
         if settings.pretrained:
             self.core_file = str(settings.pretrained)
-            pretrained = load_core(Path(self.core_file), self.config).parameters
+            pretrained = load_core(Path(self.core_file), settings).parameters
         else:
-            pretrained = self._pretrain(target, show_progress)
+            pretrained = self._pretrain(dataset, show_progress)
         try:
             parameters, frozen = adapt(drawn, pretrained, core.roles(), RULES[settings.adapt])
         except ValueError as error:
@@ -82,24 +83,28 @@ class ANTTrainer(DomainTrainer):
         core.load_state_dict(parameters)
         return frozen
 
-    def _pretrain(self, target: Domain, show_progress: bool) -> dict[str, torch.Tensor]:
-        core, sources = self.model.core, self._load_sources(target)
+    def _pretrain(self, dataset: DomainDataset, show_progress: bool) -> dict[str, torch.Tensor]:
+        core, sources = self.model.core, self._load_sources(dataset)
         pretraining = Pretraining(core, sources, self.model.settings, self.device, self.enable_amp)
         with torch.random.fork_rng():  # the target's training draws what it would draw with a core from a file
             self.pretraining_losses = prepare(pretraining.phase(), show_progress)
         path = Path(self.saved_model_file)
         self.core_file = str(path.with_name(f"{path.stem}-core.pth"))
-        assert self.model.space is not None
-        save_core(Path(self.core_file), core, self.model.space.text_space(sources[0].domain.name), self.config)
+        text_space = self._features_of(dataset).text_space(sources[0].domain.name)
+        save_core(Path(self.core_file), core, text_space, self.model.settings)
         return core.state_dict()
 
-    def _load_sources(self, target: Domain) -> list[Source]:
-        space = self.model.space
-        assert space is not None
-        suite, features = load_with_features(self.config, target, space)
+    def _features_of(self, dataset: DomainDataset) -> SuiteFeatures:
+        prepared = dataset.item_features(self.config)
+        assert prepared is not None  # as the specification says
+        return prepared
+
+    def _load_sources(self, dataset: DomainDataset) -> list[Source]:
+        prepared = self._features_of(dataset)
+        suite, features = load_with_features(self.config, dataset.domain(), prepared)
         sources = [Source(domain, own) for domain, own in zip(suite.sources, features, strict=True) if own]
         if not sources:
-            names = " or ".join(space.target.values)
+            names = " or ".join(prepared.forms)
             raise UserError([f"--source_datasets: no item of them has {names}; name domains that do, or none"])
         return sources
 

@@ -8,5 +8,6 @@ SPEC = ModelSpec(
     model="recbole_metarec.models.ensemble.model:Ensemble",
     trainer="recbole_metarec.models.ensemble.trainer:EnsembleTrainer",
     settings=MemorySettings,
+    members="recbole_metarec.models.ensemble.model:member_configs",
     is_listed=False,
 )

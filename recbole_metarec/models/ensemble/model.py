@@ -7,12 +7,19 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
+from recbole.config import Config
 from recbole.data.interaction import Interaction
 from recbole.utils import get_model
 from torch import Tensor, nn
 
 from recbole_metarec.bridge.config import from_plain
 from recbole_metarec.bridge.recommender import DomainRecommender
+
+
+def member_configs(config: Config) -> list[Config]:
+    """Return the configurations of an ensemble's members."""
+    # the memory is joined once, to all of them
+    return [from_plain({**plain, "memory_weight": 0}) for plain in config["members"]]
 
 
 class Ensemble(DomainRecommender):
@@ -31,11 +38,7 @@ class Ensemble(DomainRecommender):
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        members = []
-        for plain in config["members"]:
-            member = from_plain({**plain, "memory_weight": 0})  # it has no memory of its own
-            members.append(get_model(member["model"])(member, dataset))
-        self.members = nn.ModuleList(members)
+        self.members = nn.ModuleList(get_model(member["model"])(member, dataset) for member in member_configs(config))
 
     def _each(self) -> list[DomainRecommender]:
         return [cast(DomainRecommender, member) for member in self.members]

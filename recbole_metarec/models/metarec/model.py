@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.features.features import Form
 from recbole_metarec.models.metarec.settings import MetaRecSettings
 from recbole_metarec.nn.adapter import build_adapter
 from recbole_metarec.nn.backbones import build_backbone
@@ -26,14 +27,14 @@ from recbole_metarec.nn.quantizers.usage import Usage, codebook_usage
 _BLOCK = 65536
 
 
-def build_encoder(settings: MetaRecSettings, widths: Mapping[str, int] | None = None) -> SharedEncoder:
+def build_encoder(settings: MetaRecSettings, forms: Mapping[str, Form] | None = None) -> SharedEncoder:
     """Build the shared encoder that settings describe.
 
     Parameters
     ----------
     settings : MetaRecSettings
-    widths : mapping of str to int, optional
-        Width of the items' features of each modality; without it, there are none.
+    forms : mapping of str to Categories or Vectors, optional
+        What the items' features of each modality are; without it, there are none.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def build_encoder(settings: MetaRecSettings, widths: Mapping[str, int] | None = 
     """
     quantizer = build_quantizer(settings, settings.hidden_size)
     backbone = build_backbone(settings)
-    adapter = build_adapter(settings, settings.hidden_size, widths) if widths else None
+    adapter = build_adapter(settings, settings.hidden_size, forms) if forms else None
     return SharedEncoder(backbone, quantizer, settings.quantizer_weight, settings.score_with, adapter)
 
 
@@ -62,8 +63,7 @@ class MetaRec(DomainRecommender):
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         settings = self.settings = settings_of(config, MetaRecSettings)
-        widths = self.add_features(dataset, shared=True) if settings.item_features else None
-        self.encoder = build_encoder(settings, widths)
+        self.encoder = build_encoder(settings, self.forms)
         self.item_embedding = nn.Embedding(self.n_items, settings.hidden_size, padding_idx=0)
         nn.init.normal_(self.item_embedding.weight, std=settings.initializer_range)
         with torch.no_grad():

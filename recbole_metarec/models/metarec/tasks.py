@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from recbole_metarec.domains.domain import Domain, DomainSuite
 from recbole_metarec.evidence.spectrum import spectral_vectors
 from recbole_metarec.models.metarec.settings import MetaRecSettings
-from recbole_metarec.nn.adapter import ItemFeatures
+from recbole_metarec.nn.item_features import ItemFeatures
 from recbole_metarec.training.optimizer import is_lazy, row_gradient
 from recbole_metarec.training.sampler import BatchSampler, DomainBatch
 

@@ -58,12 +58,12 @@ class MetaRecTrainer(DomainTrainer):
 
     def begin(self, train_data: Any, show_progress: bool) -> Schedule:
         """Load the suite, then warm up or go on from a checkpoint."""
-        target, space, features = train_data._dataset.domain(), self.model.space, None
-        settings = self.model.settings
-        if space is None:
+        dataset, settings, features = train_data._dataset, self.model.settings, None
+        target, prepared = dataset.domain(), dataset.item_features(self.config)
+        if prepared is None:
             self.suite = load_suite(self.config, target)
         else:
-            self.suite, of_sources = load_with_features(self.config, target, space)
+            self.suite, of_sources = load_with_features(self.config, target, prepared)
             features = [self.model.features(), *of_sources]
         tasks = make_tasks(self.suite, cast(nn.Parameter, self.model.item_embedding.weight), settings, features)
         self.steps = MetaSteps(self.model.encoder, tasks, settings, self.enable_amp)

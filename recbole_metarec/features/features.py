@@ -1,0 +1,69 @@
+"""Features of a domain's items as arrays, and what kinds of values there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Categories(NamedTuple):
+    """Values that are categories, from 1 to ``number``; 0 is a missing one."""
+
+    number: int
+
+
+class Vectors(NamedTuple):
+    """Values that are vectors."""
+
+    width: int
+
+
+Form = Categories | Vectors
+"""What the values of a modality are."""
+
+
+class Values(NamedTuple):
+    """Values of one modality.
+
+    Attributes
+    ----------
+    values : array
+        Vectors, shape (n, width), 0 where missing, or categories, int64 of shape (n,).
+    present : bool array, shape (n,)
+        Which items have the modality.
+    """
+
+    values: npt.NDArray[Any]
+    present: npt.NDArray[np.bool_]
+
+    def padded(self) -> Values:
+        """Put row 0, padding, before all others."""
+        return Values(
+            np.concatenate([np.zeros_like(self.values[:1]), self.values]), np.concatenate([[False], self.present])
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of a domain's items; row 0 is padding.
+
+    Parameters
+    ----------
+    values : dict of str to array
+        Of each modality, with n_items + 1 rows; see `Values`.
+    present : dict of str to bool array, shape (n_items + 1,)
+        Which items have the modality.
+    forms : dict of str to Categories or Vectors
+        What the values are.
+    """
+
+    values: dict[str, npt.NDArray[Any]]
+    present: dict[str, npt.NDArray[np.bool_]]
+    forms: dict[str, Form]
+
+    def describe(self) -> str:
+        """Coverage of each modality, in one line."""
+        return ", ".join(f"{name} of {flags[1:].mean():.1%} of the items" for name, flags in self.present.items())

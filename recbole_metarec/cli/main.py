@@ -9,16 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge.config import resolve
 from recbole_metarec.comparison.compare import compare
 from recbole_metarec.comparison.entries import asked_models
-from recbole_metarec.comparison.files import write_report
+from recbole_metarec.comparison.report_file import write_report
 from recbole_metarec.comparison.summary import summarize
-from recbole_metarec.comparison.text import render as render_comparison
+from recbole_metarec.comparison.text_report import text_report
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import what_failed
-from recbole_metarec.runs.report import render, write_json
-from recbole_metarec.runs.run import delivery, make_runs
+from recbole_metarec.runs.report import run_report, write_json
+from recbole_metarec.runs.run import checked, delivery, make_runs
 from recbole_metarec.settings.users_yaml import parse_yaml, read_users_yaml
 
 USAGE = """\
@@ -192,12 +191,11 @@ def _is_comparison(settings: Mapping[str, Any]) -> bool:
 
 
 def _run(settings: Mapping[str, Any]) -> int:
-    runs = make_runs(settings)
-    effective = resolve(runs[0].model, settings).values
-    file, samples = effective["result_file"], effective["bootstrap_samples"]
-    to_use = delivery(settings, runs)
+    resolved = checked(settings)
+    runs, file, samples = make_runs(resolved), resolved["result_file"], resolved["bootstrap_samples"]
+    to_use = delivery(resolved, runs)
     steps = [(f"\nresults: {file}", partial(write_json, Path(file), runs, samples, to_use))] if file else []
-    return _show(render(runs, samples, to_use), steps)
+    return _show(run_report(runs, samples, to_use), steps)
 
 
 def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
@@ -225,4 +223,4 @@ def _compare(settings: Mapping[str, Any]) -> int:
     reports = settings.get("report") or []
     files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]
     steps = [(f"\nreport: {file}", partial(write_report, Path(file), comparison, summary)) for file in files if file]
-    return _show(render_comparison(comparison, summary), steps) or int(bool(comparison.failures))
+    return _show(text_report(comparison, summary), steps) or int(bool(comparison.failures))

@@ -16,7 +16,8 @@ from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.config import PluginConfig, to_plain
 from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
-from recbole_metarec.runs.run import prepare, run_one
+from recbole_metarec.runs.prepare import prepare
+from recbole_metarec.runs.run import run_one
 
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_the_ranks_give_recboles_metrics(suite: Path) -> None:
 def test_a_recbole_model_runs_on_the_same_split(suite: Path, model: str) -> None:
     (result,) = run({**shared(suite), "model": model, "epochs": 1})
     assert result.variant is None
-    assert result.source_weights is None
+    assert result.diagnostics == {}
     assert result.n_users == 60
     assert 0 <= result.test["recall@10"] <= 1
 
@@ -213,7 +213,7 @@ def test_results_are_shown_though_they_cannot_be_written(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setattr("recbole_metarec.bridge.checks._why_not_written", lambda *_: None)
+    monkeypatch.setattr("recbole_metarec.bridge.writable.why_not_written", lambda *_: None)
     settings = planted.settings(suite, **QUICK, scratch_control=False)
     assert main(arguments({**settings, "result_file": "file/x.json"})) == 1
     shown = capsys.readouterr()

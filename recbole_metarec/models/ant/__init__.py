@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recbole_metarec.models.ant.settings import ANTSettings
+from recbole_metarec.models.memory import SPEC as MEMORY
 from recbole_metarec.models.spec import ModelSpec, load_object
 
 
@@ -31,4 +32,5 @@ SPEC = ModelSpec(
     variants={name: {"adapt": name} for name in ("relearn", "finetune", "frozen")},
     checks=((("pretrained", "adapt", "source_datasets"), _core_can_be_read),),
     reads_features=_reads_features,
+    baseline=MEMORY.name,
 )

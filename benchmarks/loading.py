@@ -58,7 +58,8 @@ from recbole.data.dataset import SequentialDataset
 import recbole_metarec
 from recbole_metarec.bridge.checks import find_problems
 from recbole_metarec.bridge.config import PluginConfig
-from recbole_metarec.bridge.dataset import DomainDataset, load_domain
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.loading import load_domain
 
 torch.set_num_threads(1)
 settings = {"data_path": sys.argv[1], "gpu_id": "", "state": "ERROR"}

@@ -1,22 +1,75 @@
 """RecBole-MetaRec: transferable sequential recommendation for RecBole.
 
-Importing the package mends RecBole for today's libraries and registers the models, so that RecBole's own functions
-find them.
+Once the package is imported, RecBole finds its models and is mended for today's libraries, as soon as it is imported
+itself. The names below are the public ones; all others may change.
 """
 
+from __future__ import annotations
+
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 # Read when torch is first imported: threads that wait by spinning slow a busy machine down several times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from recbole_metarec.bridge import compat
+from recbole_metarec._hook import when_imported
 
-compat.apply()
-
-from recbole_metarec.bridge.pickles import allow_pickle  # noqa: E402
-from recbole_metarec.bridge.registry import register  # noqa: E402
-
-register()
+if TYPE_CHECKING:
+    from recbole_metarec.api import compare, load, register, run
+    from recbole_metarec.bridge.pickles import allow_pickle
+    from recbole_metarec.errors import UserError
+    from recbole_metarec.models.ant.settings import ANTSettings
+    from recbole_metarec.models.memory.settings import MemorySettings
+    from recbole_metarec.models.metarec.settings import MetaRecSettings
+    from recbole_metarec.models.spec import ModelSpec
+    from recbole_metarec.runs.load import TrainedModel
+    from recbole_metarec.runs.result import RunResult
+    from recbole_metarec.settings.shared import SharedSettings
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "allow_pickle"]
+__all__ = [
+    "ANTSettings",
+    "MemorySettings",
+    "MetaRecSettings",
+    "ModelSpec",
+    "RunResult",
+    "SharedSettings",
+    "TrainedModel",
+    "UserError",
+    "__version__",
+    "allow_pickle",
+    "compare",
+    "load",
+    "register",
+    "run",
+]
+
+# Where public names are: imported when they are asked for, since RecBole and torch take seconds.
+_PLACES = {
+    "ANTSettings": "models.ant.settings",
+    "MemorySettings": "models.memory.settings",
+    "MetaRecSettings": "models.metarec.settings",
+    "ModelSpec": "models.spec",
+    "RunResult": "runs.result",
+    "SharedSettings": "settings.shared",
+    "TrainedModel": "runs.load",
+    "UserError": "errors",
+    "allow_pickle": "bridge.pickles",
+    "compare": "api",
+    "load": "api",
+    "register": "api",
+    "run": "api",
+}
+
+when_imported("recbole", lambda: import_module("recbole_metarec.bridge"))
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,9 +15,9 @@ from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import ModelType, get_model, get_trainer, init_seed
 from recbole.utils.case_study import full_sort_topk
 
-from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.training import checkpoint
 
 
 class ScoringContract:

@@ -41,7 +41,7 @@ def commands() -> list[str]:
 def loader_commands() -> list[str]:
     """Return the Amazon loader's commands, without the one that downloads."""
     lines = [line.split("  ")[0] for block in blocks("bash") for line in block.splitlines()]
-    return [line for line in lines if "recbole_metarec.amazon" in line and "--category" not in line]
+    return [line for line in lines if line.startswith("recbole-metarec amazon") and "--category" not in line]
 
 
 def write_dumps(folder: Path) -> None:
@@ -85,7 +85,7 @@ def write_dumps(folder: Path) -> None:
 @pytest.mark.parametrize("command", loader_commands())
 def test_a_command_of_the_amazon_loader_runs(command: str, tmp_path: Path) -> None:
     write_dumps(tmp_path)
-    run = [sys.executable, *shlex.split(command)[1:]]
+    run = [sys.executable, "-m", "recbole_metarec.amazon", *shlex.split(command)[2:]]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "amazon" in done.stdout
@@ -123,9 +123,8 @@ def test_the_snippets_run_one_after_the_other(tmp_path: Path) -> None:
 def test_files_that_the_readme_names_exist() -> None:
     for link in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (REPOSITORY / link).exists(), link
-    (layout,) = [block for block in blocks("text") if "quick_start.py" in block]
+    (layout,) = [block for block in blocks("text") if "recbole_metarec/" in block]
     for line in layout.splitlines():
-        depth = (len(line) - len(line.lstrip())) // 2
-        folder = REPOSITORY.joinpath(*["recbole_metarec", "data"][:depth])
+        folder = REPOSITORY / "recbole_metarec" if line.startswith(" ") else REPOSITORY
         for name in line.strip().split("   ")[0].split(","):
             assert (folder / name.strip()).exists(), name

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from recbole_metarec.comparison import entries
+from recbole_metarec.models import SPECS
 
 
 class Suite(NamedTuple):
@@ -100,7 +100,7 @@ SUITES = {
     ),
 }
 
-OF_COMPARISONS = entries.VARIANTS["MetaRec"]
+OF_COMPARISONS = SPECS["MetaRec"].every_variant()
 RECBOLE = ("SASRec", "GRU4Rec", "BERT4Rec", "LightSANs", "CORE")
 NO_MEMORY = {"memory_weight": 0, "repeat_items": True}
 

@@ -1,13 +1,19 @@
 """Amazon domains: from the raw McAuley dumps, or splits that others published, to RecBole's atomic files.
 
-``python -m recbole_metarec.amazon prepare|download|import|list`` is the same as these functions.
+``recbole-metarec amazon prepare|download|import|list`` is the same as these functions.
 """
 
-from recbole_metarec.amazon.convert import prepare
-from recbole_metarec.amazon.fetch import download
-from recbole_metarec.amazon.options import PRESETS, Options, make_options
-from recbole_metarec.amazon.published import import_split
-from recbole_metarec.amazon.vintages import CATEGORIES, dataset_name
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recbole_metarec.amazon.convert import prepare
+    from recbole_metarec.amazon.fetch import download
+    from recbole_metarec.amazon.options import PRESETS, Options, make_options
+    from recbole_metarec.amazon.published import import_split
+    from recbole_metarec.amazon.vintages import CATEGORIES, dataset_name
 
 __all__ = [
     "CATEGORIES",
@@ -19,3 +25,21 @@ __all__ = [
     "make_options",
     "prepare",
 ]
+
+# Imported when they are asked for: help of the command line needs no polars.
+_PLACES = {
+    "CATEGORIES": "vintages",
+    "PRESETS": "options",
+    "Options": "options",
+    "dataset_name": "vintages",
+    "download": "fetch",
+    "import_split": "published",
+    "make_options": "options",
+    "prepare": "convert",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

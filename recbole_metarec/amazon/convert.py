@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +87,7 @@ def prepare(
         "preset": preset,
         "preset_note": PRESETS[preset].note,
         "preset_changes": changed(options, preset),
-        "options": asdict(options),
+        "options": options.model_dump(),
         "sources": [_source(raw, layout, report)],
         "counts": counts,
         **_describe(rows, layout),

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
+from recbole_metarec.amazon.options import UNTIL_STABLE, Dedup
 from recbole_metarec.amazon.reviews import Interactions
 
-Dedup = Literal["none", "exact", "first", "last"]
 Mask = npt.NDArray[np.bool_]
-
-UNTIL_STABLE = 0
-"""Number of k-core passes that stands for as many as it takes."""
 
 
 def in_order(rows: Interactions) -> Interactions:

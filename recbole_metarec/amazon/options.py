@@ -3,97 +3,60 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
 
 from recbole_metarec.amazon.clean import LongText
-from recbole_metarec.amazon.filters import UNTIL_STABLE, Dedup
 from recbole_metarec.amazon.vintages import Kind
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, nearest
+from recbole_metarec.settings.base import Settings, kind_of, option, problem
+from recbole_metarec.settings.kinds import Is, Share
+from recbole_metarec.settings.reading import read_as
+
+Dedup = Literal["none", "exact", "first", "last"]
+
+UNTIL_STABLE = 0
+"""Number of k-core passes that stands for as many as it takes."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Filters, in the order in which they are applied, and the cleaning of texts.
-
-    Parameters
-    ----------
-    after, before : str
-        Time range: a date such as ``2016-01-31`` (UTC) or a number in the unit of the source. ``after`` is the first
-        moment kept, ``before`` the first that is not; empty sets no limit.
-    min_rating : float
-        Lowest rating kept.
-    dedup : str
-        ``none``, ``exact`` (same user, item, rating and time), ``first`` or ``last`` of each user and item.
-    require_meta : bool
-        Whether items without metadata are dropped.
-    user_core, item_core : int
-        Least interactions of a user and of an item; 0 sets no limit.
-    k_core_passes : int
-        Passes of the k-core filter; 0 for as many as it takes.
-    max_bad : float
-        Largest share of unreadable lines, from 0 to 1.
-    max_text : int
-        Most characters of a title or description; 0 sets no limit.
-    long_text : str
-        What becomes of longer ones: ``cut`` or ``drop``.
-    max_images : int
-        Most image addresses of an item; 0 sets no limit.
-    categories : str
-        ``words`` writes a category's words as tokens of their own, ``tokens`` joins them by underscores.
-
-    Raises
-    ------
-    UserError
-        If a value is out of its range: all of them.
-    """
-
-    after: str = ""
-    before: str = ""
-    min_rating: float = 0.0
-    dedup: Dedup = "none"
-    require_meta: bool = False
-    user_core: int = 0
-    item_core: int = 0
-    k_core_passes: int = UNTIL_STABLE
-    max_bad: float = 0.01
-    max_text: int = 2000
-    long_text: LongText = "cut"
-    max_images: int = 4
-    categories: str = "words"
-
-    def __post_init__(self) -> None:
-        problems = [
-            f"{key}: {getattr(self, key)!r} must be one of {', '.join(choices)}"
-            for key, choices in _CHOICES.items()
-            if getattr(self, key) not in choices
-        ]
-        for key, (least, most) in _RANGES.items():
-            value = getattr(self, key)
-            if not least <= value <= most:
-                problems.append(f"{key}: {value!r} must lie between {least} and {most}")
-        for key in ("after", "before"):
-            try:
-                to_time(getattr(self, key), "s")
-            except ValueError:
-                problems.append(f"{key}: {getattr(self, key)!r} is neither a date such as 2016-01-31 nor a number")
-        if problems:
-            raise UserError(problems)
+def _is_moment(value: str) -> bool:
+    try:
+        to_time(value, "s")
+    except ValueError:
+        return False
+    return True
 
 
-_CHOICES = {
-    "dedup": ("none", "exact", "first", "last"),
-    "long_text": ("cut", "drop"),
-    "categories": ("words", "tokens"),
-}
-_RANGES = {
-    "min_rating": (0, 5),
-    "max_bad": (0, 1),
-    **dict.fromkeys(("user_core", "item_core", "k_core_passes", "max_text", "max_images"), (0, 2**31)),
-}
+Moment = Annotated[str, Is("a date such as 2016-01-31 or a number", _is_moment)]
+Number = Annotated[int, Ge(0), Le(2**31)]
+
+
+class Options(Settings):
+    """Filters, in the order in which they are applied, and the cleaning of texts."""
+
+    group = "Options"
+
+    after: Moment = option(
+        "", "First moment kept: a date (UTC) or a number in the unit of the source; empty sets no limit."
+    )
+    before: Moment = option("", "First moment that is not kept, likewise.")
+    min_rating: Annotated[float, Ge(0), Le(5)] = option(0.0, "Lowest rating kept.")
+    dedup: Dedup = option("none", "Which of repeated interactions stay; exact: same user, item, rating and time.")
+    require_meta: bool = option(False, "Drop items without metadata.")
+    user_core: Number = option(0, "Least interactions of a user; 0 sets no limit.")
+    item_core: Number = option(0, "Least interactions of an item, likewise; --k_core sets both.")
+    k_core_passes: Number = option(UNTIL_STABLE, "Passes of this filter; 0 for as many as it takes, 1 is SASRec's.")
+    max_bad: Share = option(0.01, "Largest share of unreadable lines.")
+    max_text: Number = option(2000, "Most characters of a title or description; 0 sets no limit.")
+    long_text: LongText = option("cut", "What becomes of longer ones.")
+    max_images: Number = option(4, "Most image addresses of an item; 0 sets no limit.")
+    categories: Literal["words", "tokens"] = option(
+        "words", "words writes a category's words one by one, tokens joins them by underscores."
+    )
 
 
 @dataclass(frozen=True)
@@ -203,48 +166,32 @@ def make_options(preset: str = "raw", **changes: Any) -> Options:
         problems.append(f"preset: {preset!r} is none; write one of {', '.join(PRESETS)}")
     values = dict(PRESETS[preset].options) if preset in PRESETS else {}
     for key, value in sorted(changes.items(), key=lambda change: change[0] != "k_core"):
-        try:
-            if key == "k_core":
-                values["user_core"] = values["item_core"] = _read(key, value, 0)
-            else:
-                values[key] = _read(key, value, _DEFAULTS.get(key))
-        except ValueError as error:
-            problems.append(str(error))
-    try:
-        options = replace(Options(), **values)
-    except UserError as error:
-        problems += error.problems
+        fields = ("user_core", "item_core") if key == "k_core" else (key,)
+        if fields[0] not in OPTION_NAMES:
+            problems.append(f"{key}: no such option{nearest(key, [*OPTION_NAMES, 'k_core', 'preset'])}")
+            continue
+        read = _read(fields[0], value)
+        wrong = problem(Options, fields[0], read)
+        if wrong:
+            problems.append(f"{key}: {value!r} {wrong}")
+        values.update(dict.fromkeys(fields, read))
     if problems:
         raise UserError(problems)
-    return options
+    return Options(**values)
 
 
-OPTION_NAMES = tuple(field.name for field in fields(Options))
+OPTION_NAMES = tuple(Options.model_fields)
 
 
 def changed(options: Options, preset: str) -> dict[str, Any]:
     """Name the options that differ from a preset's."""
-    of_preset = asdict(make_options(preset))
-    return {key: value for key, value in asdict(options).items() if value != of_preset[key]}
+    of_preset = make_options(preset).model_dump()
+    return {key: value for key, value in options.model_dump().items() if value != of_preset[key]}
 
 
-def _read(key: str, value: Any, default: Any) -> Any:
-    if default is None:
-        close = get_close_matches(key, [*OPTION_NAMES, "k_core", "preset"], n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(OPTION_NAMES)}"
-        raise ValueError(f"{key}: no such option; {hint}")
-    kind = type(default)
+def _read(key: str, value: Any) -> Any:
+    """Read a value that may be written as text; what is no value at all stays as it is."""
     try:
-        return value if type(value) is kind else _READERS[kind](str(value))
-    except (ValueError, KeyError):
-        raise ValueError(f"{key}: {value!r} must be {_KINDS[kind]}") from None
-
-
-_DEFAULTS = asdict(Options())
-_KINDS = {int: "a whole number", float: "a number", bool: "True or False"}
-_READERS: dict[type, Callable[[str], Any]] = {
-    int: int,
-    float: float,
-    str: str,
-    bool: lambda text: {"true": True, "false": False}[text.lower()],
-}
+        return read_as(kind_of(Options, key), value) if isinstance(value, str) else value
+    except ValueError:
+        return value

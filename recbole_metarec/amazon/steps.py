@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import polars as pl
 
-from recbole_metarec.amazon.filters import UNTIL_STABLE, Mask, between, distinct, in_order, k_core
-from recbole_metarec.amazon.options import Options, to_time
+from recbole_metarec.amazon.filters import Mask, between, distinct, in_order, k_core
+from recbole_metarec.amazon.options import UNTIL_STABLE, Options, to_time
 from recbole_metarec.amazon.reviews import Interactions
 from recbole_metarec.errors import UserError
 

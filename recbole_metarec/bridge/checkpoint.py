@@ -1,4 +1,4 @@
-"""Checkpoints of plain values and tensors: no pickled classes, never half written, with the names of their items."""
+"""What a checkpoint holds of a RecBole trainer, and what RecBole makes of it again."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import scipy.sparse
-import torch
-from recbole.trainer.trainer import PretrainTrainer, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 
 from recbole_metarec.bridge.config import from_plain, to_plain
-from recbole_metarec.bridge.names import mark, names_of
+from recbole_metarec.bridge.names import names_of
 from recbole_metarec.errors import UserError
-from recbole_metarec.files import whole_file
-
-FORMAT = "recbole_metarec/1"
+from recbole_metarec.training.checkpoint import FORMAT, mark, named_when_damaged
+from recbole_metarec.training.packing import pack, unpack
 
 # What a run that goes on takes from every checkpoint.
 _RESUMED: dict[str, type | tuple[type, ...]] = {
@@ -31,62 +26,6 @@ _RESUMED: dict[str, type | tuple[type, ...]] = {
     "optimizer": dict,
     "rng": Tensor,
 }
-
-
-def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint so that it exists whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        Where it goes; a file of that name is replaced at the end.
-    state : mapping
-        Plain values and tensors; `FORMAT` is added.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; it names ``path``.
-    """
-    with whole_file(path) as file:
-        try:
-            torch.save({"format": FORMAT, **state}, file)
-        except RuntimeError as error:
-            if isinstance(error.__context__, OSError):  # what torch's writer says instead tells nothing
-                raise error.__context__ from None
-            raise
-
-
-def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Read a checkpoint without unpickling code.
-
-    Parameters
-    ----------
-    path : Path
-        A file that `save` wrote.
-    device : torch.device or str
-        Where tensors go.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    UserError
-        If the file is missing, damaged or none of this package's checkpoints.
-    """
-    if not path.is_file():
-        raise UserError([f"{path}: no such checkpoint"])
-    try:
-        state = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:
-        raise UserError([f"{path}: not a checkpoint of this package ({type(error).__name__})"]) from error
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise UserError([f"{path}: not a checkpoint of format {FORMAT}"])
-    if "state_dict" in state:
-        mark(state, str(path))
-    return state
 
 
 def restore(state: Any, name: str) -> Any:
@@ -123,7 +62,7 @@ def restore(state: Any, name: str) -> Any:
         raise UserError([f"{name}: is damaged: other_parameter is of type {type(state['other_parameter']).__name__}"])
     mark(state, name)
     with named_when_damaged(name):
-        other = _unpacked(state.get("other_parameter"))
+        other = unpack(state.get("other_parameter"))
     return {**state, "config": config, "other_parameter": other}
 
 
@@ -148,7 +87,7 @@ def state_of(trainer: Any, epoch: int) -> dict[str, Any]:
         "cur_step": trainer.cur_step,
         "best_valid_score": float(trainer.best_valid_score),
         "state_dict": model.state_dict(),
-        "other_parameter": _packed(model.other_parameter()),
+        "other_parameter": pack(model.other_parameter()),
         "optimizer": trainer.optimizer.state_dict(),
         **names_of(model),
         **getattr(trainer, "own_state", dict)(),
@@ -163,7 +102,7 @@ def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
     path : Path
         Of the checkpoint.
     state : mapping
-        What `load` returned.
+        What `training.checkpoint.load` returned.
     settings : mapping or recbole.config.Config
         Of the run.
 
@@ -191,29 +130,6 @@ def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
 
 
 @contextmanager
-def named_when_damaged(path: str | Path) -> Iterator[None]:
-    """Let what fails while a checkpoint's values are taken over say which file it is.
-
-    Parameters
-    ----------
-    path : path
-        Of the checkpoint.
-
-    Raises
-    ------
-    UserError
-        If a value is missing or of another type or size than is wanted.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError([f"{path}: is damaged: {type(error).__name__}: {reason}"]) from error
-
-
-@contextmanager
 def named_when_interrupted(trainer: Any) -> Iterator[None]:
     """Let an interrupt say where the best epoch is and, if the trainer can, how to go on from there."""
     try:
@@ -224,62 +140,3 @@ def named_when_interrupted(trainer: Any) -> Iterator[None]:
             raise
         how = f"go on with --resume={path}" if hasattr(trainer, "own_state") else f"the best epoch is in {path}"
         raise KeyboardInterrupt(how) from None
-
-
-def register_saving() -> None:
-    """Make RecBole's own trainers write checkpoints of this format; to be called once."""
-    Trainer._save_checkpoint = _save_checkpoint
-    PretrainTrainer.save_pretrained_model = _save_pretrained_model
-
-
-def _save_checkpoint(trainer: Any, epoch: int, verbose: bool = True, **options: Any) -> None:
-    there_already = epoch < 0 and trainer.start_epoch > 0  # a resumed run that had ended
-    if there_already or not (trainer.config["single_spec"] or trainer.config["local_rank"] == 0):
-        return
-    path = options.pop("saved_model_file", trainer.saved_model_file)
-    save(Path(path), state_of(trainer, epoch))
-    if verbose:
-        trainer.logger.info(f"Saved current: {path}")
-
-
-def _save_pretrained_model(trainer: Any, epoch: int, saved_model_file: str) -> None:
-    save(Path(saved_model_file), state_of(trainer, epoch))
-    trainer.saved_model_file = saved_model_file
-
-
-# -- values that RecBole's models keep beside their weights ------------------------------------------------------------
-
-_ARRAY, _SPARSE = "numpy.ndarray", "scipy.sparse"
-
-
-def _packed(value: Any) -> Any:
-    """Write arrays and sparse matrices as tensors; modules, which stand among the weights, are left out."""
-    if isinstance(value, dict):
-        return {key: _packed(each) for key, each in value.items() if not isinstance(each, nn.Module)}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_packed(each) for each in value)
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return {_ARRAY: torch.from_numpy(np.ascontiguousarray(value))}
-    if scipy.sparse.issparse(value):
-        rows = value.tocsr()
-        parts = [_packed(part) for part in (rows.data, rows.indices, rows.indptr)]
-        return {_SPARSE: value.format, "parts": parts, "shape": list(value.shape)}
-    if value is None or isinstance(value, (bool, int, float, str, Tensor)):
-        return value
-    raise TypeError(f"a checkpoint of plain values cannot hold a {type(value).__name__}")
-
-
-def _unpacked(value: Any) -> Any:
-    """Read what `_packed` wrote."""
-    if isinstance(value, (list, tuple)):
-        return type(value)(_unpacked(each) for each in value)
-    if not isinstance(value, dict):
-        return value
-    if _ARRAY in value:
-        return value[_ARRAY].cpu().numpy()
-    if _SPARSE in value:
-        parts = tuple(_unpacked(part) for part in value["parts"])
-        return scipy.sparse.csr_matrix(parts, shape=value["shape"]).asformat(value[_SPARSE])
-    return {key: _unpacked(each) for key, each in value.items()}

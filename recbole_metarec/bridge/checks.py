@@ -15,11 +15,11 @@ from recbole.utils.argument_list import (
     training_arguments,
 )
 
-from recbole_metarec.bridge import checkpoint
+from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.columns import KEY_FIELDS
 from recbole_metarec.bridge.config import PluginConfig, Resolved, known_models, resolve, transfers
 from recbole_metarec.bridge.data_checks import DATA_KEYS, data_problems
-from recbole_metarec.bridge.dataset import takes_domains
+from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.metrics import measured
 from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.bridge.writable import file_problems, folder_problems, why_not_written
@@ -27,6 +27,7 @@ from recbole_metarec.errors import UserError, nearest, shown
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.backbone import HEADS_DIVIDE
 from recbole_metarec.settings.base import CrossCheck
+from recbole_metarec.training import checkpoint
 
 COMMAND_KEYS = ("model", "dataset", "config_files")
 
@@ -205,7 +206,7 @@ def _run_can_be_resumed(effective: Mapping[str, Any]) -> Iterator[str]:
         yield f"--resume={file}: {effective['model']} cannot go on from a checkpoint; leave it out"
     elif file:
         try:
-            checkpoint.check_origin(Path(file), checkpoint.load(Path(file)), effective)
+            check_origin(Path(file), checkpoint.load(Path(file)), effective)
         except UserError as error:
             yield from (f"--resume={problem}" for problem in error.problems)
 

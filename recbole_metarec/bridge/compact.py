@@ -15,7 +15,7 @@ from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_metarec.domains import parsed
-from recbole_metarec.domains.atomic import MISSING, check_rows, read_header
+from recbole_metarec.domains.atomic import MISSING, read_header
 from recbole_metarec.domains.plain import NotPlain, read_plain
 from recbole_metarec.errors import UserError
 
@@ -128,30 +128,3 @@ class _Side:
 
 def _is_compact(column: Any) -> bool:
     return isinstance(column.dtype, pd.CategoricalDtype)
-
-
-def check_first(load_feat: Callable[..., Any]) -> Callable[..., Any]:
-    """Check an atomic file before RecBole reads it: what it would take for other columns or rows is refused.
-
-    Parameters
-    ----------
-    load_feat : callable
-        RecBole's ``Dataset._load_feat``.
-
-    Returns
-    -------
-    callable
-        The same method, preceded by `check_rows`.
-    """
-
-    def load_checked(self: Any, filepath: str, source: Any) -> Any:
-        if self._get_load_and_unload_col(source)[0] != set():
-            separator, encoding = self.config["field_separator"], self.config["encoding"] or "utf-8"
-            exact = self.time_field if source == FeatureSource.INTERACTION else None
-            path = Path(filepath)
-            sound = exact and parsed.take(parsed.content_of(path, separator, encoding), [exact]) is not None
-            if not sound:
-                check_rows(path, separator, encoding, exact)
-        return load_feat(self, filepath, source)
-
-    return load_checked

@@ -155,14 +155,18 @@ def resolve(model: str, user: Mapping[str, Any]) -> Resolved:
     return Resolved(model, dict(user), copy.deepcopy({**below, **layers}))
 
 
-@lru_cache
 def known_models() -> tuple[str, ...]:
     """Return the names of all models that run on a target's sequences: this package's and RecBole's."""
-    found = set(listed_models())
+    return tuple(sorted({*listed_models(), *_models_of_recbole()}))
+
+
+@lru_cache
+def _models_of_recbole() -> set[str]:
+    found: set[str] = set()
     for kind in ("sequential", "general"):
         package = importlib.import_module(f"recbole.model.{kind}_recommender")
         found |= {name for name, value in vars(package).items() if isinstance(value, type)}
-    return tuple(sorted(found))
+    return found
 
 
 class DeafConfig(Config):  # type: ignore[misc]

@@ -3,71 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
-import recbole.data.dataset
 import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
-from recbole.utils import ModelType
 from torch import Tensor
 
 from recbole_metarec.bridge.compact import CompactDataset
+from recbole_metarec.bridge.grouping import Groups, Rows, sort_ids
 from recbole_metarec.bridge.rows import TARGET_ROW, PrefixRows, Sequences, prefix_rows
-from recbole_metarec.domains import movielens
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.errors import UserError
-
-Rows = npt.NDArray[np.int64]
-
-
-def sort_ids(ids: npt.NDArray[Any]) -> Rows:
-    """Return ``np.argsort(ids, kind="stable")`` for ids below 2**32: numpy sorts 16 bits at a time in linear time."""
-    order = np.argsort(ids.astype(np.uint16), kind="stable")
-    return order[np.argsort((ids >> 16).astype(np.uint16)[order], kind="stable")]
-
-
-class Groups:
-    """Rows by the value of a key, in RecBole's order: groups by first appearance, rows as they come.
-
-    Parameters
-    ----------
-    keys : int array, shape (n,)
-    """
-
-    def __init__(self, keys: npt.NDArray[np.int64]) -> None:
-        codes = pd.factorize(keys)[0].astype(np.int32)
-        self.rows: Rows = sort_ids(codes)
-        self.lengths = np.bincount(codes)
-
-    def __iter__(self) -> Iterator[Rows]:
-        ends = np.cumsum(self.lengths)
-        return (self.rows[end - length : end] for end, length in zip(ends, self.lengths, strict=True))
-
-    def leave_out(self, n_parts: int) -> list[Rows]:
-        """Split off the last rows of each group, one for each part, but never a group's first.
-
-        Parameters
-        ----------
-        n_parts : int
-            Number of parts of one row.
-
-        Returns
-        -------
-        list of int array
-            What is left, then the parts.
-        """
-        ends, left, parts = np.cumsum(self.lengths), np.ones(len(self.rows), dtype=bool), []
-        for back in range(n_parts, 0, -1):
-            rows = ends[self.lengths > back] - back
-            parts.append(self.rows[rows])
-            left[rows] = False
-        return [self.rows[left], *parts]
 
 
 class DomainDataset(CompactDataset):
@@ -81,12 +29,6 @@ class DomainDataset(CompactDataset):
         raise UserError(
             [f"--benchmark_filename: {self.dataset_name}: a model here needs whole sequences; give one .inter file"]
         )
-
-    def _download(self) -> None:
-        if self.dataset_name.startswith(movielens.PREFIX):
-            movielens.make_domains(Path(self.dataset_path).parent)
-        else:
-            super()._download()
 
     def _change_feat_format(self) -> None:
         """Make tensors and rows, the interactions sorted once instead of four times, a column in memory at a time."""
@@ -236,80 +178,3 @@ class DomainDataset(CompactDataset):
         offsets = np.zeros(len(lengths) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
         return Domain(self.dataset_name, items.astype(np.int32), offsets, self.item_num - 1)
-
-
-def takes_domains(model: str, kind: ModelType, split_already: bool) -> bool:
-    """Whether a model can read a `DomainDataset`: a sequential one that has no dataset of its own.
-
-    Parameters
-    ----------
-    model : str
-        Its name.
-    kind : recbole.utils.ModelType
-    split_already : bool
-        Whether the files are, as ``benchmark_filename`` names them.
-
-    Returns
-    -------
-    bool
-    """
-    own = getattr(recbole.data.dataset, f"{model}Dataset", DomainDataset)
-    return kind == ModelType.SEQUENTIAL and not split_already and own is DomainDataset
-
-
-def sort_exactly(change_feat_format: Callable[[Dataset], None]) -> Callable[[Dataset], None]:
-    """Sort interactions by time before RecBole rounds timestamps to float32.
-
-    Rounding keeps order and RecBole's own sort is stable, so what is sorted once stays sorted; ties keep the order of
-    the file. Without it, sequences are reordered (RecBole #2204, #1653, #1762).
-
-    Parameters
-    ----------
-    change_feat_format : callable
-        RecBole's ``Dataset._change_feat_format``.
-
-    Returns
-    -------
-    callable
-        The same method, preceded by the sort.
-    """
-
-    def change_feat_format_sorted(self: Dataset) -> None:
-        if self.benchmark_filename_list is None and self.time_field in self.inter_feat:
-            self.inter_feat = self.inter_feat.sort_values(self.time_field, kind="stable", ignore_index=True)
-        change_feat_format(self)
-
-    return change_feat_format_sorted
-
-
-def load_domain(config: Any) -> Domain:
-    """Load a whole domain; see `load_catalogue`."""
-    return load_catalogue(config)[0]
-
-
-def load_catalogue(config: Any) -> tuple[Domain, list[str]]:
-    """Load a whole domain and its items' names, with RecBole's own reading and filters.
-
-    Parameters
-    ----------
-    config : recbole.config.Config
-        Configuration whose dataset is the domain.
-
-    Returns
-    -------
-    domain : Domain
-        Every interaction in exact order, but for users who have one only.
-    tokens : list of str
-        Name of each item, from item 1.
-
-    Raises
-    ------
-    UserError
-        If RecBole refuses the data, as it does when filters leave nothing.
-    """
-    try:
-        dataset = DomainDataset(config)
-        return dataset.whole_domain(), dataset.item_tokens()
-    except ValueError as error:
-        line = " ".join(str(error).split())
-        raise UserError([f"{config['dataset']}: RecBole refuses the data: {line}"]) from error

@@ -2,48 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recbole.model.abstract_recommender import AbstractRecommender, GeneralRecommender, SequentialRecommender
 from torch.nn import Module
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.training.checkpoint import origin_of
 from recbole_metarec.training.tensors import check_tensors
-
-_METADATA = "names"
-
-
-def register_names() -> None:
-    """Make RecBole's models look at what they load, and general and sequential ones at its names; to be called once."""
-    AbstractRecommender.__init__ = _with_check(AbstractRecommender.__init__)
-    for base in (GeneralRecommender, SequentialRecommender):
-        base.__init__ = _with_names(base.__init__)
-
-
-def _with_check(init: Callable[..., None]) -> Callable[..., None]:
-    @wraps(init)
-    def init_with_check(self: AbstractRecommender) -> None:
-        init(self)
-        self.register_load_state_dict_pre_hook(_refuse_others)
-
-    return init_with_check
-
-
-def _with_names(init: Callable[..., None]) -> Callable[..., None]:
-    @wraps(init)
-    def init_with_names(self: AbstractRecommender, config: Any, dataset: Any) -> None:
-        init(self, config, dataset)
-        self.dataset_name = config["dataset"]
-        self.field_names = {
-            kind: dataset.field2id_token[field]
-            for kind, field in (("item", self.ITEM_ID), ("user", self.USER_ID))
-            if field in dataset.field2id_token
-        }
-
-    return init_with_names
 
 
 def names_of(model: Any) -> dict[str, list[str]]:
@@ -63,30 +29,20 @@ def names_of(model: Any) -> dict[str, list[str]]:
     return {f"{kind}_tokens": [str(name) for name in known[kind][1:]] for kind in kinds if kind in known}
 
 
-def mark(state: dict[str, Any], file: str) -> None:
-    """Let the weights of a checkpoint remember its file and its names, which `load_state_dict` then looks at.
+def refuse_others(model: Module, state_dict: Any, prefix: str, metadata: Mapping[str, Any], *_: Any) -> None:
+    """Check what a model loads, before ``load_state_dict`` takes it over.
 
     Parameters
     ----------
-    state : dict
-        The checkpoint.
-    file : str
-        Its name.
+    model, state_dict, prefix, metadata
+        See ``torch.nn.Module.register_load_state_dict_pre_hook``.
 
     Raises
     ------
     UserError
-        If the weights are none.
+        If it comes from a checkpoint of this package, and the names or tensors there are not those of the model.
     """
-    if not isinstance(state["state_dict"], dict):
-        raise UserError([f"{file}: is damaged: state_dict is of type {type(state['state_dict']).__name__}"])
-    weights = state["state_dict"] = OrderedDict(state["state_dict"])
-    known = {"file": file, **{key: state.get(key) for key in ("item_tokens", "user_tokens")}}
-    vars(weights)["_metadata"] = {"": {_METADATA: known}}  # where torch keeps what it compares
-
-
-def _refuse_others(model: Module, state_dict: Any, prefix: str, metadata: Mapping[str, Any], *_: Any) -> None:
-    saved = metadata.get(_METADATA)
+    saved = origin_of(metadata)
     if not prefix and saved is not None:
         _check_names(model, saved)
         check_tensors(saved["file"], state_dict, model.state_dict())

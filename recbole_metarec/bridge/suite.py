@@ -7,7 +7,7 @@ from logging import getLogger
 from typing import Any
 
 from recbole_metarec.bridge.config import for_domain
-from recbole_metarec.bridge.dataset import load_catalogue, load_domain
+from recbole_metarec.bridge.loading import load_catalogue, load_domain
 from recbole_metarec.domains.domain import Domain, DomainSuite
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.space import FeatureSpace

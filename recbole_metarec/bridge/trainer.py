@@ -16,16 +16,18 @@ from recbole.trainer import Trainer
 from recbole.utils import calculate_valid_score, dict2str, set_color
 from torch import Tensor
 
-from recbole_metarec.bridge import checkpoint
+from recbole_metarec.bridge.checkpoint import check_origin
+from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import settings_of, variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.ranks import can_stream, stream_ranks
 from recbole_metarec.bridge.recommender import DomainRecommender
-from recbole_metarec.evaluation.ranking import RankCollector, is_of_ranks, metric_of_ranks
+from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.settings.evidence import EvidenceSettings
+from recbole_metarec.training import checkpoint
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
 from recbole_metarec.training.runner import Runner
@@ -292,7 +294,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """Return plain values and tensors from which training goes on, beside those of every trainer."""
 
     def own_state(self) -> dict[str, Any]:
-        """Return what checkpoints hold beside what those of RecBole's trainers do; see `checkpoint.state_of`."""
+        """Return what checkpoints hold beside what those of RecBole's trainers do; see `bridge.checkpoint.state_of`."""
         return {"rng": torch.get_rng_state(), **self.training_state()}
 
     def resume_checkpoint(self, resume_file: str | os.PathLike[str]) -> None:
@@ -309,7 +311,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             If the file is damaged, none of this package's checkpoints, or one of another model, target or sources.
         """
         state = checkpoint.load(Path(resume_file), self.device)
-        checkpoint.check_origin(Path(resume_file), state, self.config)
+        check_origin(Path(resume_file), state, self.config)
         self.model.load_state_dict(state["state_dict"])  # refuses what does not fit, before sources are read
         self.saved_model_file = str(resume_file)
         self.start_epoch = state["epoch"] + 1

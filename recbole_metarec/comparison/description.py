@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recbole_metarec.bridge.config import PluginConfig, for_domain
-from recbole_metarec.bridge.dataset import DomainDataset, load_domain
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.loading import load_domain
 from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.evaluation.groups import Grouping, group_targets
 from recbole_metarec.evaluation.targets import Targets

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.config import Resolved, transfers
 from recbole_metarec.models.ensemble import SPEC as ENSEMBLE
 from recbole_metarec.runs.result import RunResult
+from recbole_metarec.training import checkpoint
 
 Train = Callable[[Mapping[str, Any]], RunResult]
 """Trains and tests with settings: `run.run_one`."""

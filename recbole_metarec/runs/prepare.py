@@ -11,11 +11,12 @@ import recbole.data.dataset
 from recbole.data import create_dataset, data_preparation
 from recbole.utils import get_model, get_trainer, init_seed
 
+from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import PluginConfig
-from recbole_metarec.bridge.dataset import DomainDataset, takes_domains
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.sizes import ParameterBudget, within_memory
 from recbole_metarec.errors import UserError
-from recbole_metarec.evaluation.ranking import RankCollector
 
 
 def configure(settings: Mapping[str, Any]) -> PluginConfig:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from recbole_metarec.amazon import fetch as module
-from recbole_metarec.amazon.__main__ import main
 from recbole_metarec.amazon.fetch import download, fetch
+from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
 
 DATA = os.urandom(700_000)
@@ -171,8 +171,8 @@ def test_offline_is_one_line_a_file(
         raise module.urllib.error.URLError(OSError(-2, "Name or service not known"))
 
     monkeypatch.setattr(module.urllib.request, "urlopen", offline)
-    assert main(["prepare", "--vintage=2018", "--category=gift_cards", f"--raw_path={tmp_path}"]) == 2
-    lines = capsys.readouterr().err.splitlines()
+    assert main(["amazon", "prepare", "--vintage=2018", "--category=gift_cards", f"--raw_path={tmp_path}"]) == 2
+    lines = capsys.readouterr().err.replace("error: ", "").splitlines()
     assert len(lines) == 2
     assert lines[1].startswith(
         "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_v2/metaFiles2/meta_Gift_Cards.json.gz: "
@@ -196,9 +196,9 @@ def test_download_and_prepare(
     server.data = b"0205616461,A39HTATAQ9V7YF,5.0,1369699200\n"
     monkeypatch.setattr(module, "address", lambda vintage, kind, category: f"{server.url}/{category}.csv")
     flags = ["--vintage=2018", "--category=amazon-gift-cards-18", f"--raw_path={tmp_path}/raw"]
-    assert main(["download", *flags, "--kind=ratings"]) == 0
+    assert main(["amazon", "download", *flags, "--kind=ratings"]) == 0
     assert "Gift_Cards.csv  41 bytes" in capsys.readouterr().out
-    assert main(["prepare", *flags, f"--output={tmp_path}"]) == 2  # the "metadata" are ratings
+    assert main(["amazon", "prepare", *flags, f"--output={tmp_path}"]) == 2  # the "metadata" are ratings
     assert "not metadata" in capsys.readouterr().err
 
 

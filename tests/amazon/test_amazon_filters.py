@@ -93,17 +93,17 @@ def test_moments() -> None:
 def test_all_problems_of_options_at_once() -> None:
     with pytest.raises(UserError) as error:
         make_options(
-            "unisrek", k_cor="5", dedup="never", max_bad="2", user_core="many", after="soon", require_meta="no"
+            "unisrek", k_cor="5", dedup="never", max_bad="2", user_core="many", after="soon", require_meta="maybe"
         )
     problems = "\n".join(error.value.problems)
     for text in (
         "preset: 'unisrek' is none",
         "k_cor: no such option; did you mean k_core?",
         "dedup: 'never' must be one of none, exact, first, last",
-        "max_bad: 2.0 must lie between 0 and 1",
+        "max_bad: '2' must be a number, 0 or more and 1 at most",
         "user_core: 'many' must be a whole number",
-        "after: 'soon' is neither",
-        "require_meta: 'no' must be True or False",
+        "after: 'soon' must be a date such as 2016-01-31 or a number",
+        "require_meta: 'maybe' must be True or False",
     ):
         assert text in problems
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recbole_metarec.amazon import make_options, prepare
-from recbole_metarec.amazon.__main__ import main
+from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
 
 from .dumps import review, review_of_2023, rows_of
@@ -330,7 +330,7 @@ def test_real_metadata(shared: Path, tmp_path: Path) -> None:
 
 def test_command_line(dump: Dump, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reviews, meta = dump("Gift_Cards_5.json.gz", REVIEWS), dump("m.json", META_2018)
-    words = ["prepare", str(reviews), f"--meta={meta}", f"--output={tmp_path}", "--k_core=1", "--max_bad=0.5"]
+    words = ["amazon", "prepare", str(reviews), f"--meta={meta}", f"--output={tmp_path}", "--k_core=1", "--max_bad=0.5"]
     assert main(words) == 0
     out = capsys.readouterr().out
     assert "amazon-gift-cards-18" in out
@@ -343,7 +343,7 @@ def test_command_line(dump: Dump, tmp_path: Path, capsys: pytest.CaptureFixture[
     [
         (["prepair"], ["prepair: no such command; write one of prepare, download, import, list"]),
         (["prepare"], ["REVIEWS: is missing; give a raw file, or --vintage and --category to download one"]),
-        (["prepare", "a", "--k-core", "5"], ["--k-core: write --key=value"]),
+        (["prepare", "a", "--k-core", "5"], ["--k-core: no such flag; did you mean --k_core"]),
         (
             ["prepare", "a", "b", "--nam=x", "--zzz=1"],
             [
@@ -374,8 +374,8 @@ def test_mistakes_on_the_command_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
-    lines = capsys.readouterr().err.splitlines()
+    assert main(["amazon", *words]) == 2
+    lines = [line.removeprefix("error: ") for line in capsys.readouterr().err.splitlines()]
     for problem in problems:
         assert any(line.startswith(problem) for line in lines), (problem, lines)
     assert list(tmp_path.iterdir()) == []
@@ -388,13 +388,21 @@ def test_interruption_on_the_command_line(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("recbole_metarec.amazon.convert.read_reviews", interrupt)
-    assert main(["prepare", str(dump("R_5.json", REVIEWS))]) == 130
+    assert main(["amazon", "prepare", str(dump("R_5.json", REVIEWS))]) == 130
     assert "what was there is unchanged" in capsys.readouterr().err
 
 
 def test_all_mistakes_of_a_command_are_named_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nowhere = str(tmp_path / "nowhere.gz")
-    assert main(["prepare", nowhere, "--k_core=x", "--dedupp=none", "--overwrite=maybe", "--meta=none.gz"]) == 2
+    assert (
+        main(["amazon", "prepare", nowhere, "--k_core=x", "--dedupp=none", "--overwrite=maybe", "--meta=none.gz"]) == 2
+    )
     lines = capsys.readouterr().err.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["--dedupp", "k_core", "overwrite", nowhere, "none.gz"]
+    assert [line.removeprefix("error: ").partition(":")[0] for line in lines] == [
+        "--dedupp",
+        "k_core",
+        "overwrite",
+        nowhere,
+        "none.gz",
+    ]
     assert list(tmp_path.iterdir()) == []

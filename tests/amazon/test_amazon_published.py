@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recbole_metarec.amazon import import_split
-from recbole_metarec.amazon.__main__ import main
+from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
 
 from .dumps import rows_of
@@ -115,7 +115,7 @@ def test_folders_that_do_not_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["1 7\n1 8\n2 7\n1 9\n", "1 7 8 9\n2 7\n", "1 7 8\n\n2 7\r\n1 9"])
 def test_texts_of_pairs_or_sequences(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "Beauty.txt").write_text(text)
-    assert main(["import", str(tmp_path / "Beauty.txt"), "--name=beauty", f"--output={tmp_path}"]) == 0
+    assert main(["amazon", "import", str(tmp_path / "Beauty.txt"), "--name=beauty", f"--output={tmp_path}"]) == 0
     assert read_back(tmp_path / "beauty/beauty.inter") == {"1": ["7", "8", "9"], "2": ["7"]}
     assert "2 users" in capsys.readouterr().out
 

@@ -4,7 +4,6 @@ import pytest
 import recbole
 import yaml
 
-from recbole_metarec.amazon.__main__ import main
 from recbole_metarec.amazon.vintages import (
     ADDRESSES,
     CATEGORIES,
@@ -15,6 +14,7 @@ from recbole_metarec.amazon.vintages import (
     find_category,
 )
 from recbole_metarec.bridge.config import resolve
+from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
 
 
@@ -46,10 +46,10 @@ def test_addresses() -> None:
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list"]) == 0
+    assert main(["amazon", "list"]) == 0
     out = capsys.readouterr().out
     assert all(name in out for name in recbole_names())
-    assert main(["list", "--vintage=2014"]) == 0
+    assert main(["amazon", "list", "--vintage=2014"]) == 0
     assert "-18" not in capsys.readouterr().out
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,76 +11,31 @@ from recbole.config import Config
 from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import get_trainer
 
-from recbole_metarec.bridge import checkpoint
+from recbole_metarec.bridge.checkpoint import restore
 from recbole_metarec.bridge.config import PluginConfig, to_plain
 from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
 from recbole_metarec.runs.prepare import prepare
 from recbole_metarec.runs.run import run_one
-
-
-def test_what_is_saved_comes_back(tmp_path: Path) -> None:
-    checkpoint.save(tmp_path / "deep" / "x.pth", {"a": torch.arange(3), "b": {"c": [1.5, None, "d"]}})
-    state = checkpoint.load(tmp_path / "deep" / "x.pth")
-    assert torch.equal(state["a"], torch.arange(3))
-    assert state["b"] == {"c": [1.5, None, "d"]}
-
-
-def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "x.pth"
-    checkpoint.save(path, {"a": 1})
-    with pytest.raises(AttributeError, match="pickle"):
-        checkpoint.save(path, {"a": lambda: None})
-    assert checkpoint.load(path)["a"] == 1
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("content", [b"", b"nonsense", None])
-def test_other_files_are_a_users_mistake(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "x.pth"
-    if content is None:
-        torch.save({"format": "another"}, path)
-    else:
-        path.write_bytes(content)
-    with pytest.raises(UserError, match=r"x\.pth: not a checkpoint"):
-        checkpoint.load(path)
-
-
-def test_a_missing_file_is_a_users_mistake(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such checkpoint"):
-        checkpoint.load(tmp_path / "x.pth")
+from recbole_metarec.training import checkpoint
 
 
 def test_restoring_rebuilds_the_configuration(suite: Path) -> None:
     config = PluginConfig("MetaRec", planted.TARGET, planted.settings(suite))
-    state = checkpoint.restore({"format": checkpoint.FORMAT, "config": to_plain(config), "state_dict": {}}, "x.pth")
+    state = restore({"format": checkpoint.FORMAT, "config": to_plain(config), "state_dict": {}}, "x.pth")
     assert isinstance(state["config"], Config)
     assert state["config"].final_config_dict == config.final_config_dict
 
 
 def test_restoring_leaves_other_things_alone() -> None:
     for other in ([1], {"format": "another", "config": 3}):
-        assert checkpoint.restore(other, "x.pth") is other
+        assert restore(other, "x.pth") is other
 
 
 def test_a_core_is_no_trained_model(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "x-core.pth", {"core": {}, "config": {}})
     with pytest.raises(UserError, match=r"x-core\.pth: is no trained model"):
         load_data_and_model(tmp_path / "x-core.pth")
-
-
-def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "x.pth"
-    checkpoint.save(path, {"a": 1})
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
-    try:
-        with pytest.raises(OSError, match=r"File too large: '.*x\.pth'"):
-            checkpoint.save(path, {"a": torch.zeros(10_000)})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert checkpoint.load(path)["a"] == 1
-    assert list(tmp_path.iterdir()) == [path]
 
 
 RECBOLES = ["SASRec", "BPR", "Pop", "ItemKNN", "EASE", "LightGCN", "DMF"]

@@ -14,7 +14,8 @@ from recbole.data.dataset import SequentialDataset
 import recbole_metarec  # noqa: F401
 from recbole_metarec.bridge import compact
 from recbole_metarec.bridge.config import PluginConfig
-from recbole_metarec.bridge.dataset import DomainDataset, load_domain
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.loading import load_domain
 from recbole_metarec.errors import UserError
 
 NAME = "shop"

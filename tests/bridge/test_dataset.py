@@ -13,7 +13,9 @@ from recbole.data.dataset import SequentialDataset
 
 import recbole_metarec  # noqa: F401
 from recbole_metarec.bridge.config import PluginConfig
-from recbole_metarec.bridge.dataset import TARGET_ROW, DomainDataset, PrefixRows, load_domain
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.loading import load_domain
+from recbole_metarec.bridge.rows import TARGET_ROW, PrefixRows
 from recbole_metarec.domains.movielens import PREFIX
 
 NAME = "shop"

@@ -16,7 +16,6 @@ import torch
 from recbole.quick_start import load_data_and_model, run_recbole
 
 from recbole_metarec import allow_pickle
-from recbole_metarec.bridge.checkpoint import FORMAT
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.cli.main import main
 from recbole_metarec.comparison.store import Damaged, load_run
@@ -28,6 +27,7 @@ from recbole_metarec.features.vectors import read_vectors
 from recbole_metarec.models.ant.core import load_core
 from recbole_metarec.runs.prepare import prepare
 from recbole_metarec.runs.run import run_one
+from recbole_metarec.training.checkpoint import FORMAT
 
 MARK = Path("mark")
 QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 1}

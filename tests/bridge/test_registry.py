@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import planted
 import pytest
 import recbole.data.dataset
 import recbole.trainer
-import scipy.sparse
 import torch
 from recbole.config import Config
-from recbole.data.dataset import Dataset
 from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import ModelType, get_model, get_trainer
 
-from recbole_metarec.bridge import checkpoint, compat
 from recbole_metarec.bridge.config import (
     PluginConfig,
     data_path,
     for_domain,
     from_plain,
-    known_models,
     property_layers,
     to_plain,
 )
-from recbole_metarec.bridge.registry import register
 from recbole_metarec.models import listed_models
+from recbole_metarec.training import checkpoint
 
 
 @pytest.mark.parametrize("model", listed_models())
@@ -37,13 +30,6 @@ def test_recboles_lookups_find_our_classes(model: str) -> None:
     assert get_model(model).__name__ == model
     assert get_trainer(ModelType.SEQUENTIAL, model).__name__ == f"{model}Trainer"
     assert hasattr(recbole.data.dataset, f"{model}Dataset")
-
-
-def test_registering_twice_changes_nothing() -> None:
-    before = (Dataset._change_feat_format, Config._load_internal_config_dict, torch.load)
-    register()
-    compat.apply()
-    assert (Dataset._change_feat_format, Config._load_internal_config_dict, torch.load) == before
 
 
 def test_stock_config_has_our_layers_for_our_models_only(suite: Path) -> None:
@@ -104,44 +90,6 @@ def test_stock_baselines_train_save_and_load(suite: Path) -> None:
     assert 0 <= result["test_result"]["recall@10"] <= 1
 
 
-def test_a_graph_model_can_fill_its_matrix() -> None:
-    matrix = scipy.sparse.dok_matrix((2, 2))
-    matrix._update({(0, 1): 1.0})
-    assert matrix[0, 1] == 1
-
-
-def test_numpys_old_aliases_are_back() -> None:
-    assert np.float_ is np.float64
-    assert np.bool8 is np.bool_
-
-
 def test_other_callers_of_torch_load_have_torchs_own(tmp_path: Path) -> None:
     torch.save({"format": checkpoint.FORMAT, "a": 1}, tmp_path / "x.pth")
     assert torch.load(tmp_path / "x.pth")["a"] == 1
-
-
-def test_training_is_not_slowed_by_anomaly_detection() -> None:
-    known_models()
-    assert not torch.is_anomaly_enabled()
-
-
-@pytest.mark.parametrize("missing", [["ray.tune"], ["ray", "ray.tune"]])
-def test_recbole_starts_without_ray_tune_and_leaves_no_stand_in(missing: list[str]) -> None:
-    code = f"""
-import importlib.metadata, sys
-sys.modules.update(dict.fromkeys({missing}))
-installed = importlib.metadata.version
-def version(name):
-    if name == "ray" and "ray" in {missing}:
-        raise importlib.metadata.PackageNotFoundError(name)
-    return "2.60.1" if name == "ray" else installed(name)
-importlib.metadata.version = version
-import recbole_metarec, recbole.quick_start
-assert "ray.tune" not in sys.modules, sys.modules["ray.tune"]
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_no_ray_is_imported_before_it_is_asked_for() -> None:
-    code = "import sys, recbole_metarec.cli.main; assert not [name for name in sys.modules if name.startswith('ray')]"
-    subprocess.run([sys.executable, "-c", code], check=True)

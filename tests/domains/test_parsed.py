@@ -14,6 +14,7 @@ from recbole_metarec.bridge import compact
 from recbole_metarec.bridge.checks import find_problems
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.patches import files
 from recbole_metarec.domains import atomic, parsed
 from recbole_metarec.domains.atomic import read_interactions
 
@@ -94,7 +95,7 @@ def test_recboles_own_reader_reads_what_the_check_has_found_sound(
     settings = {"model": "Pop", "dataset": planted.TARGET, "data_path": str(tmp_path), "gpu_id": "", "state": "ERROR"}
     assert find_problems(settings) == []
     checked: list[Path] = []
-    monkeypatch.setattr(compact, "check_rows", lambda path, *_: checked.append(path))
+    monkeypatch.setattr(files, "check_rows", lambda path, *_: checked.append(path))
     Dataset(PluginConfig("Pop", planted.TARGET, settings))
     assert checked == []
     Dataset(PluginConfig("Pop", planted.TARGET, settings))

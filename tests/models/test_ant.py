@@ -11,7 +11,7 @@ import pytest
 import torch
 from recbole.data import data_preparation
 
-from recbole_metarec.bridge import checkpoint
+from recbole_metarec.bridge.checkpoint import state_of
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.errors import UserError
@@ -22,6 +22,7 @@ from recbole_metarec.nn.adapter import ItemFeatures
 from recbole_metarec.runs.report import changes
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import run, run_one
+from recbole_metarec.training import checkpoint
 from recbole_metarec.training.runner import run_epoch
 
 TINY = {"pretrain_epochs": 1, "epochs": 2, "memory_weight": 0}
@@ -275,7 +276,7 @@ def test_what_is_frozen_thaws_when_it_is_told_to(featured: Path) -> None:
 def test_what_is_frozen_must_be_of_the_core(featured: Path, tmp_path: Path) -> None:
     trainer = fit(featured, adapt="scratch", epochs=1)
     path = tmp_path / "x.pth"
-    checkpoint.save(path, {**checkpoint.state_of(trainer, 0), "frozen": ["nothing"]})
+    checkpoint.save(path, {**state_of(trainer, 0), "frozen": ["nothing"]})
     resumed, train_data, valid_data = build(featured, adapt="scratch", epochs=2)
     resumed.resume_checkpoint(path)
     with pytest.raises(UserError, match=r"x\.pth: is damaged: ValueError: no parameter .* named 'nothing'"):

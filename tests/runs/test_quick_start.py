@@ -16,12 +16,12 @@ import planted
 import pytest
 
 import run_recbole_metarec
-from recbole_metarec.bridge.checkpoint import load
 from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
-from recbole_metarec.models.metarec.trainer import MetaRecTrainer
+from recbole_metarec.models.metarec.steps import MetaSteps
 from recbole_metarec.runs.run import run, run_one
+from recbole_metarec.training.checkpoint import load
 
 QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 2}
 
@@ -246,18 +246,18 @@ def test_an_interrupt_says_how_to_go_on(
 ) -> None:
     settings = planted.settings(suite, **{**QUICK, "epochs": 3}, scratch_control=False, memory_weight=1)
     whole = run_one(settings)
-    train = MetaRecTrainer._train_epoch
+    step = MetaSteps.plain_step
 
-    def interrupted(self: Any, train_data: Any, epoch: int, **options: Any) -> float:
+    def interrupted(self: MetaSteps, task: Any, epoch: int, number: int) -> Any:
         if epoch == 2:
             raise KeyboardInterrupt
-        return train(self, train_data, epoch, **options)
+        return step(self, task, epoch, number)
 
-    monkeypatch.setattr(MetaRecTrainer, "_train_epoch", interrupted)
+    monkeypatch.setattr(MetaSteps, "plain_step", interrupted)
     assert main(arguments(settings)) == 130
     said = capsys.readouterr().err.strip()
     assert said.startswith("interrupted; go on with --resume=saved/MetaRec-")
-    monkeypatch.setattr(MetaRecTrainer, "_train_epoch", train)
+    monkeypatch.setattr(MetaSteps, "plain_step", step)
     file = Path(said.rpartition("--resume=")[2])
     resumed = run_one({**settings, "resume": str(file)})
     assert resumed.test == whole.test

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_metarec.cli.main import parse_arguments
+from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.errors import UserError
 from recbole_metarec.settings.users_yaml import LARGEST, parse_yaml, read_users_yaml
 

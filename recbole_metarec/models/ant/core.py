@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recbole_metarec.bridge import checkpoint
 from recbole_metarec.bridge.config import to_plain
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.text import TextSpace
@@ -18,6 +17,7 @@ from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.nn.adapter import FeatureAdapter, build_adapter
 from recbole_metarec.nn.backbones import Backbone, build_backbone
 from recbole_metarec.nn.roles import Role, within
+from recbole_metarec.training import checkpoint
 
 
 class Core(nn.Module):

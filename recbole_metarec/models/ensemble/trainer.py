@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge import checkpoint
 from recbole_metarec.models.ensemble.model import Ensemble
 from recbole_metarec.models.memory.trainer import MemoryTrainer
+from recbole_metarec.training import checkpoint
 from recbole_metarec.training.schedule import Schedule
 
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from recbole_metarec.bridge.properties import properties_folder
+from recbole_metarec.bridge.property_files import property_files
 from recbole_metarec.models import SPECS
-from recbole_metarec.settings.property_files import property_files
 from recbole_metarec.settings.shared import SharedSettings
 from recbole_metarec.settings.users_yaml import PropertyLoader
 
@@ -16,7 +16,7 @@ FILES = property_files()
 
 @pytest.mark.parametrize("name", FILES)
 def test_files_are_current(name: str) -> None:
-    advice = "write it anew: python -m recbole_metarec.settings.property_files"
+    advice = "write it anew: python -m recbole_metarec.bridge.property_files"
     assert (properties_folder() / name).read_text(encoding="utf-8") == FILES[name], advice
 
 

@@ -1,6 +1,6 @@
 """The files in ``properties/``, written from the classes of settings.
 
-``python -m recbole_metarec.settings.property_files`` writes them anew. They show RecBole's users every key where they
+``python -m recbole_metarec.bridge.property_files`` writes them anew. They show RecBole's users every key where they
 look for it; what counts at run time are the classes.
 """
 

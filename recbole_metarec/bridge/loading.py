@@ -1,0 +1,64 @@
+"""Whole domains through RecBole's own reading and filters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import recbole.data.dataset
+from recbole.utils import ModelType
+
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.domains.domain import Domain
+from recbole_metarec.errors import UserError
+
+
+def takes_domains(model: str, kind: ModelType, split_already: bool) -> bool:
+    """Whether a model can read a `DomainDataset`: a sequential one that has no dataset of its own.
+
+    Parameters
+    ----------
+    model : str
+        Its name.
+    kind : recbole.utils.ModelType
+    split_already : bool
+        Whether the files are, as ``benchmark_filename`` names them.
+
+    Returns
+    -------
+    bool
+    """
+    own = getattr(recbole.data.dataset, f"{model}Dataset", DomainDataset)
+    return kind == ModelType.SEQUENTIAL and not split_already and own is DomainDataset
+
+
+def load_domain(config: Any) -> Domain:
+    """Load a whole domain; see `load_catalogue`."""
+    return load_catalogue(config)[0]
+
+
+def load_catalogue(config: Any) -> tuple[Domain, list[str]]:
+    """Load a whole domain and its items' names, with RecBole's own reading and filters.
+
+    Parameters
+    ----------
+    config : recbole.config.Config
+        Configuration whose dataset is the domain.
+
+    Returns
+    -------
+    domain : Domain
+        Every interaction in exact order, but for users who have one only.
+    tokens : list of str
+        Name of each item, from item 1.
+
+    Raises
+    ------
+    UserError
+        If RecBole refuses the data, as it does when filters leave nothing.
+    """
+    try:
+        dataset = DomainDataset(config)
+        return dataset.whole_domain(), dataset.item_tokens()
+    except ValueError as error:
+        line = " ".join(str(error).split())
+        raise UserError([f"{config['dataset']}: RecBole refuses the data: {line}"]) from error

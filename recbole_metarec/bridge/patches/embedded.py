@@ -1,0 +1,25 @@
+"""The embedded domains, made where RecBole would download a dataset."""
+
+from __future__ import annotations
+
+from functools import wraps
+from pathlib import Path
+
+from recbole.data.dataset import Dataset
+
+from recbole_metarec.domains import movielens
+
+_stock = Dataset._download
+
+
+@wraps(_stock)
+def _download(self: Dataset) -> None:
+    if self.dataset_name.startswith(movielens.PREFIX):
+        movielens.make_domains(Path(self.dataset_path).parent)
+    else:
+        _stock(self)
+
+
+def apply() -> None:
+    """Replace the method."""
+    Dataset._download = _download

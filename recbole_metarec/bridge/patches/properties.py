@@ -1,0 +1,26 @@
+"""The property layers of this package under RecBole's own Config."""
+
+from __future__ import annotations
+
+from functools import wraps
+
+from recbole.config import Config
+
+from recbole_metarec.bridge.config import property_layers
+from recbole_metarec.models import SPECS
+
+_stock = Config._load_internal_config_dict
+
+
+@wraps(_stock)
+def _load_internal_config_dict(self: Config, model: str, model_class: type, dataset: str) -> None:
+    """Put the layers of a model of this package over RecBole's defaults."""
+    _stock(self, model, model_class, dataset)
+    if model in SPECS:
+        below = self.internal_config_dict
+        below.update(property_layers(model, dataset, self.external_config_dict, below))
+
+
+def apply() -> None:
+    """Replace the method."""
+    Config._load_internal_config_dict = _load_internal_config_dict

@@ -1,0 +1,106 @@
+"""The commands that train: run, compare, tune."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from recbole_metarec.cli.arguments import parse_arguments
+from recbole_metarec.cli.help import command, of_settings
+from recbole_metarec.cli.interrupts import ending_at_once
+from recbole_metarec.errors import UserError
+
+
+@command(of_settings, "--model=NAME [--key=value | --key value ...]")
+def run(arguments: Sequence[str]) -> int:
+    """Train a model on one target and test it.
+
+    A model that transfers is compared with the same model trained from scratch. Several models, seeds, a report or a
+    search make it a comparison.
+    """
+    settings = parse_arguments(arguments)
+    asked_models = _asked_models()
+    models = asked_models(settings)
+    several = len(models) > 1 or ":" in models[0] or settings.get("seeds", 1) != 1
+    if several or settings.get("report") or settings.get("tune"):
+        return compare_models(settings, models)
+    return run_model({**settings, "model": models[0]})
+
+
+@command(of_settings, "--model=NAME [--key=value | --key value ...]")
+def compare(arguments: Sequence[str]) -> int:
+    """Train and test several models side by side, with intervals over users and seeds."""
+    settings = parse_arguments(arguments)
+    asked_models = _asked_models()
+    return compare_models(settings, asked_models(settings))
+
+
+@command(of_settings, "--model=NAME [--key=value | --key value ...]")
+def tune(arguments: Sequence[str]) -> int:
+    """Search for the best settings of each model, then compare the models with them.
+
+    --tune names the YAML file of the space, --trials the number of trials for each model.
+    """
+    settings = parse_arguments(arguments)
+    asked_models = _asked_models()
+    if not settings.get("tune"):
+        raise UserError(["--tune: is missing; name a YAML file of lines as learning_rate: {low: 0.0003, high: 0.003}"])
+    return compare_models(settings, asked_models(settings))
+
+
+def _asked_models() -> Callable[[Mapping[str, Any]], list[str]]:
+    """Import what trains, which takes seconds."""
+    with ending_at_once():
+        import recbole_metarec.comparison.compare  # noqa: F401
+        from recbole_metarec.comparison.entries import asked_models
+    return asked_models
+
+
+def run_model(settings: Mapping[str, Any]) -> int:
+    """Run a model with its controls and print what was found; returns the exit status."""
+    from recbole_metarec.runs.report import run_report, write_json
+    from recbole_metarec.runs.run import checked, delivery, make_runs
+
+    resolved = checked(settings)
+    results, file, samples = make_runs(resolved), resolved["result_file"], resolved["bootstrap_samples"]
+    to_use = delivery(resolved, results)
+    steps = [(f"\nresults: {file}", partial(write_json, Path(file), results, samples, to_use))] if file else []
+    return _show(run_report(results, samples, to_use), steps)
+
+
+def compare_models(settings: Mapping[str, Any], models: Sequence[str]) -> int:
+    """Compare models and print what was found; returns the exit status."""
+    from recbole_metarec.comparison.compare import compare
+    from recbole_metarec.comparison.report_file import write_report
+    from recbole_metarec.comparison.summary import summarize
+    from recbole_metarec.comparison.text_report import text_report
+
+    try:
+        comparison = compare({**settings, "model": models})
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on with the runs that have ended") from None
+    summary = summarize(comparison)
+    reports = settings.get("report") or []
+    files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]
+    steps = [(f"\nreport: {file}", partial(write_report, Path(file), comparison, summary)) for file in files if file]
+    return _show(text_report(comparison, summary), steps) or int(bool(comparison.failures))
+
+
+def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
+    """Print what was found, then write it to files; what cannot be written costs only itself."""
+    from recbole_metarec.files import what_failed
+
+    steps: list[tuple[str, Callable[[], None]]] = [(text, lambda: None), *files]
+    failures = []
+    for said, write in steps:
+        try:
+            write()
+            print(said, flush=True)
+        except OSError as error:
+            error.filename = error.filename or "standard output"
+            failures.append(f"error: {what_failed(error)}")
+    print(*dict.fromkeys(failures), sep="\n", end="\n" * bool(failures), file=sys.stderr)
+    return int(bool(failures))

@@ -1,0 +1,60 @@
+"""Help is written from the settings, and needs neither torch nor RecBole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from recbole_metarec import __version__
+from recbole_metarec.cli.main import main
+from recbole_metarec.models import SPECS
+from recbole_metarec.settings.shared import SharedSettings
+
+HEAVY = ("torch", "recbole", "pandas", "scipy", "polars", "ray")
+
+
+@pytest.mark.parametrize("command", ["", "run", "compare", "tune", "amazon", "amazon prepare", "amazon list"])
+def test_help_imports_nothing_heavy(command: str) -> None:
+    code = f"""
+import sys
+from recbole_metarec.cli.main import main
+status = main([*{command.split()!r}, "--help"])
+print(status, [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+    assert done.stdout.startswith(f"Usage: recbole-metarec {command}".rstrip())
+
+
+def test_help_lists_the_keys_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert {"--dataset", "--seeds", "--memory_weight"} & {*text.split()} == {"--dataset", "--seeds"}
+    assert "--quantizer_heads" not in text
+
+
+@pytest.mark.parametrize("wish", [["--model=MetaRec", "--help"], ["-h", "--model", "MetaRec"]])
+def test_help_beside_a_model_lists_its_keys_too(wish: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", *wish]) == 0
+    words = {*capsys.readouterr().out.split()}
+    assert {f"--{key}" for key in SPECS["MetaRec"].settings.model_fields} <= words
+    assert {f"--{key}" for key in SharedSettings.model_fields} <= words
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+def test_unknown_commands_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rum", "--model=MetaRec"]) == 2
+    assert capsys.readouterr().err == (
+        "error: rum: no such command; write one of run, compare, tune, amazon, or --key=value\n"
+    )
+
+
+def test_a_search_needs_a_space(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tune", "--model=MetaRec"]) == 2
+    assert capsys.readouterr().err.startswith("error: --tune: is missing; name a YAML file")

@@ -44,7 +44,7 @@ def main() -> None:
     print("|--:|--:|--:|--:|")
     for epochs in WARM_UPS:
         runs = [run_one(settings(root, warmup_epochs=epochs, seed=seed)) for seed in seeds]
-        weights = [run.source_weights or {} for run in runs]
+        weights = [run.diagnostic("source_weights") or {} for run in runs]
         least = sum(min(found, key=found.__getitem__) == planted.HOSTILE for found in weights)
         hostile = statistics.mean(found[planted.HOSTILE] for found in weights)
         ndcg = statistics.mean(run.test["ndcg@10"] for run in runs)

@@ -25,7 +25,7 @@ from recbole_metarec.bridge.config import PluginConfig, properties_folder, read_
 from recbole_metarec.evaluation.choice import simplest_as_good
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
 from recbole_metarec.evidence.weights import MEMORY_WEIGHTS, EvidenceWeights, from_one
-from recbole_metarec.runs.run import prepare
+from recbole_metarec.runs.prepare import prepare
 
 HALVES = 40
 

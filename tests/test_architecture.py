@@ -14,8 +14,6 @@ CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "evalua
 
 # What still stands in the way: module and what it imports.
 EXCEPTIONS = {
-    ("evaluation/groups.py", "bridge"): "groups are made of RecBole's datasets",
-    ("evaluation/groups.py", "runs"): "groups are those of a run's result",
     ("features/space.py", "bridge"): "files of features lie where the configuration says that data are",
 }
 

@@ -21,7 +21,7 @@ from suites.store import Key, Outcome, load, save
 from suites.table import render
 
 from recbole_metarec.bridge.config import PluginConfig
-from recbole_metarec.runs.run import prepare
+from recbole_metarec.runs.prepare import prepare
 
 SMALL = {"hidden_size": 16, "inner_size": 16, "quantizer_heads": 2, "warmup_epochs": 1, "meta_epochs": 1}
 

@@ -17,7 +17,7 @@ from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.evaluation.groups import cold_targets
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
-from recbole_metarec.runs.run import prepare
+from recbole_metarec.runs.prepare import prepare
 from suites.store import Key, Outcome
 from suites.trimming import EXACT, trim_padding
 from suites.variants import SUITES, VARIANTS

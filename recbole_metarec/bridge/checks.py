@@ -17,7 +17,7 @@ from recbole.utils.argument_list import (
 
 from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.columns import KEY_FIELDS
-from recbole_metarec.bridge.config import PluginConfig, known_models, resolve, transfers
+from recbole_metarec.bridge.config import PluginConfig, Resolved, known_models, resolve, transfers
 from recbole_metarec.bridge.data_checks import DATA_KEYS, data_problems
 from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.metrics import measured
@@ -57,10 +57,14 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     list of str
         One line each; empty if all is well.
     """
+    return problems_of(resolve(settings["model"], settings))
+
+
+def problems_of(resolved: Resolved) -> list[str]:
+    """Do what `find_problems` does for settings that are resolved already."""
+    settings, effective = resolved.user, resolved.values
     model = settings["model"]
-    resolved = resolve(model, settings)
-    effective = resolved.values
-    problems = [*_unknown_names(model, settings, {*resolved.defaults, *_LISTED})]
+    problems = [*_unknown_names(model, settings, known_keys(resolved))]
     wrong = {key: line for key, value in effective.items() if (line := _value_problem(model, key, value))}
     problems += [f"{shown(key, effective[key])}: {line}" for key, line in wrong.items()]
     broken = {*wrong}
@@ -73,21 +77,9 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(problems)) or list(_refusals(settings))
 
 
-def model_keys(model: str, settings: Mapping[str, Any]) -> set[str]:
-    """Return the keys that a model's runs know.
-
-    Parameters
-    ----------
-    model : str
-        Name of a model.
-    settings : mapping
-        What the user set; ``dataset`` counts.
-
-    Returns
-    -------
-    set of str
-    """
-    return {*resolve(model, settings).defaults, *_LISTED}
+def known_keys(resolved: Resolved) -> set[str]:
+    """Return the keys that runs of a model know, given what is resolved for it."""
+    return {*resolved.defaults, *_LISTED}
 
 
 def _unknown_names(model: str, settings: Mapping[str, Any], known: set[str]) -> Iterator[str]:

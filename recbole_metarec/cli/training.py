@@ -61,24 +61,22 @@ def _asked_models() -> Callable[[Mapping[str, Any]], list[str]]:
 
 def run_model(settings: Mapping[str, Any]) -> int:
     """Run a model with its controls and print what was found; returns the exit status."""
-    from recbole_metarec.bridge.config import resolve
-    from recbole_metarec.runs.report import render, write_json
-    from recbole_metarec.runs.run import delivery, make_runs
+    from recbole_metarec.runs.report import run_report, write_json
+    from recbole_metarec.runs.run import checked, delivery, make_runs
 
-    results = make_runs(settings)
-    effective = resolve(results[0].model, settings).values
-    file, samples = effective["result_file"], effective["bootstrap_samples"]
-    to_use = delivery(settings, results)
+    resolved = checked(settings)
+    results, file, samples = make_runs(resolved), resolved["result_file"], resolved["bootstrap_samples"]
+    to_use = delivery(resolved, results)
     steps = [(f"\nresults: {file}", partial(write_json, Path(file), results, samples, to_use))] if file else []
-    return _show(render(results, samples, to_use), steps)
+    return _show(run_report(results, samples, to_use), steps)
 
 
 def compare_models(settings: Mapping[str, Any], models: Sequence[str]) -> int:
     """Compare models and print what was found; returns the exit status."""
     from recbole_metarec.comparison.compare import compare
-    from recbole_metarec.comparison.files import write_report
+    from recbole_metarec.comparison.report_file import write_report
     from recbole_metarec.comparison.summary import summarize
-    from recbole_metarec.comparison.text import render
+    from recbole_metarec.comparison.text_report import text_report
 
     try:
         comparison = compare({**settings, "model": models})
@@ -88,7 +86,7 @@ def compare_models(settings: Mapping[str, Any], models: Sequence[str]) -> int:
     reports = settings.get("report") or []
     files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]
     steps = [(f"\nreport: {file}", partial(write_report, Path(file), comparison, summary)) for file in files if file]
-    return _show(render(comparison, summary), steps) or int(bool(comparison.failures))
+    return _show(text_report(comparison, summary), steps) or int(bool(comparison.failures))
 
 
 def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:

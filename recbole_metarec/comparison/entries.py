@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
-from recbole_metarec.bridge.checks import find_problems, model_keys
-from recbole_metarec.bridge.config import known_models, resolve, transfers
+from recbole_metarec.bridge.checks import known_keys, problems_of
+from recbole_metarec.bridge.config import Resolved, resolve, transfers
 from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.bridge.writable import file_problems, folder_problems
 from recbole_metarec.errors import UserError, shown
-from recbole_metarec.models import SPECS, can_transfer
-from recbole_metarec.settings.comparison import REPORTS
-from recbole_metarec.settings.kinds import MOST_SEED
-
-MEMORY = "Memory"
-"""The model that shows what the memory alone finds."""
+from recbole_metarec.runs.controls import baseline_of
+from recbole_metarec.settings.comparison import REPORTS, ComparisonSettings
+from recbole_metarec.settings.kinds import MOST_SEED, listed
+from recbole_metarec.settings.run import RunSettings
 
 LEFT_OUT = "without-"
 """Begins the variant that lacks a source: ``MetaRec:without-amazon-baby``."""
@@ -28,11 +28,10 @@ def left_out(label: str) -> str | None:
     return variant.removeprefix(LEFT_OUT) if variant.startswith(LEFT_OUT) else None
 
 
-# Keys of a comparison, not of a run.
+# Keys of a comparison, not of its runs, which heed allow_pickle, too.
 OWN_KEYS = (
-    *("model", "seeds", "reference", "report", "comparison_folder", "scratch_control", "deliver", "result_file"),
-    "resume",
-    *("tune", "trials", "leave_one_out", "runs_at_once"),
+    *("model", *ComparisonSettings.model_fields),
+    *(key for key in RunSettings.model_fields if key != "allow_pickle"),
 )
 
 
@@ -43,17 +42,26 @@ class Entry(NamedTuple):
     ----------
     label : str
         Its name, with the variant behind a colon.
-    settings : dict
-        Of its runs, but for the seed.
+    resolved : Resolved
+        Settings of its runs, but for the seed.
     """
 
     label: str
-    settings: dict[str, Any]
+    resolved: Resolved
 
     @property
     def model(self) -> str:
         """Name of the model without the variant."""
         return self.label.partition(":")[0]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the user and the variant set."""
+        return self.resolved.user
+
+    def seeded(self, seed: int) -> Resolved:
+        """Return the settings of a run with a seed, on which no other setting hangs."""
+        return replace(self.resolved, user={**self.resolved.user, "seed": seed})
 
 
 def asked_models(settings: Mapping[str, Any]) -> list[str]:
@@ -90,85 +98,80 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
         If anything is wrong: all of it.
     """
     labels = asked_models(settings)
+    given = cache(lambda model: resolve(model, settings))
     problems = [f"--model={label}: stands there twice" for label in sorted({x for x in labels if labels.count(x) > 1})]
     entries = []
-    for label in _with_controls(labels, settings):
+    for label in _with_controls(labels, given):
         model, colon, variant = label.partition(":")
-        of_model = {**(SPECS[model].every_variant() if model in SPECS else {}), **_without_each_source(model, settings)}
-        if colon and variant not in of_model:
-            known = f"one of {', '.join(f'{model}:{name}' for name in of_model)}" if of_model else model
+        variants = _variants(given(model))
+        if colon and variant not in variants:
+            known = f"one of {', '.join(f'{model}:{name}' for name in variants)}" if variants else model
             problems.append(f"--model={label}: no such variant; write {known}")
             continue
-        entries.append(Entry(label, {**_of_model(model, settings), **of_model.get(variant, {}), "model": model}))
-    problems += _own_problems(settings)
-    problems += _nobodys_keys(settings, [entry.model for entry in entries])
+        entries.append(Entry(label, resolve(model, {**_of_model(model, given(model)), **variants.get(variant, {})})))
+    problems += [*_own_problems(settings), *_nobodys_keys(settings, [given(entry.model) for entry in entries])]
     for entry in entries:
-        problems += [problem for problem in find_problems(entry.settings) if problem not in problems]
+        problems += [problem for problem in problems_of(entry.resolved) if problem not in problems]
     if problems:
         raise UserError(problems)
     warn_of_idle([entry.model for entry in entries], {key: settings[key] for key in settings if key not in OWN_KEYS})
     return entries
 
 
-def _with_controls(labels: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
-    every: list[str] = []
+def _with_controls(labels: Sequence[str], given: Callable[[str], Resolved]) -> list[str]:
+    """Put controls behind their models, and what the models' memories find alone behind all."""
+    expanded: list[str] = []
     for label in labels:
-        every.append(label)
+        expanded.append(label)
         model, _, variant = label.partition(":")
-        control = f"{model}:scratch"
-        effective = resolve(model, settings).values
-        learns_more = variant != "scratch" and transfers(model, effective)
-        if learns_more and effective["scratch_control"] and control not in [*labels, *every]:
-            every.append(control)
-        if learns_more and not variant and effective["leave_one_out"]:
-            every += [f"{model}:{name}" for name in _without_each_source(model, settings)]
-    if MEMORY not in every and any(_has_memory(label.partition(":")[0], settings) for label in labels):
-        every.append(MEMORY)
-    return every
+        resolved, control = given(model), f"{model}:scratch"
+        learns_more = variant != "scratch" and transfers(model, resolved)
+        if learns_more and resolved["scratch_control"] and control not in [*labels, *expanded]:
+            expanded.append(control)
+        if learns_more and not variant and resolved["leave_one_out"]:
+            expanded += [f"{model}:{name}" for name in _without_each_source(resolved)]
+    asked = [given(label.partition(":")[0]) for label in labels]
+    baselines = [baseline_of(resolved) for resolved in asked if resolved["scratch_control"]]
+    return [*expanded, *(name for name in dict.fromkeys(baselines) if name and name not in expanded)]
 
 
-def _has_memory(model: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a model is to be held against the memory alone, since a memory is among what scores."""
-    effective = resolve(model, settings).values
-    return can_transfer(model) and effective["scratch_control"] and effective["memory_weight"] != 0
+def _variants(resolved: Resolved) -> dict[str, Mapping[str, Any]]:
+    return {**resolved.spec.every_variant(), **_without_each_source(resolved)} if resolved.spec else {}
 
 
-def _without_each_source(model: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _without_each_source(resolved: Resolved) -> dict[str, Mapping[str, Any]]:
     """Return the variants that lack a source each; there are none where one source is all."""
-    sources = resolve(model, settings).values["source_datasets"] or []
-    if model not in SPECS or problem_of(model, "source_datasets", sources) or len(sources) < 2:
+    sources = resolved["source_datasets"] or []
+    if not resolved.spec or problem_of(resolved.model, "source_datasets", sources) or len(sources) < 2:
         return {}
     return {f"{LEFT_OUT}{name}": {"source_datasets": [s for s in sources if s != name]} for name in sources}
 
 
-def _of_model(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    known = model_keys(model, settings)
-    return {key: value for key, value in settings.items() if key not in OWN_KEYS and key in known}
+def _of_model(model: str, given: Resolved) -> dict[str, Any]:
+    """Return those of the user's settings that a model's runs know."""
+    known = known_keys(given) - {*OWN_KEYS}
+    return {**{key: value for key, value in given.user.items() if key in known}, "model": model}
 
 
-def _own_problems(settings: Mapping[str, Any]) -> list[str]:
+def _own_problems(settings: Mapping[str, Any]) -> Iterator[str]:
     given = {key: settings[key] for key in OWN_KEYS if key in settings}
-    problems = [
-        f"{shown(key, value)}: {wrong}" for key, value in given.items() if (wrong := problem_of("", key, value))
-    ]
+    wrong = {key: line for key, value in given.items() if (line := problem_of("", key, value))}
+    yield from (f"{shown(key, given[key])}: {line}" for key, line in wrong.items())
     seed, seeds = settings.get("seed", 0), settings.get("seeds", 1)
-    if problem_of("", "seed", seed) is None is problem_of("", "seeds", seeds) and seed + seeds - 1 > MOST_SEED:
-        problems.append(f"--seeds={seeds}: the last would be {seed + seeds - 1}; {MOST_SEED} is the largest")
+    if problem_of("", "seed", seed) is None and "seeds" not in wrong and seed + seeds - 1 > MOST_SEED:
+        yield f"--seeds={seeds}: the last would be {seed + seeds - 1}; {MOST_SEED} is the largest"
     if settings.get("resume"):
-        problems.append("--resume: is for a single run; a comparison goes on where it was by itself")
-    folder = resolve("", settings).values["comparison_folder"]
-    if problem_of("", "comparison_folder", folder) is None:
-        problems += folder_problems("comparison_folder", folder)
+        yield "--resume: is for a single run; a comparison goes on where it was by itself"
+    sound = ComparisonSettings.of({key: value for key, value in given.items() if key not in wrong})
+    yield from folder_problems("comparison_folder", sound.comparison_folder)
     if settings.get("result_file"):
-        problems += file_problems("result_file", str(settings["result_file"]), (".json",))
-    files = settings.get("report") or []
-    if problem_of("", "report", files) is not None:
-        return problems
-    for file in [files] if isinstance(files, str) else files:
-        problems += file_problems("report", str(file), REPORTS)
-    return problems
+        yield from file_problems("result_file", str(settings["result_file"]), (".json",))
+    for file in listed(sound.report or []):
+        yield from file_problems("report", str(file), REPORTS)
 
 
-def _nobodys_keys(settings: Mapping[str, Any], models: Sequence[str]) -> list[str]:
-    known = {key for model in models if model in known_models() for key in model_keys(model, settings)}
-    return [f"--{key}: no model of the comparison knows it" for key in settings if key not in {*known, *OWN_KEYS}]
+def _nobodys_keys(settings: Mapping[str, Any], models: Sequence[Resolved]) -> Iterator[str]:
+    known = {key for resolved in models if resolved.model for key in known_keys(resolved)}
+    for key in settings:
+        if key not in known and key not in OWN_KEYS:
+            yield f"--{key}: no model of the comparison knows it"

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from recbole_metarec.comparison.store import Damaged, load_run, save_run
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import what_failed
+from recbole_metarec.runs.controls import Train
 from recbole_metarec.runs.result import RunResult
 
-Train = Callable[[Mapping[str, Any]], RunResult]
 Outcome = RunResult | str
 """A finished run, or one line about what went wrong."""
 
@@ -85,8 +85,8 @@ def finish(jobs: Sequence[Job], train: Train, at_once: int, say: Callable[[str],
 def _kept(job: Job, say: Callable[[str], None]) -> RunResult | None:
     try:
         return load_run(job.path)
-    except Damaged:
-        say(f"{job.path}: is damaged; {job.title} is made anew")
+    except Damaged as damaged:
+        say(f"{damaged}; {job.title} is made anew")
         return None
 
 

@@ -13,16 +13,18 @@ import recbole
 import torch
 import yaml
 
-from recbole_metarec.bridge.config import resolve
 from recbole_metarec.comparison.compare import Comparison
+from recbole_metarec.comparison.effects import Effect
 from recbole_metarec.comparison.entries import Entry, left_out
+from recbole_metarec.comparison.entry_result import EntryResult
+from recbole_metarec.comparison.group_means import labels_of
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
-from recbole_metarec.comparison.summary import Effect, Row, Summary, labels_of
-from recbole_metarec.comparison.text import by_seed, heading, mean_and_spread, number_or_blank
-from recbole_metarec.runs.report import interval, percent, spell
+from recbole_metarec.comparison.summary import Summary
+from recbole_metarec.comparison.text_report import by_seed, heading, mean_and_spread, number_or_blank
+from recbole_metarec.runs.wording import interval, percent, spell
 
 
-def render_page(comparison: Comparison, summary: Summary) -> str:
+def html_page(comparison: Comparison, summary: Summary) -> str:
     """Lay out a comparison as HTML that needs no other file and no network.
 
     Parameters
@@ -56,8 +58,8 @@ def render_page(comparison: Comparison, summary: Summary) -> str:
         weights=_weights(comparison, summary),
         codebooks=_codebooks(comparison),
         failures=[f"{label}, seed {seed}: {why}" for (label, seed), why in comparison.failures.items()],
-        target=comparison.target,
-        sources=comparison.sources,
+        target=comparison.description.target,
+        sources=comparison.description.sources,
         command=_command(comparison),
         configurations=[(entry.label, _configuration(entry)) for entry in comparison.entries],
         versions=f"Python {platform.python_version()}, torch {torch.__version__}, RecBole {recbole.__version__}, "
@@ -66,7 +68,7 @@ def render_page(comparison: Comparison, summary: Summary) -> str:
     return str(shown)
 
 
-def _row(row: Row, metrics: list[str]) -> dict[str, Any]:
+def _row(row: EntryResult, metrics: list[str]) -> dict[str, Any]:
     numbers = [mean_and_spread(row, name) for name in metrics]
     cells = [
         *numbers,
@@ -119,17 +121,18 @@ def _curves(comparison: Comparison) -> str:
 
 
 def _weights(comparison: Comparison, summary: Summary) -> list[tuple[str, str, str]]:
-    found = []
+    tables = []
     for label, weights in summary.weights.items():
         run = comparison.runs[label].get(comparison.seeds[0])
         means = "Mean weights: " + ", ".join(f"{name} {weight:.3f}" for name, weight in weights.items())
-        found.append((label, heat_map(run.weight_history if run else [], f"source weights of {label}"), means))
-    return found
+        history = run.diagnostic("weight_history") if run else []
+        tables.append((label, heat_map(history, f"source weights of {label}"), means))
+    return tables
 
 
 def _codebooks(comparison: Comparison) -> list[list[str]]:
     first = comparison.seeds[0]
-    used = {label: runs[first].codebook for label, runs in comparison.runs.items() if first in runs}
+    used = {label: runs[first].diagnostic("codebook") for label, runs in comparison.runs.items() if first in runs}
     return [
         [label, f"{usage['share']:.0%}", f"{usage['perplexity']:.0f}", f"{usage['collisions']:.1%}"]
         for label, usage in used.items()
@@ -139,8 +142,7 @@ def _codebooks(comparison: Comparison) -> list[list[str]]:
 
 def _configuration(entry: Entry) -> str:
     """Return all settings of an entry, defaults of all layers among them, as a property file."""
-    effective = resolve(entry.model, entry.settings).values
-    del effective["model"]
+    effective = {key: value for key, value in entry.resolved.values.items() if key != "model"}
     plain = json.loads(json.dumps(effective, default=str))
     text: str = yaml.safe_dump(plain, sort_keys=True, allow_unicode=True)
     return text

@@ -7,37 +7,30 @@ import hashlib
 import json
 import math
 import zlib
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
-from recbole.utils.argument_list import evaluation_arguments
 
 from recbole_metarec import __version__
-from recbole_metarec.bridge.config import resolve
-from recbole_metarec.comparison.entries import OWN_KEYS
+from recbole_metarec.bridge.config import Resolved
+from recbole_metarec.bridge.rules import settings_of
 from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.files import domain_files, known_checksum, write_text
-from recbole_metarec.models import SPECS
-from recbole_metarec.runs.result import ARRAYS, RunResult
-from recbole_metarec.settings.shared import SharedSettings
+from recbole_metarec.runs.result import ARRAYS, DIAGNOSTICS, RunResult
+from recbole_metarec.settings.base import deciding
+from recbole_metarec.settings.evidence import EvidenceSettings
+from recbole_metarec.settings.features import AdapterSettings, FeatureSettings
 
-# Settings that change where files lie, how fast a run is and what is shown, but no result.
-_SILENT = (
-    *("data_path", "checkpoint_dir", "show_progress", "state", "gpu_id", "feature_cache", "worker"),
-    "allow_pickle",
-    *("log_wandb", "wandb_project", "bootstrap_samples", *OWN_KEYS),
-)
-# Of the keys that this package adds for all models, those that RecBole's models heed, too.
-_HEEDED = ("dataset", "mask_history", "train_users", *evaluation_arguments)
-# Settings that name files, which decide by what is in them.
-_FILES = ("pretrained", "image_weights")
+# RecBole's settings that change where files lie, how fast a run is and what is shown, but no result.
+_SILENT = ("data_path", "checkpoint_dir", "show_progress", "state", "gpu_id", "worker", "log_wandb", "wandb_project")
+# Of the keys that this package adds for all models, those that its own models alone read.
+_OF_OURS = {*AdapterSettings.model_fields, *FeatureSettings.model_fields, *EvidenceSettings.model_fields}
+_OF_OURS |= {"source_datasets"}
 
 
-def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
+def run_file(folder: Path, label: str, resolved: Resolved) -> Path:
     """Return the file of a run.
 
     Parameters
@@ -46,29 +39,32 @@ def run_file(folder: Path, label: str, settings: Mapping[str, Any]) -> Path:
         Of the comparison's runs.
     label : str
         Of the entry.
-    settings : mapping
-        All that the user and the entry set, the seed among them.
+    resolved : Resolved
+        Settings of the run, the seed among them.
 
     Returns
     -------
     Path
         Another one for other settings, other content of the domains' files and another version of this package.
     """
-    settings = resolve(settings["model"], settings).values
-    decisive = {key: value for key, value in settings.items() if key not in _ignored(settings["model"])}
-    domains = [settings["dataset"], *(decisive.get("source_datasets") or [])]
-    files = [file for name in domains for file in domain_files(Path(settings["data_path"]) / name, name)]
-    files += [Path(settings[key]) for key in _FILES if decisive.pop(key, None)]
+    classes = [*settings_of(resolved.model)]
+    silent = {*_SILENT, *(key for each in classes for key in deciding(each, "nothing"))}
+    silent |= set() if resolved.spec else _OF_OURS
+    decisive = {key: value for key, value in resolved.values.items() if key not in silent}
+    domains = [resolved["dataset"], *(decisive.get("source_datasets") or [])]
+    files = [file for name in domains for file in domain_files(Path(resolved["data_path"]) / name, name)]
+    by_content = {key for each in classes for key in deciding(each, "content")}
+    files += [Path(name) for key in sorted(by_content) if (name := decisive.pop(key, None))]
     content = [(file.name, known_checksum(file)) for file in files]
     decided_by = json.dumps([decisive, content, __version__], sort_keys=True, default=str)
-    name = f"{label.replace(':', '-')}-{settings['dataset']}-{settings['seed']}"
+    name = f"{label.replace(':', '-')}-{resolved['dataset']}-{resolved['seed']}"
     return folder / f"{name}-{hashlib.sha256(decided_by.encode()).hexdigest()[:10]}.json"
 
 
 def save_run(path: Path, run: RunResult) -> None:
     """Write a run with its targets and their ranks, whole or not at all."""
     rows = {**_pack_rows("", run.targets, run.ranks), **_pack_rows("valid_", run.valid_targets, run.valid_ranks)}
-    write_text(path, [json.dumps({**run.to_json(), **rows}, indent=1)])
+    write_text(path, [json.dumps({**run.to_plain(), **rows}, indent=1)])
 
 
 def _pack_rows(split: str, targets: Targets | None, ranks: Ranks | None) -> dict[str, Any]:
@@ -106,23 +102,27 @@ def load_run(path: Path) -> RunResult | None:
     Raises
     ------
     Damaged
-        If the file is not what `save_run` writes.
+        If the file is not what `save_run` writes, or of an older format, as the message says.
     """
     try:
         stored = json.loads(path.read_bytes())
+        if stored.keys() >= {*DIAGNOSTICS}:
+            raise Damaged(f"{path}: is of an older format")
         rows = {**_unpack_rows(stored, ""), **_unpack_rows(stored, "valid_")}
         if stored["memory_weight"] == "inf":
             stored["memory_weight"] = math.inf
         kinds = {key: kind for key, kind in get_type_hints(RunResult).items() if key not in ARRAYS}
         as_written = stored.keys() == kinds.keys() and all(_is_a(kinds[key], value) for key, value in stored.items())
         if not as_written or len(rows["targets"].users if rows["targets"] else ()) != stored["n_targets"]:
-            raise Damaged(path)
+            raise Damaged(f"{path}: is damaged")
         return RunResult(**stored, **rows)
+    except Damaged:
+        raise
     except FileNotFoundError:
         return None
     # no JSON or text, other keys, none at all, no packed ranks
     except (ValueError, TypeError, KeyError, AttributeError, zlib.error, RecursionError, OSError) as error:
-        raise Damaged(path) from error
+        raise Damaged(f"{path}: is damaged") from error
 
 
 class Damaged(ValueError):
@@ -138,6 +138,8 @@ def _is_a(kind: Any, value: Any) -> bool:
         return isinstance(value, list) and all(_is_a(inner[0], each) for each in value)
     if origin is dict:
         return isinstance(value, dict) and all(_is_a(inner[1], each) for each in value.values())
+    if kind is Any:
+        return True
     if isinstance(value, bool):
         return kind is bool
     return isinstance(value, (int, float) if kind is float else kind)
@@ -159,10 +161,3 @@ def _pack(content: bytes) -> str:
 
 def _unpack(text: str) -> bytes:
     return zlib.decompress(base64.b64decode(text))
-
-
-@cache
-def _ignored(model: str) -> frozenset[str]:
-    """Keys without a part in the results of a model."""
-    ours = SharedSettings.model_fields if model not in SPECS else ()
-    return frozenset(_SILENT) | (frozenset(ours) - frozenset(_HEEDED))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
-from recbole_metarec.evaluation.targets import Targets
-from recbole_metarec.runs.result import RunResult
+from recbole_metarec.evaluation.targets import Ranks, Targets
 
 
 class Grouping(NamedTuple):
@@ -68,45 +67,24 @@ def group_targets(
     return [lengths, Grouping("popularity of the target", names, popularity)]
 
 
-def cold_targets(train: Any, targets: Targets) -> npt.NDArray[np.bool_] | None:
-    """Find the targets that stand nowhere in the training part.
+def cold_metrics(metrics: Iterable[str], targets: Targets, ranks: Ranks) -> dict[str, float] | None:
+    """Measure ranks of cold targets: those that stand nowhere in the training part.
 
     Parameters
     ----------
-    train : recbole.data.dataset.Dataset
-        The training part.
+    metrics : iterable of str
+        Names of metrics; those that are no function of ranks are left out.
     targets : Targets
-        By their numbers.
-
-    Returns
-    -------
-    bool array, shape (n_rows,), or None
-        ``None`` if the training part has no sequences.
-    """
-    if not isinstance(train, DomainDataset):
-        return None
-    return np.asarray(train.domain().item_counts()[targets.items] == 0)
-
-
-def cold_metrics(run: RunResult, train: Any, targets: Targets | None) -> dict[str, float] | None:
-    """Measure a run on cold items: those that stand nowhere in the training part.
-
-    Parameters
-    ----------
-    run : RunResult
-        With the ranks of all test targets.
-    train, targets
-        See `cold_targets`.
+        The cold ones.
+    ranks : int64 array, shape (n_rows,)
+        Of each of them.
 
     Returns
     -------
     dict of str to float, or None
-        The run's metrics over the cold targets, the number of their users as ``n_users``; ``None`` if there are none,
-        or the training part has no sequences.
+        The metrics, the number of users as ``n_users``; ``None`` if there is nothing to measure.
     """
-    cold = cold_targets(train, targets) if targets is not None else None
-    known = [name for name in run.test if is_of_ranks(name)]
-    if targets is None or run.ranks is None or cold is None or not cold.any() or not known:
+    known = [name for name in metrics if is_of_ranks(name)]
+    if not len(ranks) or not known:
         return None
-    metrics = {name: float(np.mean(metric_of_ranks(name, run.ranks[cold]))) for name in known}
-    return {"n_users": targets.take(cold).n_users, **metrics}
+    return {"n_users": targets.n_users, **{name: float(np.mean(metric_of_ranks(name, ranks))) for name in known}}

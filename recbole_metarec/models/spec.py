@@ -44,6 +44,8 @@ class ModelSpec:
     diagnostics : str, optional
         Where the function is that says more of a trained model, as ``package.module:function``: of a trainer, a mapping
         of plain values.
+    baseline : str, optional
+        The model that is run beside it to show what its memory finds alone.
     unread : tuple of str
         Fields of its settings' components that it does not read.
     is_listed : bool
@@ -62,6 +64,7 @@ class ModelSpec:
     sharing: str | None = None
     members: str | None = None
     diagnostics: str | None = None
+    baseline: str | None = None
     unread: tuple[str, ...] = ()
     is_listed: bool = True
 

@@ -16,6 +16,7 @@ from recbole_metarec.evaluation.targets import common_rows
 from recbole_metarec.files import write_text
 from recbole_metarec.runs.delivery import Delivery
 from recbole_metarec.runs.result import RunResult
+from recbole_metarec.runs.wording import interval, percent, protocol, size, spell
 
 
 def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Change]:
@@ -50,7 +51,7 @@ def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Cha
     }
 
 
-def render(runs: Sequence[RunResult], samples: int, delivery: Delivery | None = None) -> str:
+def run_report(runs: Sequence[RunResult], samples: int, delivery: Delivery | None = None) -> str:
     """Lay out runs as text: metrics, change against scratch, what to use, source weights, codebooks, files.
 
     Parameters
@@ -66,27 +67,28 @@ def render(runs: Sequence[RunResult], samples: int, delivery: Delivery | None = 
     -------
     str
     """
-    first = runs[0]
-    metrics = list(first.test)
-    rows: list[list[str]] = [
+    parts = [_heading(runs[0]), _metrics(runs, samples), _delivered(delivery)]
+    parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run))]
+    parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _metrics(runs: Sequence[RunResult], samples: int) -> str:
+    """Lay out metrics and the change against scratch as a table, the verdict below it."""
+    metrics = list(runs[0].test)
+    rows = [
         [run.label, *(f"{run.test[name]:.4f}" for name in metrics), str(run.epochs), f"{run.seconds:.0f}"]
         for run in runs
     ]
-    verdict = []
     transfer, scratch = _pair(runs)
-    if transfer and scratch:
-        found = changes(transfer, scratch, samples)
-        if found:
-            cells = [(percent(found[m].relative), interval(found[m])) if m in found else ("", "") for m in metrics]
-            relative, bounds = zip(*cells, strict=True)
-            rows += [["transfer over scratch", *relative, "", ""], ["95% interval", *bounds, "", ""]]
-        ndcg_first = sorted(found.items(), key=lambda pair: not pair[0].startswith("ndcg@"))
-        verdict = [_sentence(name, change) for name, change in ndcg_first[:1]]
+    over_scratch = changes(transfer, scratch, samples) if transfer and scratch else {}
+    if over_scratch:
+        shown = [over_scratch.get(name) for name in metrics]
+        rows.append(["transfer over scratch", *(percent(each.relative) if each else "" for each in shown), "", ""])
+        rows.append(["95% interval", *(interval(each) if each else "" for each in shown), "", ""])
     table = tabulate(rows, ["", *map(spell, metrics), "epochs", "seconds"], disable_numparse=True)
-    parts = [_heading(first), table, *verdict, _delivered(delivery)]
-    parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run)) if part]
-    parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
-    return "\n\n".join(part for part in parts if part)
+    ndcg_first = sorted(over_scratch.items(), key=lambda pair: not pair[0].startswith("ndcg@"))
+    return "\n\n".join([table, *(_sentence(name, change) for name, change in ndcg_first[:1])])
 
 
 def write_json(path: Path, runs: Sequence[RunResult], samples: int, delivery: Delivery | None = None) -> None:
@@ -97,7 +99,7 @@ def write_json(path: Path, runs: Sequence[RunResult], samples: int, delivery: De
     path : Path
         Where to.
     runs, samples, delivery
-        As for `render`.
+        As for `run_report`.
     """
     content: dict[str, Any] = {"runs": [run.to_json() for run in runs]}
     transfer, scratch = _pair(runs)
@@ -126,38 +128,6 @@ def _pair(runs: Sequence[RunResult]) -> tuple[RunResult | None, RunResult | None
 def _heading(run: RunResult) -> str:
     tested = f"test split: {size(run.n_users, run.n_targets)}, " if run.n_targets else ""
     return f"{run.dataset}, {tested}{protocol(run)}, seed {run.seed}"
-
-
-def size(n_users: int, n_targets: int) -> str:
-    """Say how many users and, where a user has several, how many targets there are."""
-    users = f"{n_users:,} users"
-    return users if n_users == n_targets else f"{users} ({n_targets:,} targets)"
-
-
-def protocol(run: RunResult) -> str:
-    """Say among what a run's targets were ranked."""
-    if run.mode == "full":
-        return f"full ranking, history {'masked' if run.mask_history else 'not masked'}"
-    how, n_sampled = run.mode[:3], run.mode[3:]
-    drawn = {"uni": "uniformly", "pop": "by popularity"}.get(how, how)
-    return f"each target ranked among {n_sampled} items that are drawn {drawn}, not among all"
-
-
-def spell(metric: str) -> str:
-    """Write a metric as the field does: ``ndcg@10`` as ``NDCG@10``."""
-    name, _, k = metric.partition("@")
-    names = {"recall": "Recall", "ndcg": "NDCG", "mrr": "MRR", "hit": "Hit", "map": "MAP", "precision": "Precision"}
-    return f"{names.get(name, name)}@{k}" if k else name
-
-
-def percent(value: float) -> str:
-    """Write a relative change."""
-    return "n/a" if math.isnan(value) else f"{value:+.1%}"
-
-
-def interval(change: Change) -> str:
-    """Write the interval of a change."""
-    return f"{percent(change.low)} to {percent(change.high)}"
 
 
 def _sentence(name: str, change: Change) -> str:
@@ -192,9 +162,10 @@ def why(delivery: Delivery) -> str:
 
 
 def _weights(run: RunResult) -> str:
-    if not run.source_weights:
+    weights = run.diagnostic("source_weights")
+    if not weights:
         return ""
-    ranked = sorted(run.source_weights.items(), key=lambda pair: -pair[1])
+    ranked = sorted(weights.items(), key=lambda pair: -pair[1])
     longest = max(weight for _, weight in ranked)
     rows = [[name, f"{weight:.3f}", "#" * round(20 * weight / longest)] for name, weight in ranked]
     return tabulate(rows, ["source", "weight", ""], disable_numparse=True)
@@ -209,13 +180,13 @@ def _memory(run: RunResult) -> str:
 
 
 def _codebook(run: RunResult) -> str:
-    if not run.codebook:
+    usage = run.diagnostic("codebook")
+    if not usage:
         return ""
-    few = run.codebook["attainable"] < 1
-    bound = f" ({run.codebook['attainable']:.0%} is the most that so few items can use)" if few else ""
+    bound = f" ({usage['attainable']:.0%} is the most that so few items can use)" if usage["attainable"] < 1 else ""
     return (
-        f"{run.label} codebooks: {run.codebook['share']:.0%} of the codes in use{bound}, "
-        f"perplexity {run.codebook['perplexity']:.0f}, {run.codebook['collisions']:.1%} of the items share all codes"
+        f"{run.label} codebooks: {usage['share']:.0%} of the codes in use{bound}, "
+        f"perplexity {usage['perplexity']:.0f}, {usage['collisions']:.1%} of the items share all codes"
     )
 
 

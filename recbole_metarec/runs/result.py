@@ -11,6 +11,13 @@ from recbole_metarec.evaluation.targets import Ranks, Targets
 ARRAYS = ("targets", "ranks", "valid_targets", "valid_ranks")
 """Attributes of `RunResult` that hold a value for each row."""
 
+DIAGNOSTICS: dict[str, Any] = {"source_weights": None, "weight_history": [], "codebook": None}
+"""Diagnostics that reports show, as they stand where a model has none.
+
+``source_weights``: mean weight of each source, by name; ``weight_history``: the same of each epoch; ``codebook``: how
+the target's items use the codes, see `recbole_metarec.nn.quantizers.usage.Usage`.
+"""
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -32,14 +39,10 @@ class RunResult:
         What was ranked, as in ``eval_args``: ``full``, or ``uni20`` for the target among 20 sampled items.
     valid, test : dict of str to float
         Metrics at the epoch with the best validation, RecBole's names in lower case.
-    source_weights : dict of str to float or None
-        Mean weight of each source over meta transfer.
     seconds : float
         Wall-clock time of training and evaluation.
     epochs : int
         Epochs on the target.
-    codebook : dict of str to float or None
-        Codebook usage by the target's items: see `Usage`.
     memory_weight : float or None
         Weight of the memory in the scores, infinite where it is all that counts; ``None`` for RecBole's own models.
     n_users, n_targets : int
@@ -51,10 +54,10 @@ class RunResult:
         ``None`` if there are none, or for models that do not read sequences.
     curve : list of float
         Validation score of each evaluation during training.
-    weight_history : list of dict of str to float
-        Source weights of each epoch of meta transfer.
     peak_memory : float
         Largest resident memory during the run, in MB (2**20 bytes).
+    diagnostics : dict of str to Any
+        What the model's specification says of it beside, as plain values; reports know those of `DIAGNOSTICS`.
     targets, valid_targets : Targets or None
         What was to be found in the test split, and in validation; not part of the JSON.
     ranks, valid_ranks : int64 array, shape (n_targets,), or None
@@ -69,10 +72,8 @@ class RunResult:
     mask_history: bool
     valid: dict[str, float]
     test: dict[str, float]
-    source_weights: dict[str, float] | None
-    seconds: float
-    epochs: int
-    codebook: dict[str, float] | None = None
+    seconds: float = 0.0
+    epochs: int = 0
     memory_weight: float | None = None
     mode: str = "full"
     n_users: int = 0
@@ -81,8 +82,8 @@ class RunResult:
     checkpoint: str | None = None
     log: str | None = None
     curve: list[float] = field(default_factory=list)
-    weight_history: list[dict[str, float]] = field(default_factory=list)
     peak_memory: float = 0.0
+    diagnostics: dict[str, Any] = field(default_factory=dict)
     targets: Targets | None = field(default=None, repr=False, compare=False)
     ranks: Ranks | None = field(default=None, repr=False, compare=False)
     valid_targets: Targets | None = field(default=None, repr=False, compare=False)
@@ -93,11 +94,20 @@ class RunResult:
         """Name of the run in a table."""
         return self.model if self.variant in (None, "transfer") else f"{self.model} ({self.variant})"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the run as plain values; JSON knows no infinity, which becomes ``"inf"``."""
+    def diagnostic(self, name: str) -> Any:
+        """Return one of `DIAGNOSTICS`."""
+        return self.diagnostics.get(name, DIAGNOSTICS[name])
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the run without its rows as plain values; JSON knows no infinity, which becomes ``"inf"``."""
         plain = asdict(self)
         for name in ARRAYS:
             del plain[name]
         if plain["memory_weight"] == math.inf:
             plain["memory_weight"] = "inf"
         return plain
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the run as users read it: `to_plain`, its diagnostics beside the other keys."""
+        plain = self.to_plain()
+        return {**plain, **DIAGNOSTICS, **plain.pop("diagnostics")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -25,7 +25,11 @@ CrossCheck = tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Iterator[str]]
 """A check of several keys together, given all settings of a run; it is left out where one of the keys is wrong."""
 
 
-def option(default: Any, help: str = "", source: str = "") -> Any:
+Decides = Literal["value", "content", "nothing"]
+"""What of a setting results hang on: its value, what is in the file that it names, or nothing."""
+
+
+def option(default: Any, help: str = "", source: str = "", decides: Decides = "value") -> Any:
     """Describe a field of `Settings`.
 
     Parameters
@@ -36,12 +40,20 @@ def option(default: Any, help: str = "", source: str = "") -> Any:
         What it does.
     source : str
         Where the default comes from: a paper, another project's code, or this package's own experiments ("Ours").
+    decides : {"value", "content", "nothing"}
+        What of it results hang on; see `Decides`.
 
     Returns
     -------
     pydantic.fields.FieldInfo
     """
-    return Field(default, description=help, json_schema_extra={"source": source})
+    return Field(default, description=help, json_schema_extra={"source": source, "decides": decides})
+
+
+def deciding(settings: type[Settings], decides: Decides) -> list[str]:
+    """List the fields of which results hang on what ``decides`` says; fields without `option` decide by their value."""
+    extras = {key: field.json_schema_extra for key, field in settings.model_fields.items()}
+    return [key for key, extra in extras.items() if isinstance(extra, Mapping) and extra.get("decides") == decides]
 
 
 class Settings(BaseModel):

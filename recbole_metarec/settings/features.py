@@ -80,14 +80,16 @@ class FeatureSettings(Settings):
         ),
     ] = option("vectors", "vectors | torchvision:MODEL | timm:MODEL | open_clip:MODEL (extra [image]).")
     image_vectors: Word = option("image", "With vectors: read NAME/NAME.image.npz, if there is one.")
-    image_weights: FileToRead | None = option(None, "File of the encoder's weights.")
+    image_weights: FileToRead | None = option(None, "File of the encoder's weights.", decides="content")
     image_folder: Folder | None = option(None, "Folder with a folder of pictures for each domain.")
     max_bad_features: Share = option(
         0.1, "Largest share of a file's items that may lack a vector, be unknown or not finite.", "Ours"
     )
     feature_batch_size: Count = option(64, "Texts or pictures that are encoded at a time.", "Ours")
     feature_cache: FolderToWrite = option(
-        "saved/features", "Folder of computed features, by the hash of what they were computed from."
+        "saved/features",
+        "Folder of computed features, by the hash of what they were computed from.",
+        decides="nothing",
     )
 
 

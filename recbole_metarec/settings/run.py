@@ -19,23 +19,29 @@ class RunSettings(Settings):
         True,
         "Whether a model that transfers is also trained from scratch and compared, with an ensemble of both and with "
         "the memory alone.",
+        decides="nothing",
     )
     deliver: Literal["auto", "transfer", "scratch", "ensemble"] = option(
         "auto",
         "Which of them is named as the one to be used. auto: of scratch, transfer and the mean of their scores the "
         "first that lies within one standard error of the best on validation.",
+        decides="nothing",
     )
-    result_file: FileToWrite | None = option(None, "Where to write the results as JSON.")
+    result_file: FileToWrite | None = option(None, "Where to write the results as JSON.", decides="nothing")
     resume: FileToRead | None = option(
         None,
         "A checkpoint of the same model, target and sources from which training goes on; it is overwritten where "
         "validation improves. For this package's models.",
+        decides="nothing",
     )
     allow_pickle: bool = option(
         False,
         "Whether to read what RecBole pickles: its own checkpoints, saved data sets and data loaders. Such a file can "
         "run any code on this machine: allow it for files that you trust.",
+        decides="nothing",
     )
     bootstrap_samples: Annotated[int, Ge(100), Le(10**7)] = option(
-        2000, "Resamples of the paired bootstrap over users and seeds."
+        2000,
+        "Resamples of the paired bootstrap over users and seeds.",
+        decides="nothing",
     )

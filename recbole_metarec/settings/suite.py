@@ -11,13 +11,17 @@ from recbole_metarec.settings.kinds import Dataset, Is, PositiveShare
 Sources = Annotated[Sequence[Dataset], Is("a list of names of folders in data_path, as in [baby,beauty]")]
 
 
+DEFAULT_TARGET = "ml-100k-thriller"
+"""The target where nobody names one."""
+
+
 class SuiteSettings(Settings):
     """The target domain and its sources."""
 
     group = "Domains"
 
     dataset: Dataset = option(
-        "ml-100k-thriller", "The target domain. The default is made from RecBole's own copy of ml-100k on first use."
+        DEFAULT_TARGET, "The target domain. The default is made from RecBole's own copy of ml-100k on first use."
     )
     source_datasets: Sources | None = option(
         [], "The source domains, under the same data_path. Empty trains from scratch."

@@ -15,7 +15,8 @@ from recbole_metarec.bridge.checkpoint import restore
 from recbole_metarec.bridge.config import PluginConfig, to_plain
 from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError
-from recbole_metarec.runs.run import prepare, run_one
+from recbole_metarec.runs.prepare import prepare
+from recbole_metarec.runs.run import run_one
 from recbole_metarec.training import checkpoint
 
 

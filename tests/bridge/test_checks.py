@@ -19,7 +19,7 @@ from recbole_metarec.bridge.properties import properties_folder
 from recbole_metarec.bridge.rules import problem_of, settings_of
 from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.cli.main import main
-from recbole_metarec.runs.run import make_runs
+from recbole_metarec.runs.run import run
 from recbole_metarec.settings.shared import SharedSettings
 
 
@@ -224,7 +224,7 @@ def test_embedded_domains_are_checked_before_they_are_made(
 def test_embedded_domains_are_made_when_a_run_begins(tmp_path: Path) -> None:
     root = tmp_path / "data"
     settings = {"model": "Pop", "dataset": "ml-100k-fantasy", "data_path": str(root), "gpu_id": "", "epochs": 1}
-    (result,) = make_runs({**settings, "val_interval": {"rating": "[2,inf)"}, "show_progress": False})
+    (result,) = run({**settings, "val_interval": {"rating": "[2,inf)"}, "show_progress": False})
     assert result.n_targets > 0
     assert (root / "ml-100k-fantasy" / "ml-100k-fantasy.inter").is_file()
 

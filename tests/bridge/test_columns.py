@@ -10,7 +10,7 @@ import pytest
 from recbole_metarec.bridge.checks import find_problems
 from recbole_metarec.bridge.config import PluginConfig, for_domain
 from recbole_metarec.bridge.loading import load_domain
-from recbole_metarec.runs.run import prepare
+from recbole_metarec.runs.prepare import prepare
 
 LISTED = "item_id_list:token_seq"
 

@@ -13,7 +13,7 @@ from recbole_metarec.bridge.config import PluginConfig, known_models, properties
 from recbole_metarec.bridge.idle import idle_keys, warn_of_idle
 from recbole_metarec.comparison.entries import asked_models, make_entries
 from recbole_metarec.errors import UserError
-from recbole_metarec.runs.run import prepare
+from recbole_metarec.runs.prepare import prepare
 
 READ_BY_ALL = ("seed", "epochs", "mask_history", "val_interval", "gpu_id", "log_wandb", "topk", "seeds")
 

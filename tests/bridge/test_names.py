@@ -15,7 +15,8 @@ from recbole.quick_start import load_data_and_model
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.names import _difference
 from recbole_metarec.errors import UserError
-from recbole_metarec.runs.run import prepare, run_one
+from recbole_metarec.runs.prepare import prepare
+from recbole_metarec.runs.run import run_one
 from recbole_metarec.training import checkpoint
 
 QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 2}

@@ -12,7 +12,7 @@ from recbole.quick_start import load_data_and_model
 from recbole.utils import get_trainer
 
 from recbole_metarec.bridge.config import PluginConfig
-from recbole_metarec.runs.run import prepare
+from recbole_metarec.runs.prepare import prepare
 
 FOLDER = Path(__file__).parent / "checkpoints"
 TEST_METRICS = {

@@ -26,7 +26,7 @@ from recbole_metarec.bridge.patches.__main__ import page
 from recbole_metarec.bridge.registry import register
 from recbole_metarec.domains.movielens import PREFIX
 from recbole_metarec.errors import UserError
-from recbole_metarec.runs.run import prepare
+from recbole_metarec.runs.prepare import prepare
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 

@@ -25,7 +25,8 @@ from recbole_metarec.features.image import build_encoder
 from recbole_metarec.features.text import TextSpace
 from recbole_metarec.features.vectors import read_vectors
 from recbole_metarec.models.ant.core import load_core
-from recbole_metarec.runs.run import prepare, run_one
+from recbole_metarec.runs.prepare import prepare
+from recbole_metarec.runs.run import run_one
 from recbole_metarec.training.checkpoint import FORMAT
 
 MARK = Path("mark")

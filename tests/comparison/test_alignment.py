@@ -13,7 +13,7 @@ import pytest
 
 from recbole_metarec.comparison.compare import Comparison, compare
 from recbole_metarec.comparison.summary import summarize
-from recbole_metarec.comparison.text import heading, render
+from recbole_metarec.comparison.text_report import heading, text_report
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evaluation.targets import Targets
 
@@ -66,8 +66,9 @@ def test_a_general_and_a_sequential_model_are_paired_by_user_on_real_timestamps(
     assert (effect.change.low, effect.change.high) == pytest.approx((low, high), abs=0.2 * (high - low))
     run = found.runs["ItemKNN"][2020]
     assert run.targets is not None
-    assert found.grouped is not None
-    groups = dict(zip(zip(*found.grouped, strict=True), found.groupings[1].group, strict=True))
+    described = found.description
+    assert described.grouped is not None
+    groups = dict(zip(zip(*described.grouped, strict=True), described.groupings[1].group, strict=True))
     for number, (_, size, means) in enumerate(summary.groups[1][1]):
         inside = [value for key, value in ours.items() if groups[key] == number]
         assert size == len(inside)
@@ -137,7 +138,7 @@ def test_a_model_that_was_tested_on_other_targets_is_compared_with_nothing(tmp_p
     assert [row.label for row in summary.apart] == ["Pop"]
     assert [row.label for row in summary.rows] == ["FPMC"]
     assert summary.effects == []
-    printed = render(found, summary)
+    printed = text_report(found, summary)
     assert "Tested on other targets" in printed
     assert "Pop is not comparable: of the targets of the other models it was tested on 0 only." in printed
     assert heading(found, summary) in printed

@@ -17,20 +17,20 @@ import pytest
 import yaml
 from recbole.data import create_dataset, data_preparation
 
-from recbole_metarec.bridge.config import PluginConfig
+from recbole_metarec.bridge.config import PluginConfig, resolve
 from recbole_metarec.cli.main import main
 from recbole_metarec.comparison import compare as module
 from recbole_metarec.comparison.compare import Comparison, compare
 from recbole_metarec.comparison.entries import make_entries
-from recbole_metarec.comparison.files import write_report
 from recbole_metarec.comparison.jobs import Job, finish
+from recbole_metarec.comparison.report_file import write_report
 from recbole_metarec.comparison.store import Damaged, load_run, pack_ranks, run_file, save_run
 from recbole_metarec.comparison.summary import Summary, summarize, with_delivered
-from recbole_metarec.comparison.text import render
+from recbole_metarec.comparison.text_report import text_report
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
-from recbole_metarec.runs.report import percent
 from recbole_metarec.runs.result import RunResult
+from recbole_metarec.runs.wording import percent
 
 MODELS = ["MetaRec", "SASRec", "Pop", "MetaRec:maml"]
 LABELS = ["MetaRec", "MetaRec:scratch", "SASRec", "Pop", "MetaRec:maml", "Memory"]
@@ -118,12 +118,12 @@ def test_an_interrupted_comparison_goes_on_and_a_failure_stops_nobody(
     found = compare(tiny(suite, tmp_path), say=lambda line: None)
     assert len(done) == 2 * 5
     assert found.failures == {("SASRec", seed): "RuntimeError: no memory" for seed in (1, 2)}
-    assert "SASRec, seed 1 failed: RuntimeError: no memory" in render(found, summarize(found))
+    assert "SASRec, seed 1 failed: RuntimeError: no memory" in text_report(found, summarize(found))
 
 
 def test_entries_are_chosen_by_validation_as_tested_memory_joined(compared: Any) -> None:
     found, summary = compared
-    printed = render(found, summary)
+    printed = text_report(found, summary)
     for row in summary.rows:
         runs = with_delivered(found)[row.label]
         assert row.valid == pytest.approx(np.mean([run.valid["ndcg@10"] for run in runs.values()]))
@@ -156,12 +156,12 @@ def test_groups_divide_the_users(compared: Any) -> None:
     assert sum(size for _, size, _ in lines) == 60
     whole = sum(size * means["MetaRec"] for _, size, means in lines if size) / 60
     assert whole == pytest.approx(summary.rows[0].means["ndcg@10"])
-    history = found.groupings[0]
+    history = found.description.groupings[0]
     assert history.group.tolist() == [2] * 60  # 13 items before the last
 
 
 def settings_of(found: Comparison) -> dict[str, Any]:
-    return found.entries[0].settings
+    return dict(found.entries[0].settings)
 
 
 class Page(HTMLParser):
@@ -199,7 +199,7 @@ def test_the_page_shows_every_number_and_needs_nothing_else(compared: Any, tmp_p
     settings = next(block for block in page.texts if "warmup_epochs:" in block)
     assert yaml.safe_load(settings)["warmup_epochs"] == 1
     assert sum(tag == "polyline" for tag, _ in page.tags) == len(LABELS) - 1  # the memory learns nothing
-    weights = found.runs["MetaRec"][1].weight_history
+    weights = found.runs["MetaRec"][1].diagnostics["weight_history"]
     rectangles = sum(tag == "rect" for tag, _ in page.tags)
     assert rectangles == 2 * len(weights) * len(weights[0])  # MetaRec and MetaRec:maml
     assert sum(tag == "svg" and "interval" in str(a.get("class")) for tag, a in page.tags) == len(summary.effects) + 2
@@ -290,7 +290,7 @@ def test_each_source_is_left_out_in_turn(
     assert all(set(means) <= shown for _, lines in summary.groups for _, _, means in lines)
     titles = [title for title, _ in summary.tables(found.reference)]
     assert titles == ["Transfer against scratch", "With a source against without", "Against MetaRec:scratch"]
-    printed = render(found, summary)
+    printed = text_report(found, summary)
     assert all(f"without-{name}" in printed for name in sources)
 
 
@@ -354,15 +354,17 @@ def test_changed_data_are_another_run_whatever_their_name(tmp_path: Path, name: 
     folder.mkdir()
     settings = {"model": "SASRec", "dataset": name, "data_path": str(tmp_path), "seed": 1}
     (folder / f"{name}.inter").write_text("a")
-    before = run_file(tmp_path, "x", settings)
+    resolved = resolve("SASRec", settings)
+    before = run_file(tmp_path, "x", resolved)
     (folder / f"{name}.inter").write_text("b")
-    assert run_file(tmp_path, "x", settings) != before
+    assert run_file(tmp_path, "x", resolved) != before
 
 
 def test_what_decides_a_run_names_its_file(suite: Path, tmp_path: Path) -> None:
     def name(**settings: Any) -> Path:
-        given = {"data_path": str(suite), "dataset": planted.TARGET, "model": "SASRec", "seed": 1}
-        return run_file(tmp_path, "x", {**given, **settings})
+        given: dict[str, Any] = {"data_path": str(suite), "dataset": planted.TARGET, "model": "SASRec", "seed": 1}
+        given |= settings
+        return run_file(tmp_path, "x", resolve(given["model"], given))
 
     ours = {"model": "MetaRec", "source_datasets": planted.FRIENDLY}
     copied = shutil.copytree(suite, tmp_path / "data")

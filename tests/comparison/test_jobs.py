@@ -29,7 +29,7 @@ def train() -> Train:
         if settings["seed"] == 3 and settings.get("dies"):
             os._exit(1)
         log = f"{Path.cwd()} {settings.get('gpu_id')}"
-        facts = {"source_datasets": [], "mask_history": False, "source_weights": None, "seconds": 1.0, "epochs": 1}
+        facts = {"source_datasets": [], "mask_history": False, "seconds": 1.0, "epochs": 1}
         return RunResult("m", None, "d", seed=settings["seed"], valid={}, test={}, log=log, **facts)
 
     return of_one

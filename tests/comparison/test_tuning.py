@@ -14,7 +14,7 @@ import yaml
 from recbole_metarec.comparison import compare as module
 from recbole_metarec.comparison import jobs
 from recbole_metarec.comparison.compare import compare
-from recbole_metarec.comparison.space import read_space
+from recbole_metarec.comparison.search_space import read_space
 from recbole_metarec.errors import UserError
 from recbole_metarec.runs.result import RunResult
 
@@ -35,7 +35,7 @@ def settings(suite: Path, tmp_path: Path) -> dict[str, Any]:
 def result(settings: dict[str, Any]) -> RunResult:
     """Be the better on validation the nearer the learning rate is to 0.01, and the other way round on test."""
     score = -abs(np.log10(settings["learning_rate"]) + 2) - settings["n_layers"]
-    facts = {"source_datasets": [], "seed": 1, "mask_history": False, "source_weights": None, "seconds": 1.0}
+    facts = {"source_datasets": [], "seed": 1, "mask_history": False, "seconds": 1.0}
     return RunResult(
         settings["model"], None, "d", **facts, valid={"ndcg@10": score}, test={"ndcg@10": -score}, epochs=1
     )

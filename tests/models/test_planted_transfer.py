@@ -34,7 +34,7 @@ def test_what_helps_is_to_be_used(runs: list[RunResult]) -> None:
 
 
 def test_the_hostile_source_weighs_least(runs: list[RunResult]) -> None:
-    weights = runs[0].source_weights
+    weights = runs[0].diagnostics["source_weights"]
     assert weights is not None
     assert min(weights, key=weights.__getitem__) == planted.HOSTILE
     assert sum(weights.values()) == pytest.approx(1, abs=1e-5)
@@ -42,4 +42,4 @@ def test_the_hostile_source_weighs_least(runs: list[RunResult]) -> None:
 
 def test_scratch_has_no_sources(runs: list[RunResult]) -> None:
     assert runs[1].source_datasets == []
-    assert runs[1].source_weights is None
+    assert runs[1].diagnostics["source_weights"] is None

@@ -10,7 +10,7 @@ import pytest
 from test_report import result
 
 from recbole_metarec.runs.delivery import deliver
-from recbole_metarec.runs.report import render, why
+from recbole_metarec.runs.report import run_report, why
 from recbole_metarec.runs.result import RunResult
 
 N_USERS = 200
@@ -62,4 +62,6 @@ def test_without_validation_transfer_is_used_and_the_report_says_so(metric: str,
     delivery = deliver(runs, metric, "auto")
     assert delivery is not None
     assert delivery.run.variant == "transfer"
-    assert "To be used: MetaRec, since there is no metric of single validation targets" in render(runs, 100, delivery)
+    assert "To be used: MetaRec, since there is no metric of single validation targets" in run_report(
+        runs, 100, delivery
+    )

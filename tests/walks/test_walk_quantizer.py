@@ -44,8 +44,7 @@ def test_a_quantizer_is_a_class_in_a_table(suite: Path, monkeypatch: pytest.Monk
     settings = planted.settings(suite, quantizer="residual", warmup_epochs=1, epochs=2, meta_epochs=1)
     result = run_one(settings)
     assert result.test["ndcg@10"] > 0
-    assert result.codebook is not None
-    assert 0 < result.codebook["share"] <= 1
+    assert 0 < result.diagnostics["codebook"]["share"] <= 1
 
 
 def test_it_is_the_one_that_the_model_has(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:

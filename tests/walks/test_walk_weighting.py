@@ -24,7 +24,7 @@ def the_best_alone(gradients: Sequence[SourceGradient], similarities: Tensor, te
 def test_a_weighting_is_a_function_in_a_table(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(WEIGHTINGS, "best", the_best_alone)
     settings = planted.settings(suite, source_weighting="best", warmup_epochs=1, epochs=2, meta_epochs=2)
-    weights = run_one({**settings, "split_target": False, "train_batch_size": 16}).source_weights
+    weights = run_one({**settings, "split_target": False, "train_batch_size": 16}).diagnostics["source_weights"]
     assert weights is not None
     assert sum(weights.values()) == pytest.approx(1)
     # four steps an epoch, each with one source

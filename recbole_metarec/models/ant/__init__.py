@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recbole_metarec.models.ant.settings import CORE_KEYS, ANTSettings
+from recbole_metarec.models.memory import SPEC as MEMORY
 from recbole_metarec.models.spec import ModelSpec, load_object
 
 
@@ -32,4 +33,5 @@ SPEC = ModelSpec(
     checks=((("pretrained", "adapt", "source_datasets", *CORE_KEYS), _core_can_be_read),),
     reads_features=_reads_features,
     sharing="recbole_metarec.models.ant.core_file:sharing",
+    baseline=MEMORY.name,
 )

@@ -57,7 +57,9 @@ class AdaptationSettings(Settings):
         2, "Epochs after which what relearn has frozen learns, too; ~ is never.", "Ours; ANT: ~"
     )
     pretrained: FileToRead | None = option(
-        None, "File of a pre-trained core; without it, the sources are pre-trained on."
+        None,
+        "File of a pre-trained core; without it, the sources are pre-trained on.",
+        decides="content",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from recbole_metarec.models.memory import SPEC as MEMORY
 from recbole_metarec.models.metarec.settings import MetaRecSettings
 from recbole_metarec.models.spec import ModelSpec
 
@@ -43,5 +44,6 @@ SPEC = ModelSpec(
     },
     checks=((("freeze", "source_datasets", "warmup_epochs", "meta_epochs"), _freezing_makes_sense),),
     reads_features=_reads_features,
+    baseline=MEMORY.name,
     diagnostics="recbole_metarec.models.metarec.trainer:diagnostics",
 )

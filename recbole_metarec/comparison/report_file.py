@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from recbole_metarec.comparison.compare import Comparison
-from recbole_metarec.comparison.page import render_page
+from recbole_metarec.comparison.page import html_page
 from recbole_metarec.comparison.summary import Summary
-from recbole_metarec.comparison.text import render
+from recbole_metarec.comparison.text_report import text_report
 from recbole_metarec.files import write_text
 
 
@@ -27,8 +27,8 @@ def write_report(path: Path, comparison: Comparison, summary: Summary) -> None:
         Of it.
     """
     writers = {
-        ".html": render_page,
-        ".md": lambda comparison, summary: render(comparison, summary, markdown=True),
+        ".html": html_page,
+        ".md": lambda comparison, summary: text_report(comparison, summary, markdown=True),
         ".json": _to_json,
     }
     write_text(path, [writers[path.suffix](comparison, summary)])
@@ -40,8 +40,8 @@ def _to_json(comparison: Comparison, summary: Summary) -> str:
         "entries": {entry.label: entry.settings for entry in comparison.entries},
         "reference": comparison.reference,
         "seeds": comparison.seeds,
-        "target": comparison.target,
-        "sources": comparison.sources,
+        "target": comparison.description.target,
+        "sources": comparison.description.sources,
         "runs": [run.to_json() for runs in comparison.runs.values() for run in runs.values()],
         "failures": [
             {"model": label, "seed": seed, "error": why} for (label, seed), why in comparison.failures.items()

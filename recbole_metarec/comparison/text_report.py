@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from recbole_metarec.comparison.compare import Comparison
-from recbole_metarec.comparison.summary import Effect, Row, Summary, labels_of
-from recbole_metarec.runs.report import interval, percent, protocol, spell
+from recbole_metarec.comparison.effects import Effect
+from recbole_metarec.comparison.entry_result import EntryResult
+from recbole_metarec.comparison.group_means import labels_of
+from recbole_metarec.comparison.summary import Summary
+from recbole_metarec.runs.wording import interval, percent, protocol, spell
 
 
-def render(comparison: Comparison, summary: Summary, markdown: bool = False) -> str:
+def text_report(comparison: Comparison, summary: Summary, markdown: bool = False) -> str:
     """Lay out a comparison.
 
     Parameters
@@ -58,16 +61,16 @@ def heading(comparison: Comparison, summary: Summary) -> str:
     """Say in a line what was compared on what."""
     run = next((run for of_entry in comparison.runs.values() for run in of_entry.values()), None)
     if run is None:
-        return f"{comparison.target}; no run finished"
+        return f"{comparison.description.target}; no run finished"
     tested = f"test split: {summary.size}, " if summary.size else ""
-    return f"{comparison.target}; {tested}{protocol(run)}, seeds {', '.join(map(str, comparison.seeds))}"
+    return f"{comparison.description.target}; {tested}{protocol(run)}, seeds {', '.join(map(str, comparison.seeds))}"
 
 
 def _titled(title: str, table: str, markdown: bool) -> str:
     return f"## {title}\n\n{table}" if markdown else f"{title}\n{table}"
 
 
-def _results(results: Sequence[Row], metric: str, style: str) -> str:
+def _results(results: Sequence[EntryResult], metric: str, style: str) -> str:
     if not results:
         return ""
     metrics = list(results[0].means)
@@ -86,7 +89,7 @@ def _results(results: Sequence[Row], metric: str, style: str) -> str:
     return tabulate(rows, header, style, disable_numparse=True)
 
 
-def mean_and_spread(row: Row, metric: str) -> str:
+def mean_and_spread(row: EntryResult, metric: str) -> str:
     """Write a metric of an entry; one seed has no spread."""
     mean = f"{row.means[metric]:.4f}"
     return f"{mean} ± {row.spreads[metric]:.4f}" if row.seeds > 1 else mean

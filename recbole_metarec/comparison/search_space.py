@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from recbole_metarec.bridge.checks import find_problems, model_keys
+from recbole_metarec.bridge.checks import find_problems, known_keys
 from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.errors import UserError
 from recbole_metarec.settings.users_yaml import read_users_yaml
@@ -63,7 +63,7 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 def space_problems(space: Space, entries: list[Entry]) -> list[str]:
     """Check a space's keys and ends against the models' own rules, one line for each problem."""
-    known = {entry.label: model_keys(entry.model, entry.settings) for entry in entries}
+    known = {entry.label: known_keys(entry.resolved) for entry in entries}
     problems = [
         f"--tune: {key}: no model of the comparison knows it"
         for key in space

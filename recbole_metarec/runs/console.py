@@ -1,0 +1,96 @@
+"""What a run shows while it goes on: a log file, a bar over the epochs, a run at Weights & Biases."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from logging import getLogger
+
+import recbole.trainer.trainer
+from recbole.utils import init_logger
+from tqdm import tqdm
+
+from recbole_metarec.bridge.config import PluginConfig, variant_of
+
+AfterEpoch = Callable[[int, float], None]
+"""What RecBole's trainer calls with the number of an epoch and its validation score."""
+
+
+def open_log(config: PluginConfig) -> str | None:
+    """Open a log file for one run alone; the console shows warnings only.
+
+    Parameters
+    ----------
+    config : PluginConfig
+        Of the run.
+
+    Returns
+    -------
+    str, or None
+        The file, if there is one.
+    """
+    logger = getLogger()
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    init_logger(config)
+    path = None
+    for handler in logger.handlers:
+        if isinstance(handler, logging.FileHandler):
+            path = handler.baseFilename
+        else:
+            handler.setLevel(max(handler.level, logging.WARNING))
+    logger.info(config)
+    return path
+
+
+@contextmanager
+def progress(config: PluginConfig, curve: list[float]) -> Iterator[tuple[bool, AfterEpoch]]:
+    """Show one bar over the epochs and take note of their scores; RecBole's bars within an epoch vanish when full.
+
+    Bars are for terminals: ``disable=None`` is tqdm's word for that.
+
+    Parameters
+    ----------
+    config : PluginConfig
+        Of the run.
+    curve : list of float
+        The score of each evaluation is appended to it.
+
+    Yields
+    ------
+    show_progress : bool
+        For RecBole's trainer.
+    after_epoch : callable
+        Likewise, its ``callback_fn``.
+    """
+    show = bool(config["show_progress"])
+    stock, best = recbole.trainer.trainer.tqdm, float("-inf")
+    label = f"{config['model']} {variant_of(config) or ''}".strip()
+    recbole.trainer.trainer.tqdm = partial(stock, leave=False, delay=2, disable=None)
+    with tqdm(total=config["epochs"], desc=label, unit="epoch", disable=None if show else True) as bar:
+
+        def after_epoch(epoch: int, score: float) -> None:
+            nonlocal best
+            best = max(best, score)
+            curve.append(float(score))
+            bar.set_postfix_str(f"{config['valid_metric']} {score:.4f}, best {best:.4f}")
+            bar.update(epoch + 1 - bar.n)
+
+        try:
+            yield show, after_epoch
+        finally:
+            recbole.trainer.trainer.tqdm = stock
+
+
+@contextmanager
+def wandb_run(config: PluginConfig) -> Iterator[None]:
+    """End the run that RecBole begins at Weights & Biases, or the next model's curves would go on in it."""
+    try:
+        yield
+    finally:
+        if config["log_wandb"]:
+            importlib.import_module("wandb").finish()

@@ -1,0 +1,69 @@
+"""What a run is held against: the same model from scratch, an ensemble of both, evidence without training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from recbole_metarec.bridge.config import Resolved, transfers
+from recbole_metarec.models.ensemble import SPEC as ENSEMBLE
+from recbole_metarec.runs.result import RunResult
+from recbole_metarec.training import checkpoint
+
+Train = Callable[[Mapping[str, Any]], RunResult]
+"""Trains and tests with settings: `run.run_one`."""
+
+
+def controls(resolved: Resolved, run: RunResult, train: Train) -> Iterator[RunResult]:
+    """Make the controls of a run.
+
+    Parameters
+    ----------
+    resolved : Resolved
+        Settings of the run.
+    run : RunResult
+        What it gave.
+    train : callable
+
+    Yields
+    ------
+    RunResult
+        From scratch and an ensemble of both if the model transfers, its baseline if it has one.
+    """
+    user, spec = {**resolved.user, "resume": None}, resolved.spec
+    if spec is not None and transfers(spec.name, resolved):
+        scratch = train({**user, **(spec.scratch or {})})
+        yield scratch
+        if resolved["deliver"] in ("auto", "ensemble"):
+            yield combine([run, scratch], train)
+    baseline = baseline_of(resolved)
+    if baseline:
+        yield train({**user, "model": baseline})
+
+
+def baseline_of(resolved: Resolved) -> str | None:
+    """Return the model that shows what a run's memory finds alone; ``None`` where no memory is among what scores."""
+    return resolved.spec.baseline if resolved.spec and resolved["memory_weight"] != 0 else None
+
+
+def combine(members: list[RunResult], train: Train) -> RunResult:
+    """Make an ensemble of trained models and test it.
+
+    Parameters
+    ----------
+    members : list of RunResult
+        Runs of this package's models on one target, with their checkpoints.
+    train : callable
+
+    Returns
+    -------
+    RunResult
+        ``ensemble`` is its variant.
+    """
+    files = [str(member.checkpoint) for member in members]
+    plain = [checkpoint.load(Path(file))["config"] for file in files]
+    settings = {**plain[0], "model": ENSEMBLE.name, "members": plain, "member_files": files}
+    first = members[0]
+    return replace(train(settings), model=first.model, variant="ensemble", source_datasets=first.source_datasets)

@@ -49,6 +49,9 @@ class _ModalityBuffers(nn.Module):
         self.register_buffer("values", values, persistent=False)
         self.register_buffer("present", present, persistent=False)
 
+    def forward(self) -> tuple[Tensor, Tensor]:
+        return self.values, self.present
+
 
 class FeatureBuffers(nn.Module):
     """Features that go where a model goes, and into no checkpoint.
@@ -60,16 +63,17 @@ class FeatureBuffers(nn.Module):
 
     def __init__(self, features: ItemFeatures) -> None:
         super().__init__()
-        self._parts = {
-            name: _ModalityBuffers(values, features.present[name]) for name, values in features.values.items()
-        }
-        self.parts = nn.ModuleList(self._parts.values())
+        present = features.present
+        self.parts = nn.ModuleDict(
+            {name: _ModalityBuffers(values, present[name]) for name, values in features.values.items()}
+        )
 
     def forward(self) -> ItemFeatures:
         """Return the features, where the model is."""
+        stored = {name: part() for name, part in self.parts.items()}
         return ItemFeatures(
-            {name: part.values for name, part in self._parts.items()},
-            {name: part.present for name, part in self._parts.items()},
+            {name: values for name, (values, _) in stored.items()},
+            {name: present for name, (_, present) in stored.items()},
         )
 
 

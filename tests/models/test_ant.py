@@ -18,7 +18,7 @@ from recbole_metarec.errors import UserError
 from recbole_metarec.models.ant.model import ANT
 from recbole_metarec.models.ant.pretraining import merge_features
 from recbole_metarec.models.ant.trainer import ANTTrainer
-from recbole_metarec.nn.adapter import ItemFeatures
+from recbole_metarec.nn.item_features import ItemFeatures
 from recbole_metarec.runs.report import changes
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import run, run_one
@@ -168,10 +168,10 @@ def test_sources_without_features_are_left_out_and_none_at_all_is_an_error(featu
     (bare / "featured-a.item").unlink()
     (bare / "featured-a.image.npz").unlink()
     trainer, train_data, _ = build(root)
-    assert [source.domain.name for source in trainer._load_sources(train_data._dataset.domain())] == ["featured-b"]
+    assert [source.domain.name for source in trainer._load_sources(train_data._dataset)] == ["featured-b"]
     trainer, train_data, _ = build(root, source_datasets=["featured-a"])
     with pytest.raises(UserError, match="--source_datasets: no item of them has text or image or price"):
-        trainer._load_sources(train_data._dataset.domain())
+        trainer._load_sources(train_data._dataset)
     (root / planted.FEATURED_TARGET / f"{planted.FEATURED_TARGET}.item").unlink()
     with pytest.raises(UserError, match="featured-target: no item has text or price"):
         build(root, modalities=["text", "price"])

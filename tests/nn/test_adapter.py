@@ -8,7 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from recbole_metarec.nn.adapter import Experts, FeatureAdapter, ItemFeatures
+from recbole_metarec.features.features import Categories, Vectors
+from recbole_metarec.nn.adapter import FeatureAdapter
+from recbole_metarec.nn.experts import Experts
+from recbole_metarec.nn.item_features import FeatureBuffers, ItemFeatures
+from recbole_metarec.nn.roles import Role, role_of
 
 ITEMS, TEXT, IMAGE, OUT, BUCKETS = 7, 5, 4, 6, 3
 
@@ -34,8 +38,8 @@ def features(**present: list[int]) -> ItemFeatures:
 
 def adapter(fusion: float = 0.1) -> FeatureAdapter:
     torch.manual_seed(0)
-    widths = {"text": TEXT, "image": IMAGE, "price": 1}
-    made = FeatureAdapter(widths, OUT, experts=3, dropout=0.0, fusion=fusion, price_buckets=BUCKETS)
+    forms = {"text": Vectors(TEXT), "image": Vectors(IMAGE), "price": Categories(BUCKETS)}
+    made = FeatureAdapter(forms, OUT, experts=3, dropout=0.0, fusion=fusion)
     randomize(made)
     return made.eval()
 
@@ -97,3 +101,21 @@ def test_modalities_that_a_domain_lacks_are_left_out() -> None:
 def test_rows_are_those_items() -> None:
     made, whole, ids = adapter(), features(text=[4]), torch.tensor([4, 0, 6])
     torch.testing.assert_close(made(whole.rows(ids)).vectors, made(whole).vectors[ids])
+
+
+def test_a_category_has_a_table_and_affine_experts_that_other_domains_share() -> None:
+    made = adapter()
+    assert made.state_dict()["price.weight"].shape == (BUCKETS + 1, 64)
+    whitened = {name: experts.whitening for name, experts in made.experts.items()}
+    assert whitened == {"text": True, "image": True, "price": False}
+    shared = {name for name in made.state_dict() if role_of(name, made.roles()) == Role.VALUES}
+    assert shared == {"price.weight", "experts.price.bias"}
+
+
+def test_stored_features_move_and_are_in_no_checkpoint() -> None:
+    whole = features(image=[2])
+    stored = FeatureBuffers(whole)
+    assert not stored.state_dict()
+    assert stored.to(torch.device("meta"))().values["text"].device.type == "meta"
+    for name, flags in FeatureBuffers(whole)().present.items():
+        assert torch.equal(flags, whole.present[name])

@@ -8,18 +8,19 @@ from backbones import make_backbone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recbole_metarec.features.features import Categories, Vectors
 from recbole_metarec.models.ant.core import Core
 from recbole_metarec.nn.adapter import FeatureAdapter
 from recbole_metarec.nn.backbones import BACKBONES
 from recbole_metarec.nn.roles import role_of
 from recbole_metarec.transfer.relearn import RULES, adapt
 
-WIDTHS = {"text": 5, "image": 3, "price": 1}
+FORMS = {"text": Vectors(5), "image": Vectors(3), "price": Categories(4)}
 
 
 def make_core(backbone: str, seed: int) -> Core:
     torch.manual_seed(seed)
-    adapter = FeatureAdapter(WIDTHS, 8, experts=2, dropout=0.0, fusion=0.1, price_buckets=4)
+    adapter = FeatureAdapter(FORMS, 8, experts=2, dropout=0.0, fusion=0.1)
     sizes = {"width": 8, "layers": 2, "heads": 2, "inner_width": 8, "max_length": 6}
     return Core(adapter, make_backbone(backbone, **sizes))
 

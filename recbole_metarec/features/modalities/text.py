@@ -40,7 +40,7 @@ class Text(Modality):
         settings, encoder = self.settings, self.settings.text_encoder
         if encoder == "vectors":
             return self.ready_vectors(domain, settings.text_vectors, [*cells.index])
-        texts = self._texts(cells)
+        texts = self.texts(cells)
         present = np.array([bool(text) for text in texts], bool)
         if encoder != "tfidf":
             return Values(unit_norm(self._sentences(texts) * present[:, None], present), present)
@@ -70,7 +70,7 @@ class Text(Modality):
             if is_target:
                 trained = pd.Index(self.suite.trained)
                 cells = cells.loc[trained[trained.isin(cells.index)]]
-            groups.setdefault(is_target, []).extend(text for text in self._texts(cells) if text)
+            groups.setdefault(is_target, []).extend(text for text in self.texts(cells) if text)
         if not any(groups.values()):
             return None
         size = self.settings.text_size
@@ -78,7 +78,8 @@ class Text(Modality):
         fit = partial(TextSpace.fit, list(groups.values()), size)
         return kept(self.cache / f"{key}.npz", TextSpace.load, fit, lambda file, space: space.save(file))
 
-    def _texts(self, cells: pd.DataFrame) -> list[str]:
+    def texts(self, cells: pd.DataFrame) -> list[str]:
+        """Join the columns of each item, by blanks; blank where there is no text."""
         texts = pd.Series("", index=cells.index)
         for column in self.columns(self.settings):
             texts = texts + " " + cells[column]

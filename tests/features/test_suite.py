@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import planted
 import pytest
-from recbole_metarec.features.price import price_buckets
-from recbole_metarec.features.space import FeatureSpace
 
-from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.errors import UserError
-from recbole_metarec.features import space as module
+from recbole_metarec.features.features import Categories, Vectors
+from recbole_metarec.features.item_files import ItemFiles
+from recbole_metarec.features.modalities import Sharing, image, text
+from recbole_metarec.features.modalities.price import N_BUCKETS, price_buckets
+from recbole_metarec.features.suite import SuiteFeatures, prepare_suite
 from recbole_metarec.features.text import TextSpace
+from recbole_metarec.settings.features import FeatureSettings
 
 TOKENS = [f"{planted.FEATURED_TARGET}-i{i}" for i in range(20)]
 SOURCE, TOKENS_OF_SOURCE = "featured-a", [f"featured-a-i{i}" for i in range(20)]
@@ -27,15 +29,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def build(root: Path, seen: Any = None, space: TextSpace | None = None, **changes: Any) -> FeatureSpace:
+def build(root: Path, seen: Any = None, space: TextSpace | None = None, **changes: Any) -> SuiteFeatures:
     settings = planted.featured_settings(root, max_bad_features=1, feature_cache=str(root / "cache"), **changes)
-    config = PluginConfig("ANT", planted.FEATURED_TARGET, settings)
-    shared = config["adapt"] == "finetune"
-    return FeatureSpace(config, TOKENS, np.ones(20, bool) if seen is None else seen, shared, space)
-
-
-def item_lines(root: Path, name: str) -> list[list[str]]:
-    return [line.split("\t") for line in (root / name / f"{name}.item").read_text().splitlines()[1:]]
+    domains = [planted.FEATURED_TARGET, *settings["source_datasets"]]  # type: ignore[misc]
+    trained = TOKENS if seen is None else [token for token, there in zip(TOKENS, seen, strict=True) if there]
+    sharing = Sharing(settings.get("adapt") == "finetune", space)
+    return prepare_suite(FeatureSettings.of(settings), ItemFiles(root), domains, TOKENS, trained, sharing)
 
 
 def test_rows_are_items_and_row_0_is_padding(root: Path) -> None:
@@ -69,11 +68,11 @@ def test_a_given_space_is_taken_for_all_domains(root: Path) -> None:
     given = build(root).text_space(SOURCE)
     assert given is not None
     space = build(root, space=given, adapt="finetune")
-    found = space.features(SOURCE, TOKENS_OF_SOURCE).values["text"][2]
-    text = next(
+    found = space.of(SOURCE, TOKENS_OF_SOURCE).values["text"][2]
+    line = next(
         line for line in (root / SOURCE / f"{SOURCE}.item").read_text().splitlines() if f"{SOURCE}-i1\t" in line
     )
-    np.testing.assert_allclose(found, given.transform([text.split("\t")[1]])[0], atol=2e-3)
+    np.testing.assert_allclose(found, given.transform([line.split("\t")[1]])[0], atol=2e-3)
 
 
 def test_items_that_training_lacks_have_no_part_in_the_space(root: Path) -> None:
@@ -86,8 +85,8 @@ def test_items_that_training_lacks_have_no_part_in_the_space(root: Path) -> None
 
 def test_a_source_has_the_modalities_of_the_target_alone(root: Path) -> None:
     space = build(root, modalities=["price"])
-    assert space.widths() == {"price": 1}
-    assert set(space.features(SOURCE, TOKENS_OF_SOURCE).values) == {"price"}
+    assert space.forms == {"price": Categories(N_BUCKETS)}
+    assert set(space.of(SOURCE, TOKENS_OF_SOURCE).values) == {"price"}
 
 
 def test_features_are_computed_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,17 +106,17 @@ def test_ready_texts_and_their_widths(tmp_path: Path) -> None:
     for name, tokens, width in ((planted.FEATURED_TARGET, TOKENS, 3), (SOURCE, TOKENS_OF_SOURCE, 4)):
         np.savez(tmp_path / name / f"{name}.bert.npz", item_id=tokens, vector=np.ones((20, width)))
     space = build(tmp_path, text_encoder="vectors", text_vectors="bert")
-    assert space.widths()["text"] == 3
+    assert space.forms["text"] == Vectors(3)
     np.testing.assert_allclose(np.square(space.target.values["text"][1:].astype(float)).sum(1), 1, atol=1e-2)
     with pytest.raises(UserError, match="featured-a: text vectors of width 4, those of featured-target have 3"):
-        space.features(SOURCE, TOKENS_OF_SOURCE)
+        space.of(SOURCE, TOKENS_OF_SOURCE)
 
 
 def test_sentence_vectors_have_unit_norm_whatever_the_encoder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def encode(texts: Any, *arguments: Any) -> Any:
         return 20 * np.arange(1, 2 * len(texts) + 1, dtype=np.float32).reshape(-1, 2)
 
-    monkeypatch.setattr(module, "encode_sentences", encode)
+    monkeypatch.setattr(text, "encode_sentences", encode)
     target = build(root, text_encoder="some/model").target
     present = target.present["text"]
     expected = encode(range(20))[present[1:]]
@@ -144,8 +143,8 @@ def test_pictures_go_through_the_encoder_once(tmp_path: Path, monkeypatch: pytes
         asked.append([len(own) for own in files])
         return np.where(np.array(asked[-1])[:, None] > 0, np.full((len(files), 2), 20), np.nan).astype(np.float32)
 
-    monkeypatch.setattr(module, "encode_pictures", encode)
-    monkeypatch.setattr(module, "build_encoder", lambda *arguments: None)
+    monkeypatch.setattr(image, "encode_pictures", encode)
+    monkeypatch.setattr(image, "build_encoder", lambda *arguments: None)
     settings = {"image_encoder": "timm:x", "image_weights": str(weights), "image_folder": str(tmp_path / "pictures")}
     for _ in range(2):
         target = build(tmp_path, **settings).target

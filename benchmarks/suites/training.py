@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from recbole_metarec.bridge.config import PluginConfig
-from recbole_metarec.evaluation.groups import cold_targets
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.runs.prepare import prepare
@@ -128,8 +127,8 @@ def _train(config: PluginConfig, settings: dict[str, Any], cap: float) -> tuple[
 
 def _on_cold_items(ranks: dict[str, Ranks], train: Any, targets: Targets) -> dict[str, Any] | None:
     """Test metrics over the users whose target nobody had in training."""
-    cold = cold_targets(train, targets)
-    if cold is None or not cold.any():
+    cold = train.domain().item_counts()[targets.items] == 0
+    if not cold.any():
         return None
     found = {
         f"{metric} {protocol}": round(float(np.mean(metric_of_ranks(metric, of_all[cold]))), 6)

@@ -16,7 +16,6 @@ CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "evalua
 EXCEPTIONS = {
     ("evaluation/groups.py", "bridge"): "groups are made of RecBole's datasets",
     ("evaluation/groups.py", "runs"): "groups are those of a run's result",
-    ("features/space.py", "bridge"): "files of features lie where the configuration says that data are",
 }
 
 

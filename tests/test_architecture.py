@@ -13,9 +13,7 @@ PACKAGE = REPOSITORY / "recbole_metarec"
 CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "evaluation", "settings"}
 
 # What still stands in the way: module and what it imports.
-EXCEPTIONS = {
-    ("features/space.py", "bridge"): "files of features lie where the configuration says that data are",
-}
+EXCEPTIONS = {}
 
 
 def levels() -> dict[str, int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from recbole.config import Config
 from recbole.evaluator import Collector
 from torch import Tensor
 
@@ -29,7 +30,7 @@ class RankCollector(Collector):  # type: ignore[misc]
     targets: Targets | None = None
     ranks: Ranks | None = None
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
         self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from recbole.config import Config
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 from torch import Tensor
@@ -161,7 +162,7 @@ class DomainDataset(CompactDataset):
         """Return the name of each item, from item 1."""
         return [str(token) for token in self.field2id_token[self.iid_field][1:]]
 
-    def item_features(self, config: Any) -> SuiteFeatures | None:
+    def item_features(self, config: Config) -> SuiteFeatures | None:
         """Return the features of items that a configuration's model reads, prepared once for each configuration.
 
         Parameters

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from recbole.config import Config
 
 from recbole_metarec.bridge.config import data_path, settings_of, to_plain
 from recbole_metarec.features.item_files import ItemFiles
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from recbole_metarec.bridge.dataset import DomainDataset
 
 
-def key_of(config: Any) -> str | None:
+def key_of(config: Config) -> str | None:
     """Return what tells the features of one configuration from those of another; ``None`` if its model reads none."""
     spec = SPECS.get(config["model"])
     if spec is None or not spec.reads_features(to_plain(config)):
@@ -24,7 +26,7 @@ def key_of(config: Any) -> str | None:
     return repr(settings_of(config, spec.settings))
 
 
-def prepare(config: Any, dataset: DomainDataset) -> SuiteFeatures:
+def prepare(config: Config, dataset: DomainDataset) -> SuiteFeatures:
     """Prepare the features that a configuration's model reads.
 
     Parameters
@@ -56,13 +58,13 @@ def prepare(config: Any, dataset: DomainDataset) -> SuiteFeatures:
     )
 
 
-def item_files(config: Any) -> ItemFiles:
+def item_files(config: Config) -> ItemFiles:
     """Say where the ``.item`` files of a configuration are, and how they are written."""
     encoding = config["encoding"] or "utf-8"
     return ItemFiles(data_path(config), config["ITEM_ID_FIELD"], config["field_separator"], encoding)
 
 
-def prepare_features(config: Any, dataset: DomainDataset) -> None:
+def prepare_features(config: Config, dataset: DomainDataset) -> None:
     """Prepare what a model, or each member of one, reads of items, before it is built.
 
     Parameters

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import recbole.data.dataset
+from recbole.config import Config
 from recbole.utils import ModelType
 
 from recbole_metarec.bridge.dataset import DomainDataset
@@ -31,12 +30,12 @@ def takes_domains(model: str, kind: ModelType, split_already: bool) -> bool:
     return kind == ModelType.SEQUENTIAL and not split_already and own is DomainDataset
 
 
-def load_domain(config: Any) -> Domain:
+def load_domain(config: Config) -> Domain:
     """Load a whole domain; see `load_catalogue`."""
     return load_catalogue(config)[0]
 
 
-def load_catalogue(config: Any) -> tuple[Domain, list[str]]:
+def load_catalogue(config: Config) -> tuple[Domain, list[str]]:
     """Load a whole domain and its items' names, with RecBole's own reading and filters.
 
     Parameters

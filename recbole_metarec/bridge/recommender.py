@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
+from recbole.config import Config
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
@@ -49,7 +50,7 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
     input_type = InputType.POINTWISE
     is_evidence_alone = False
 
-    def __init__(self, config: Any, dataset: Any) -> None:
+    def __init__(self, config: Config, dataset: Any) -> None:
         super().__init__(config, dataset)
         domain = dataset.domain()
         self.item_counts = domain.item_counts()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from recbole.config import Config
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recbole_metarec.errors import UserError
@@ -22,7 +23,7 @@ _COPIES = 2
 
 
 @contextmanager
-def within_memory(config: Any) -> Iterator[None]:
+def within_memory(config: Config) -> Iterator[None]:
     """Turn a lack of memory into one line.
 
     Parameters
@@ -43,7 +44,7 @@ def within_memory(config: Any) -> Iterator[None]:
         raise UserError([f"{_sizes(config)}: more than memory holds; write smaller numbers"]) from error
 
 
-def _sizes(config: Any) -> str:
+def _sizes(config: Config) -> str:
     """Write the largest whole numbers among the settings, the user's own if there are any of size."""
     for settings in (config.external_config_dict, config.final_config_dict):
         found = {key: value for key, value in settings.items() if type(value) is int and key != "seed"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from logging import getLogger
-from typing import Any
+
+from recbole.config import Config
 
 from recbole_metarec.bridge.config import for_domain
 from recbole_metarec.bridge.loading import load_catalogue, load_domain
@@ -14,7 +15,7 @@ from recbole_metarec.features.suite import SuiteFeatures
 from recbole_metarec.nn.item_features import ItemFeatures, to_tensors
 
 
-def load_suite(config: Any, target: Domain, load: Callable[[Any], Domain] = load_domain) -> DomainSuite:
+def load_suite(config: Config, target: Domain, load: Callable[[Config], Domain] = load_domain) -> DomainSuite:
     """Load the source domains of a configuration.
 
     Parameters
@@ -54,7 +55,7 @@ def load_suite(config: Any, target: Domain, load: Callable[[Any], Domain] = load
 
 
 def load_with_features(
-    config: Any, target: Domain, prepared: SuiteFeatures
+    config: Config, target: Domain, prepared: SuiteFeatures
 ) -> tuple[DomainSuite, list[ItemFeatures | None]]:
     """Load the source domains of a configuration and the features of their items.
 
@@ -77,7 +78,7 @@ def load_with_features(
     """
     tokens: dict[str, list[str]] = {}
 
-    def load(config: Any) -> Domain:
+    def load(config: Config) -> Domain:
         domain, tokens[domain.name] = load_catalogue(config)
         return domain
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from recbole.config import Config
 from recbole.trainer import Trainer
 from recbole.utils import calculate_valid_score, dict2str, set_color
 from torch import Tensor
@@ -74,7 +75,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     saved_model_file: str
     validated: Evaluated | None = None
 
-    def __init__(self, config: Any, model: DomainRecommender) -> None:
+    def __init__(self, config: Config, model: DomainRecommender) -> None:
         super().__init__(config, model)
         variant = variant_of(config)
         # RecBole names checkpoints by the second: two runs that start together would share one.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from recbole.config import Config
 from recbole.model.abstract_recommender import AbstractRecommender, GeneralRecommender, SequentialRecommender
 
 from recbole_metarec.bridge.names import refuse_others
@@ -21,7 +22,7 @@ def _init(self: AbstractRecommender) -> None:
 
 def _with_names(init: Callable[..., None]) -> Callable[..., None]:
     @wraps(init)
-    def init_with_names(self: AbstractRecommender, config: Any, dataset: Any) -> None:
+    def init_with_names(self: AbstractRecommender, config: Config, dataset: Any) -> None:
         init(self, config, dataset)
         self.dataset_name = config["dataset"]
         self.field_names = {

@@ -17,6 +17,7 @@ import numpy as np
 import recbole.data
 import recbole.data.utils
 import torch
+from recbole.config import Config
 from recbole.data.dataset import Dataset
 from recbole.utils.argument_list import dataset_arguments
 
@@ -107,7 +108,7 @@ def _with_generators(save: Callable[..., None]) -> Callable[..., None]:
     """Give data loaders back the generators that RecBole takes from them to save them."""
 
     @wraps(save)
-    def save_and_give_back(config: Any, dataloaders: Any) -> None:
+    def save_and_give_back(config: Config, dataloaders: Any) -> None:
         generators = [loader.generator for loader in dataloaders]
         try:
             save(config, dataloaders)
@@ -122,7 +123,7 @@ def _of_these_files(load: Callable[[Any], Any], key: str) -> Callable[[Any], Any
     """Make one of RecBole's functions that reuse saved data look at what the data were made from."""
 
     @wraps(load)
-    def load_saved(config: Any) -> Any:
+    def load_saved(config: Config) -> Any:
         file = config[key]
         if file and not is_allowed():
             raise UserError([f"--{key}={file}: is a pickle, which can run code; {HOW_TO_ALLOW}"])

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 import torch
+from recbole.config import Config
 from recbole.data.interaction import Interaction
 from recbole.model.general_recommender.pop import Pop
 from torch import Tensor
@@ -14,7 +15,7 @@ _stock_init = Pop.__init__
 
 
 @wraps(_stock_init)
-def _init(self: Pop, config: Any, dataset: Any) -> None:
+def _init(self: Pop, config: Config, dataset: Any) -> None:
     _stock_init(self, config, dataset)
     self.label_field = config["LABEL_FIELD"]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from recbole.config import Config
 from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -51,7 +52,7 @@ class ANT(DomainRecommender):
 
     trust: Tensor
 
-    def __init__(self, config: Any, dataset: Any) -> None:
+    def __init__(self, config: Config, dataset: Any) -> None:
         super().__init__(config, dataset)
         settings = self.settings = settings_of(config, ANTSettings)
         self.core = build_core(settings, self.forms)

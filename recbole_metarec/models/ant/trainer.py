@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from recbole.config import Config
 
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.suite import load_with_features
@@ -49,7 +50,7 @@ class ANTTrainer(DomainTrainer):
     steps: TargetSteps
     core_file: str | None = None
 
-    def __init__(self, config: Any, model: ANT) -> None:
+    def __init__(self, config: Config, model: ANT) -> None:
         super().__init__(config, model)
         self.pretraining_losses: list[float] = []
 

@@ -36,7 +36,7 @@ class Ensemble(DomainRecommender):
         Training part of the target domain.
     """
 
-    def __init__(self, config: Any, dataset: Any) -> None:
+    def __init__(self, config: Config, dataset: Any) -> None:
         super().__init__(config, dataset)
         self.members = nn.ModuleList(get_model(member["model"])(member, dataset) for member in member_configs(config))
 

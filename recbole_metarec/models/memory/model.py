@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
+from recbole.config import Config
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
@@ -28,7 +29,7 @@ class Memory(DomainRecommender):
 
     is_evidence_alone = True
 
-    def __init__(self, config: Any, dataset: Any) -> None:
+    def __init__(self, config: Config, dataset: Any) -> None:
         super().__init__(config, dataset)
         self.register_buffer("no_vectors", torch.zeros(self.n_items, 0), persistent=False)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from recbole.config import Config
 from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 
@@ -60,7 +61,7 @@ class MetaRec(DomainRecommender):
         Training part of the target domain.
     """
 
-    def __init__(self, config: Any, dataset: Any) -> None:
+    def __init__(self, config: Config, dataset: Any) -> None:
         super().__init__(config, dataset)
         settings = self.settings = settings_of(config, MetaRecSettings)
         self.encoder = build_encoder(settings, self.forms)

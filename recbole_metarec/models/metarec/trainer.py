@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
+from recbole.config import Config
 from torch import nn
 
 from recbole_metarec.bridge.suite import load_suite, load_with_features
@@ -46,7 +47,7 @@ class MetaRecTrainer(DomainTrainer):
     suite: DomainSuite
     steps: MetaSteps
 
-    def __init__(self, config: Any, model: MetaRec) -> None:
+    def __init__(self, config: Config, model: MetaRec) -> None:
         super().__init__(config, model)
         self.weight_history: list[dict[str, float]] = []
 

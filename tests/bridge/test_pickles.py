@@ -24,7 +24,8 @@ from recbole_metarec.features.cache import cached
 from recbole_metarec.features.image import build_encoder
 from recbole_metarec.features.text import TextSpace
 from recbole_metarec.features.vectors import read_vectors
-from recbole_metarec.models.ant.core import load_core
+from recbole_metarec.models.ant.core_file import load_core
+from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.runs.prepare import prepare
 from recbole_metarec.runs.run import run_one
 from recbole_metarec.training.checkpoint import FORMAT
@@ -86,7 +87,7 @@ def readers(suite: Path) -> dict[str, Callable[[Path], Any]]:
         "resume, RecBole's": recboles.resume_checkpoint,
         "evaluate": lambda path: ours.evaluate(data, model_file=str(path)),
         "evaluate, RecBole's": lambda path: recboles.evaluate(data, model_file=str(path)),
-        "core": lambda path: load_core(path, {}),
+        "core": lambda path: load_core(path, ANTSettings()),
     }
 
 

@@ -110,4 +110,5 @@ class RunResult:
     def to_json(self) -> dict[str, Any]:
         """Return the run as users read it: `to_plain`, its diagnostics beside the other keys."""
         plain = self.to_plain()
-        return {**plain, **DIAGNOSTICS, **plain.pop("diagnostics")}
+        diagnostics = plain.pop("diagnostics")
+        return {**plain, **DIAGNOSTICS, **diagnostics}

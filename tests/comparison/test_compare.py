@@ -331,6 +331,18 @@ def test_a_damaged_run_is_told_from_one_that_was_saved(compared: Any, tmp_path: 
             load_run(path)
 
 
+def test_a_run_of_an_older_format_is_named_and_made_anew(compared: Any, tmp_path: Path) -> None:
+    run, said = next_run(compared), list[str]()
+    job = Job("Pop, seed 1", tmp_path / "x.json", {})
+    save_run(job.path, run)
+    content = json.loads(job.path.read_text())
+    content |= {"source_weights": None, "weight_history": [], "codebook": None}
+    job.path.write_text(json.dumps({key: value for key, value in content.items() if key != "diagnostics"}))
+    assert finish([job], lambda settings: run, 1, said.append) == [run]
+    assert f"{job.path}: is of an older format; Pop, seed 1 is made anew" in said
+    assert load_run(job.path) == run
+
+
 def test_a_damaged_run_is_named_and_made_anew(compared: Any, tmp_path: Path) -> None:
     run, said = next_run(compared), list[str]()
     job = Job("Pop, seed 1", tmp_path / "x.json", {})
@@ -375,6 +387,15 @@ def test_what_decides_a_run_names_its_file(suite: Path, tmp_path: Path) -> None:
     assert (
         len({name(), name(seed=2), name(epochs=3), name(mask_history=True), name(**ours), name(model="MetaRec")}) == 6
     )
+    silent = {"report": ["r.md"], "seeds": 3, "bootstrap_samples": 100, "feature_cache": "cache", "resume": None}
+    assert name(**ours) == name(**ours, **silent)
+    assert name(model="ANT") != name(model="ANT", n_experts=3)
+    cores = [tmp_path / "a.pth", tmp_path / "b.pth", tmp_path / "copy" / "a.pth"]
+    cores[2].parent.mkdir()
+    for core, content in zip(cores, "aba", strict=True):
+        core.write_text(content)
+    first, other, same = (name(model="ANT", pretrained=str(core)) for core in cores)
+    assert first == same != other
     source = copied / planted.FRIENDLY[0] / f"{planted.FRIENDLY[0]}.inter"
     source.write_text(source.read_text() + "\n")
     assert name() == name(**here)

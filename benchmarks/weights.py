@@ -18,20 +18,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from suites.variants import SUITES, Suite
 from tabulate import tabulate
+from transfer import SUITES, read_suite
 
-from recbole_metarec.bridge.config import PluginConfig, properties_folder, read_properties
+from recbole_metarec.bridge.config import PluginConfig, resolve
 from recbole_metarec.evaluation.choice import simplest_as_good
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
 from recbole_metarec.evidence.weights import MEMORY_WEIGHTS, EvidenceWeights, from_one
 from recbole_metarec.runs.prepare import prepare
+from recbole_metarec.settings.suite import DEFAULT_TARGET
 
 HALVES = 40
 
-_TARGET = "ml-100k-thriller"
-_PROPERTIES = read_properties(properties_folder() / "dataset" / f"{_TARGET}.yaml")
-EMBEDDED = Suite(_TARGET, tuple(_PROPERTIES["source_datasets"]))
+
+def target_and_sources(suite: str) -> tuple[str, list[str]]:
+    """Return the names of a suite's domains; ``embedded`` is the default target with its sources."""
+    settings = {"dataset": DEFAULT_TARGET} if suite == "embedded" else read_suite(suite)
+    resolved = resolve("MetaRec", settings)
+    return resolved["dataset"], resolved["source_datasets"]
 
 
 def towards(order: list[float]) -> Callable[[Floats], int]:
@@ -81,16 +85,15 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     torch.set_num_threads(options.threads)
-    embedded = options.suite == "embedded"
-    suite = EMBEDDED if embedded else SUITES[options.suite]
-    data_path = "dataset/" if embedded else str(options.data_path)
+    target, sources = target_and_sources(options.suite)
+    data_path = "dataset/" if options.suite == "embedded" else str(options.data_path)
     lines = []
     for seed in range(1, options.seeds + 1):
-        for title, sources in (("scratch", []), ("MetaRec", list(suite.sources))):
+        for title, learnt_from in (("scratch", []), ("MetaRec", sources)):
             with tempfile.TemporaryDirectory() as folder:
                 settings = {
                     "data_path": data_path,
-                    "source_datasets": sources,
+                    "source_datasets": learnt_from,
                     "train_users": options.users,
                     "seed": seed,
                     "checkpoint_dir": folder,
@@ -102,7 +105,7 @@ def main() -> None:
                     "state": "ERROR",
                     "show_progress": False,
                 }
-                valid_VN, test_VN = values_of(settings, suite.target)
+                valid_VN, test_VN = values_of(settings, target)
             for name, rule in RULES.items():
                 half, weight, test = judged(valid_VN, test_VN, rule)
                 lines.append([title, seed, name, f"{half:.5f}", f"{weight:g}", f"{test:.4f}"])

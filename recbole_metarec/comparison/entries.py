@@ -105,8 +105,8 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
         model, colon, variant = label.partition(":")
         variants = _variants(given(model))
         if colon and variant not in variants:
-            known = f"one of {', '.join(f'{model}:{name}' for name in variants)}" if variants else model
-            problems.append(f"--model={label}: no such variant; write {known}")
+            choices = f"one of {', '.join(f'{model}:{name}' for name in variants)}" if variants else model
+            problems.append(f"--model={label}: no such variant; write {choices}")
             continue
         entries.append(Entry(label, resolve(model, {**_of_model(model, given(model)), **variants.get(variant, {})})))
     problems += [*_own_problems(settings), *_nobodys_keys(settings, [given(entry.model) for entry in entries])]

@@ -59,8 +59,8 @@ def entry_result(label: str, runs: Mapping[int, RunResult], metric: str, aligned
 
 def mean_weights(runs: Mapping[int, RunResult]) -> dict[str, float] | None:
     """Average the source weights of runs, the largest first; ``None`` where there are none."""
-    weights = [found for run in runs.values() if (found := run.diagnostic("source_weights"))]
+    weights = [of_run for run in runs.values() if (of_run := run.diagnostic("source_weights"))]
     if not weights:
         return None
-    means = {name: float(np.mean([found[name] for found in weights])) for name in weights[0]}
+    means = {name: float(np.mean([of_run[name] for of_run in weights])) for name in weights[0]}
     return dict(sorted(means.items(), key=lambda pair: -pair[1]))

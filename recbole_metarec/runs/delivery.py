@@ -62,8 +62,8 @@ def deliver(runs: Sequence[RunResult], metric: str, asked: str) -> Delivery | No
         return Delivery(by_variant[asked], True, metric, {}) if asked in by_variant else None
     if len(candidates) < 2:
         return None
-    known = [run.valid_ranks for run in candidates if run.valid_ranks is not None and is_of_ranks(metric)]
-    values = [metric_of_ranks(metric, ranks) for ranks in known]
+    ranked = [run.valid_ranks for run in candidates if run.valid_ranks is not None and is_of_ranks(metric)]
+    values = [metric_of_ranks(metric, ranks) for ranks in ranked]
     targets = candidates[0].valid_targets
     if targets is None or len(values) < len(candidates):
         return Delivery(by_variant["transfer"], False, metric, {})

@@ -38,7 +38,7 @@ def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Cha
         return {}
     ours, theirs = common_rows([run.targets, reference.targets])
     users = run.targets.take(ours).user_numbers()
-    known = [name for name in run.test if is_of_ranks(name) and len(ours)]
+    of_ranks = [name for name in run.test if is_of_ranks(name) and len(ours)]
     return {
         name: paired_bootstrap(
             metric_of_ranks(name, run.ranks[ours]),
@@ -47,7 +47,7 @@ def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Cha
             run.seed,
             users,
         )
-        for name in known
+        for name in of_ranks
     }
 
 
@@ -104,8 +104,8 @@ def write_json(path: Path, runs: Sequence[RunResult], samples: int, delivery: De
     content: dict[str, Any] = {"runs": [run.to_json() for run in runs]}
     transfer, scratch = _pair(runs)
     if transfer and scratch:
-        found = changes(transfer, scratch, samples)
-        content["change_over_scratch"] = {name: _plain(change) for name, change in found.items()}
+        over_scratch = changes(transfer, scratch, samples)
+        content["change_over_scratch"] = {name: _plain(change) for name, change in over_scratch.items()}
     if delivery:
         run = delivery.run
         content["delivered"] = {"variant": run.variant, "checkpoint": run.checkpoint, "why": why(delivery)}
@@ -193,5 +193,5 @@ def _codebook(run: RunResult) -> str:
 def _cold(run: RunResult) -> str:
     if not run.cold:
         return ""
-    found = ", ".join(f"{spell(name)} {value:.4f}" for name, value in run.cold.items() if name != "n_users")
-    return f"{run.label}, the {run.cold['n_users']:,} users whose item nobody had in training: {found}"
+    metrics = ", ".join(f"{spell(name)} {value:.4f}" for name, value in run.cold.items() if name != "n_users")
+    return f"{run.label}, the {run.cold['n_users']:,} users whose item nobody had in training: {metrics}"

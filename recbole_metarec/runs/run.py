@@ -146,9 +146,9 @@ def _result(
     config: PluginConfig, trainer: Any, valid: Mapping[str, Any], test: Mapping[str, Any], train: Any
 ) -> RunResult:
     """Put together what a trained model gave; ``train`` is the training part of the target."""
-    found = Evaluated(dict(test), trainer.eval_collector.targets, trainer.eval_collector.ranks)
+    tested = Evaluated(dict(test), trainer.eval_collector.targets, trainer.eval_collector.ranks)
     validated = trainer.validated if isinstance(trainer, DomainTrainer) else None
-    model, targets = trainer.model, found.targets
+    model, targets = trainer.model, tested.targets
     return RunResult(
         model=config["model"],
         variant=variant_of(config),
@@ -165,9 +165,9 @@ def _result(
         peak_memory=round(peak_megabytes(), 1),
         n_users=0 if targets is None else targets.n_users,
         n_targets=0 if targets is None else len(targets.users),
-        cold=_cold(found, train),
+        cold=_cold(tested, train),
         checkpoint=str(trainer.saved_model_file) if Path(trainer.saved_model_file).exists() else None,
-        **_rows("", found, train),
+        **_rows("", tested, train),
         **_rows("valid_", validated, train),
     )
 
@@ -187,16 +187,16 @@ def _diagnostics(trainer: Any) -> dict[str, Any]:
     return dict(load_object(spec.diagnostics)(trainer)) if spec and spec.diagnostics else {}
 
 
-def _cold(found: Evaluated, train: Any) -> dict[str, float] | None:
-    """Measure what was found on items that stand nowhere in the training part, if that has sequences."""
-    if found.targets is None or found.ranks is None or not isinstance(train, DomainDataset):
+def _cold(tested: Evaluated, train: Any) -> dict[str, float] | None:
+    """Measure the test on items that stand nowhere in the training part, if that has sequences."""
+    if tested.targets is None or tested.ranks is None or not isinstance(train, DomainDataset):
         return None
-    cold = train.domain().item_counts()[found.targets.items] == 0
-    return cold_metrics(_plain_metrics(found.metrics), found.targets.take(cold), found.ranks[cold])
+    cold = train.domain().item_counts()[tested.targets.items] == 0
+    return cold_metrics(_plain_metrics(tested.metrics), tested.targets.take(cold), tested.ranks[cold])
 
 
-def _rows(prefix: str, found: Evaluated | None, dataset: Any) -> dict[str, Any]:
+def _rows(prefix: str, evaluated: Evaluated | None, dataset: Any) -> dict[str, Any]:
     """Return targets by name and their ranks, if there are any, as attributes of a result."""
-    if found is None or found.targets is None:
+    if evaluated is None or evaluated.targets is None:
         return {}
-    return {f"{prefix}targets": found.targets.named(dataset), f"{prefix}ranks": found.ranks}
+    return {f"{prefix}targets": evaluated.targets.named(dataset), f"{prefix}ranks": evaluated.ranks}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from recbole.config import Config
 from torch import Tensor
 
 from recbole_metarec.bridge.config import from_plain, to_plain
@@ -49,21 +50,24 @@ def restore(state: Any, name: str) -> Any:
     """
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         return state
-    plain, weights = state.get("config"), state.get("state_dict")
-    if not isinstance(plain, dict) or not isinstance(weights, dict):
+    if not isinstance(state.get("config"), dict) or not isinstance(state.get("state_dict"), dict):
         raise UserError([f"{name}: is no trained model; the name of a core, for pretrained, ends in -core.pth"])
-    if not str(plain.get("teacher", "x")).isidentifier():  # RecBole's KD_DAGFM evaluates it
-        raise UserError([f"{name}: teacher must be the name of a model"])
-    try:
-        config = from_plain(plain)
-    except (KeyError, TypeError, ValueError, AttributeError, ImportError, NotImplementedError) as error:
-        raise UserError([f"{name}: RecBole refuses its configuration: {type(error).__name__}: {error}"]) from error
+    config = _config_of(state["config"], name)
     if not isinstance(state.get("other_parameter", {}), dict):
         raise UserError([f"{name}: is damaged: other_parameter is of type {type(state['other_parameter']).__name__}"])
     mark(state, name)
     with named_when_damaged(name):
         other = unpack(state.get("other_parameter"))
     return {**state, "config": config, "other_parameter": other}
+
+
+def _config_of(plain: Mapping[str, Any], name: str) -> Config:
+    if not str(plain.get("teacher", "x")).isidentifier():  # RecBole's KD_DAGFM evaluates it
+        raise UserError([f"{name}: teacher must be the name of a model"])
+    try:
+        return from_plain(plain)
+    except (KeyError, TypeError, ValueError, AttributeError, ImportError, NotImplementedError) as error:
+        raise UserError([f"{name}: RecBole refuses its configuration: {type(error).__name__}: {error}"]) from error
 
 
 def state_of(trainer: Any, epoch: int) -> dict[str, Any]:

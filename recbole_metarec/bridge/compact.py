@@ -114,7 +114,7 @@ class _Side:
         if self.allowed:
             counts = np.bincount(self.codes[kept], minlength=len(self.names))
             self.banned = (counts > 0) & ~self.allowed(counts)
-        found = bool(self.banned.any())
+        any_banned = bool(self.banned.any())
         if self.listed is not None:
             codes = self.names.get_indexer(self.listed[self.field])
             # -1, a name without an interaction, stands for the entry added at the end
@@ -122,8 +122,8 @@ class _Side:
             self.banned[codes[rare & (codes >= 0)]] = True
             dropped = rare | np.append(self.banned, False)[codes]
             self.listed.drop(self.listed.index[dropped], inplace=True)
-            found |= bool(dropped.any())
-        return found
+            any_banned |= bool(dropped.any())
+        return any_banned
 
 
 def _is_compact(column: Any) -> bool:

@@ -94,8 +94,8 @@ class DomainDataset(CompactDataset):
         share = self.config["train_users"]
         if share is not None and share < 1:
             users = parts[0].inter_feat[self.uid_field].numpy()
-            known = np.unique(users)
-            chosen = np.random.default_rng(self.config["seed"]).permutation(known)[: math.ceil(share * len(known))]
+            shuffled = np.random.default_rng(self.config["seed"]).permutation(np.unique(users))
+            chosen = shuffled[: math.ceil(share * len(shuffled))]
             parts[0] = parts[0].copy(parts[0].inter_feat[np.flatnonzero(np.isin(users, chosen))])
         return parts
 

@@ -26,8 +26,8 @@ def takes_domains(model: str, kind: ModelType, split_already: bool) -> bool:
     -------
     bool
     """
-    own = getattr(recbole.data.dataset, f"{model}Dataset", DomainDataset)
-    return kind == ModelType.SEQUENTIAL and not split_already and own is DomainDataset
+    dataset = getattr(recbole.data.dataset, f"{model}Dataset", DomainDataset)
+    return kind == ModelType.SEQUENTIAL and not split_already and dataset is DomainDataset
 
 
 def load_domain(config: Config) -> Domain:

@@ -25,8 +25,8 @@ def names_of(model: Any) -> dict[str, list[str]]:
         ``item_tokens``, and ``user_tokens`` of models that have something of each user.
     """
     kinds = ("item", "user") if hasattr(model, "n_users") else ("item",)
-    known = getattr(model, "field_names", {})
-    return {f"{kind}_tokens": [str(name) for name in known[kind][1:]] for kind in kinds if kind in known}
+    names = getattr(model, "field_names", {})
+    return {f"{kind}_tokens": [str(name) for name in names[kind][1:]] for kind in kinds if kind in names}
 
 
 def refuse_others(model: Module, state_dict: Any, prefix: str, metadata: Mapping[str, Any], *_: Any) -> None:
@@ -72,5 +72,5 @@ def _difference(before: Sequence[str], now: Sequence[str]) -> str:
     if list(before) == list(now):
         return ""
     counted = {"new": sorted({*now} - {*before}), "missing": sorted({*before} - {*now})}
-    found = [f"{len(names)} {how}, as {names[0]!r}" for how, names in counted.items() if names]
-    return " and ".join(found) or "they come in another order"
+    parts = [f"{len(names)} {how}, as {names[0]!r}" for how, names in counted.items() if names]
+    return " and ".join(parts) or "they come in another order"

@@ -48,9 +48,9 @@ class Sequences:
         values = self.columns[self.lists[list_field]]
         row = self._first(target)[..., None] + torch.arange(self.max_length)
         real = row < target[..., None]
-        found = values[torch.where(real, row, 0)]
-        real = real.view(*real.shape, *[1] * (found.ndim - real.ndim))  # a field may be a list itself
-        return torch.where(real, found, torch.zeros((), dtype=found.dtype))
+        prefixes = values[torch.where(real, row, 0)]
+        real = real.view(*real.shape, *[1] * (prefixes.ndim - real.ndim))  # a field may be a list itself
+        return torch.where(real, prefixes, torch.zeros((), dtype=prefixes.dtype))
 
     def _first(self, target: Tensor) -> Tensor:
         return torch.maximum(target - self.max_length, self.begin[target])
@@ -140,8 +140,8 @@ class PrefixRows(Interaction):  # type: ignore[misc]
         return field in self.interaction.sequences.lists
 
     def _prefixes(self, field: str) -> Tensor:
-        found: Tensor = self.interaction.sequences.before(field, self.interaction[TARGET_ROW])
-        return found
+        prefixes: Tensor = self.interaction.sequences.before(field, self.interaction[TARGET_ROW])
+        return prefixes
 
     def _reindex(self, index: Any) -> None:
         self.interaction = self.interaction.take(index)

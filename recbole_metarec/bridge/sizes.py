@@ -47,10 +47,10 @@ def within_memory(config: Config) -> Iterator[None]:
 def _sizes(config: Config) -> str:
     """Write the largest whole numbers among the settings, the user's own if there are any of size."""
     for settings in (config.external_config_dict, config.final_config_dict):
-        found = {key: value for key, value in settings.items() if type(value) is int and key != "seed"}
-        large = sorted((key for key, value in found.items() if value >= 1000), key=found.__getitem__, reverse=True)
+        sizes = {key: value for key, value in settings.items() if type(value) is int and key != "seed"}
+        large = sorted((key for key, size in sizes.items() if size >= 1000), key=sizes.__getitem__, reverse=True)
         if large:
-            return ", ".join(f"--{key}={found[key]}" for key in large[:3])
+            return ", ".join(f"--{key}={sizes[key]}" for key in large[:3])
     return f"--model={config['model']}"
 
 

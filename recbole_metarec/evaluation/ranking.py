@@ -98,13 +98,13 @@ def rank_targets(
             scores_BI[row[within] - first, item[within]] = -torch.inf
         if sampled_BC is not None:
             few_BC = torch.cat([sampled_BC[first : first + block], targets_B[first : first + block, None]], dim=1)
-            known_BC = scores_BI.gather(1, few_BC)
-            scores_BI.fill_(-torch.inf).scatter_(1, few_BC, known_BC)
-        every = [
+            kept_BC = scores_BI.gather(1, few_BC)
+            scores_BI.fill_(-torch.inf).scatter_(1, few_BC, kept_BC)
+        rankings = [
             count_ranks(joined_BI, targets_B[first : first + block], spare[: len(rows_BD)])
             for joined_BI in joined(scores_BI, slice(first, first + len(rows_BD)))
         ]
-        ranks.append(torch.stack(every))
+        ranks.append(torch.stack(rankings))
     return torch.cat(ranks, dim=1)
 
 

@@ -92,8 +92,8 @@ def mark(state: dict[str, Any], file: str) -> None:
     if not isinstance(state["state_dict"], dict):
         raise UserError([f"{file}: is damaged: state_dict is of type {type(state['state_dict']).__name__}"])
     weights = state["state_dict"] = OrderedDict(state["state_dict"])
-    known = {"file": file, **{key: state.get(key) for key in ("item_tokens", "user_tokens")}}
-    vars(weights)["_metadata"] = {"": {_ORIGIN: known}}  # what load_state_dict hands to hooks
+    origin = {"file": file, **{key: state.get(key) for key in ("item_tokens", "user_tokens")}}
+    vars(weights)["_metadata"] = {"": {_ORIGIN: origin}}  # what load_state_dict hands to hooks
 
 
 def origin_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:

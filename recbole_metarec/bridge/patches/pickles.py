@@ -53,7 +53,7 @@ def _asked_by_recbole() -> bool:
 
 
 def _guarded_torch_load(torch_load: Callable[..., Any]) -> Callable[..., Any]:
-    """Load weights only; RecBole pickles its Config into every checkpoint (#2212)."""
+    """Load weights only; RecBole pickles its Config into every checkpoint."""
 
     @wraps(torch_load)
     def load(file: Any, *args: Any, **options: Any) -> Any:
@@ -96,12 +96,12 @@ def _load_data(file: Any) -> Any:
         getLogger().warning(f"{file.name}: is not read, as a pickle can run code; {HOW_TO_ALLOW}")
         return SimpleNamespace(config=defaultdict(object))
     try:
-        found = pickle.load(file)
+        data = pickle.load(file)
     except Exception as error:  # a damaged pickle may do anything
         raise UserError([f"{file.name}: cannot be unpickled ({type(error).__name__}); delete it"]) from error
-    if not isinstance(found, (Dataset, list)):
+    if not isinstance(data, (Dataset, list)):
         raise UserError([f"{file.name}: is no data that RecBole saved; delete it"])
-    return found
+    return data
 
 
 def _with_generators(save: Callable[..., None]) -> Callable[..., None]:

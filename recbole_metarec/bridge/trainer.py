@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import time
@@ -80,8 +81,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         variant = variant_of(config)
         # RecBole names checkpoints by the second: two runs that start together would share one.
         parts = (Path(self.saved_model_file).stem, config["dataset"], variant, config["seed"], os.getpid())
-        name = f"{'-'.join(str(part) for part in parts if part is not None)}.pth"
-        self.saved_model_file = str(Path(config["checkpoint_dir"]) / name)
+        stem = "-".join(str(part) for part in parts if part is not None)
+        self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}.pth"))
         self.eval_collector = RankCollector(config)
         self._resumed: dict[str, Any] | None = None
         self._valid_data: Any = None
@@ -330,3 +331,9 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.model.load_state_dict(self._resumed["state_dict"])
         with checkpoint.named_when_damaged(self.saved_model_file):
             yield self._resumed
+
+
+def _unused(path: Path) -> Path:
+    """Add a number to a name that a file has already: of a run of this process that began in the same second."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], numbered) if not each.exists())

@@ -321,3 +321,15 @@ def test_without_a_quantizer_it_is_recboles_sasrec(suite: Path) -> None:
     with torch.no_grad():
         found, expected = (model.full_sort_predict(rows)[:, 1:] for model in (trainer.model, sasrec))
     torch.testing.assert_close(found, expected)
+
+
+def test_runs_of_one_second_keep_a_checkpoint_each(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recbole.trainer.trainer.get_local_time", lambda: "now")
+    files = []
+    for _ in range(3):
+        trainer, *_ = build(suite, checkpoint_dir=str(tmp_path))
+        Path(trainer.saved_model_file).touch()
+        files.append(trainer.saved_model_file)
+    assert len({*files}) == 3

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 # Read when torch is first imported: threads that wait by spinning slow a busy machine down several times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from recbole_metarec._hook import when_imported
+from recbole_metarec.lazy import attributes_of
 
 if TYPE_CHECKING:
     from recbole_metarec.bridge.pickles import allow_pickle
@@ -65,10 +66,7 @@ _PLACES = {
 when_imported("recbole", lambda: import_module("recbole_metarec.bridge"))
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+__getattr__ = attributes_of(__name__, _PLACES)
 
 
 def __dir__() -> list[str]:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from recbole_metarec.lazy import attributes_of
 
 if TYPE_CHECKING:
     from recbole_metarec.amazon.convert import prepare
@@ -38,8 +39,4 @@ _PLACES = {
     "prepare": "convert",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+__getattr__ = attributes_of(__name__, _PLACES)

@@ -129,10 +129,6 @@ class Resolved:
         """The specification of the model, if it is one of this package's."""
         return SPECS.get(self.model)
 
-    def part(self, settings: type[S]) -> S:
-        """Return the settings of a component."""
-        return settings.of(self)
-
 
 def resolve(model: str, user: Mapping[str, Any]) -> Resolved:
     """Merge all layers: RecBole's defaults, ours, the model's, the dataset's, then what the user says.

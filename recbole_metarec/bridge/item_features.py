@@ -10,8 +10,8 @@ from recbole_metarec.bridge.config import data_path, settings_of, to_plain
 from recbole_metarec.features.item_files import ItemFiles
 from recbole_metarec.features.modalities import Sharing
 from recbole_metarec.features.suite import SuiteFeatures, prepare_suite
+from recbole_metarec.lazy import load_object
 from recbole_metarec.models import SPECS
-from recbole_metarec.models.spec import load_object
 from recbole_metarec.settings.features import FeatureSettings
 
 if TYPE_CHECKING:

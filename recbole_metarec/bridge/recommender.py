@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from recbole.config import Config
@@ -19,6 +19,7 @@ from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.features.features import Form
+from recbole_metarec.models import SPECS
 from recbole_metarec.nn.item_features import FeatureBuffers, ItemFeatures, to_tensors
 from recbole_metarec.settings.evidence import EvidenceSettings
 
@@ -43,10 +44,13 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         Interactions of each item in the training part, padding first.
     is_evidence_alone : bool
         Whether there is nothing but evidence in the scores.
+    settings : EvidenceSettings
+        All that the model reads, of the class that its specification names.
     forms : mapping of str to Categories or Vectors
         What the target's features of items are; none for a model that reads none.
     """
 
+    settings: EvidenceSettings
     input_type = InputType.POINTWISE
     is_evidence_alone = False
 
@@ -54,7 +58,8 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         super().__init__(config, dataset)
         domain = dataset.domain()
         self.item_counts = domain.item_counts()
-        self.evidence = Evidence.fit(domain, settings_of(config, EvidenceSettings), self.is_evidence_alone)
+        self.settings = cast(EvidenceSettings, settings_of(config, SPECS[config["model"]].settings))
+        self.evidence = Evidence.fit(domain, self.settings, self.is_evidence_alone)
         prepared = dataset.item_features(config)
         self.forms: Mapping[str, Form] = {} if prepared is None else prepared.forms
         self._features = None if prepared is None else FeatureBuffers(to_tensors(prepared.target))

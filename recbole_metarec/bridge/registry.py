@@ -13,8 +13,9 @@ from functools import cache
 from typing import Any
 
 from recbole_metarec.bridge import patches
+from recbole_metarec.lazy import load_object
 from recbole_metarec.models import SPECS
-from recbole_metarec.models.spec import ModelSpec, load_object
+from recbole_metarec.models.spec import ModelSpec
 
 
 @cache

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.collector import RankCollector
-from recbole_metarec.bridge.config import settings_of, variant_of
+from recbole_metarec.bridge.config import variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.ranks import can_stream, stream_ranks
 from recbole_metarec.bridge.recommender import DomainRecommender
@@ -28,7 +28,6 @@ from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
-from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.training import checkpoint
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
@@ -84,6 +83,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         stem = "-".join(str(part) for part in parts if part is not None)
         self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}.pth"))
         self.eval_collector = RankCollector(config)
+        self._masks_history = bool(config["mask_history"])
         self._resumed: dict[str, Any] | None = None
         self._valid_data: Any = None
         self._told: Callable[[int, float], None] | None = None
@@ -211,14 +211,13 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         state = self._load_best(path)
         if result[1] is None and valid_data is not None:  # no epoch was better, or none was run
             result = result[0], self.evaluate(valid_data, load_best_model=False)
-        settings, masks_history = settings_of(self.config, EvidenceSettings), bool(self.config["mask_history"])
         looked: dict[EvidenceWeights, Evaluated] = {}
 
         def look(trials: Sequence[EvidenceWeights]) -> list[Trial]:
             looked.update(zip(trials, self._evaluate_with(trials), strict=True))
             return [self._trial(looked[weights]) for weights in trials]
 
-        tune(evidence, settings, masks_history, None if valid_data is None else look)
+        tune(evidence, self.model.settings, self._masks_history, None if valid_data is None else look)
         if looked:
             self.validated = looked[evidence.weights]
             result = calculate_valid_score(self.validated.metrics, self.valid_metric), self.validated.metrics
@@ -239,7 +238,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         collector, found = self.eval_collector, []
         if self._streams(self._valid_data):
             self.model.eval()
-            for ranks in stream_ranks(self.model, self._valid_data, trials, bool(self.config["mask_history"])):
+            for ranks in stream_ranks(self.model, self._valid_data, trials, self._masks_history):
                 metrics = self._metrics(self._valid_data._dataset, ranks)
                 found.append(Evaluated(metrics, collector.targets, collector.ranks))
             return found
@@ -275,7 +274,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         if load_best_model:
             self._load_best(Path(model_file or self.saved_model_file))
         self.model.eval()
-        (ranks,) = stream_ranks(self.model, eval_data, [self.model.evidence.weights], bool(self.config["mask_history"]))
+        (ranks,) = stream_ranks(self.model, eval_data, [self.model.evidence.weights], self._masks_history)
         result = self._metrics(eval_data._dataset, ranks)
         self.wandblogger.log_eval_metrics(result, head="eval")
         return result

@@ -22,8 +22,7 @@ def run(arguments: Sequence[str]) -> int:
     search make it a comparison.
     """
     settings = parse_arguments(arguments)
-    asked_models = _asked_models()
-    models = asked_models(settings)
+    models = _models_of(settings)
     several = len(models) > 1 or ":" in models[0] or settings.get("seeds", 1) != 1
     if several or settings.get("report") or settings.get("tune"):
         return compare_models(settings, models)
@@ -34,8 +33,7 @@ def run(arguments: Sequence[str]) -> int:
 def compare(arguments: Sequence[str]) -> int:
     """Train and test several models side by side, with intervals over users and seeds."""
     settings = parse_arguments(arguments)
-    asked_models = _asked_models()
-    return compare_models(settings, asked_models(settings))
+    return compare_models(settings, _models_of(settings))
 
 
 @command(of_settings, "--model=NAME [--key=value | --key value ...]")
@@ -45,18 +43,16 @@ def tune(arguments: Sequence[str]) -> int:
     --tune names the YAML file of the space, --trials the number of trials for each model.
     """
     settings = parse_arguments(arguments)
-    asked_models = _asked_models()
     if not settings.get("tune"):
         raise UserError(["--tune: is missing; name a YAML file of lines as learning_rate: {low: 0.0003, high: 0.003}"])
-    return compare_models(settings, asked_models(settings))
+    return compare_models(settings, _models_of(settings))
 
 
-def _asked_models() -> Callable[[Mapping[str, Any]], list[str]]:
-    """Import what trains, which takes seconds."""
+def _models_of(settings: Mapping[str, Any]) -> list[str]:
+    """Import what trains, which takes seconds, and read the names of the models."""
     with ending_at_once():
-        import recbole_metarec.comparison.compare  # noqa: F401
         from recbole_metarec.comparison.entries import asked_models
-    return asked_models
+    return asked_models(settings)
 
 
 def run_model(settings: Mapping[str, Any]) -> int:

@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from recbole_metarec.errors import UserError
 
-PACKAGES = ("torchvision", "timm", "open_clip")
 # Pictures of an item that count (ANT's published code averages as many).
 MOST = 4
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 from recbole_metarec.settings.base import CrossCheck, Settings
@@ -71,19 +70,3 @@ class ModelSpec:
     def every_variant(self) -> dict[str, Mapping[str, Any]]:
         """Return the settings of each variant, ``scratch`` among them."""
         return dict(self.variants) if self.scratch is None else {"scratch": self.scratch, **self.variants}
-
-
-def load_object(place: str) -> Any:
-    """Import what a specification names.
-
-    Parameters
-    ----------
-    place : str
-        ``package.module:name``.
-
-    Returns
-    -------
-    Any
-    """
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)

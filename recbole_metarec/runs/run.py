@@ -21,8 +21,8 @@ from recbole_metarec.bridge.sizes import within_memory
 from recbole_metarec.bridge.trainer import DomainTrainer, Evaluated
 from recbole_metarec.errors import UserError, shown
 from recbole_metarec.evaluation.groups import cold_metrics
+from recbole_metarec.lazy import load_object
 from recbole_metarec.models import SPECS
-from recbole_metarec.models.spec import load_object
 from recbole_metarec.runs.console import open_log, progress, wandb_run
 from recbole_metarec.runs.controls import controls
 from recbole_metarec.runs.delivery import Delivery, deliver
@@ -33,13 +33,15 @@ from recbole_metarec.runs.result import RunResult
 from recbole_metarec.settings.suite import DEFAULT_TARGET
 
 
-def run(settings: Mapping[str, Any]) -> list[RunResult]:
+def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunResult]:
     """Check settings, train, and compare a model that transfers with the same model trained from scratch.
 
     Parameters
     ----------
-    settings : mapping
+    settings : mapping, optional
         ``model``, and any key of the property files.
+    **keys
+        The same, as in ``run(model="MetaRec", dataset="ml-100k-western", source_datasets=["ml-100k-war"])``.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def run(settings: Mapping[str, Any]) -> list[RunResult]:
     OSError
         If ``result_file`` cannot be written.
     """
-    resolved = checked(settings)
+    resolved = checked({**(settings or {}), **keys})
     runs = make_runs(resolved)
     if resolved["result_file"]:
         write_json(Path(resolved["result_file"]), runs, resolved["bootstrap_samples"], delivery(resolved, runs))

@@ -50,6 +50,30 @@ def option(default: Any, help: str = "", source: str = "", decides: Decides = "v
     return Field(default, description=help, json_schema_extra={"source": source, "decides": decides})
 
 
+def redefault(settings: type[Settings], key: str, default: Any, source: str) -> Any:
+    """Describe a field of a component as it is but for its default; see `option`.
+
+    Parameters
+    ----------
+    settings : type of Settings
+        The component.
+    key : str
+        Name of the field.
+    default : Any
+        What a model has instead.
+    source : str
+        Where that comes from.
+
+    Returns
+    -------
+    pydantic.fields.FieldInfo
+    """
+    field = settings.model_fields[key]
+    extra = field.json_schema_extra
+    assert isinstance(extra, dict)
+    return Field(default, description=field.description, json_schema_extra={**extra, "source": source})
+
+
 def deciding(settings: type[Settings], decides: Decides) -> list[str]:
     """List the fields of which results hang on what ``decides`` says; fields without `option` decide by their value."""
     extras = {key: field.json_schema_extra for key, field in settings.model_fields.items()}

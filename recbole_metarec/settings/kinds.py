@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
@@ -16,6 +15,8 @@ from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationEr
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function, no_info_plain_validator_function
 from typing_extensions import NotRequired, TypedDict, is_typeddict
+
+from recbole_metarec.lazy import load_object
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 """How values are checked: none is turned into another type, but that whole numbers are numbers."""
@@ -233,10 +234,9 @@ def named_in(place: str) -> Follows:
     place : str
         ``package.module:TABLE``.
     """
-    module, _, table = place.partition(":")
 
     def rule(value: Any) -> str | None:
-        names = getattr(import_module(module), table)
+        names = load_object(place)
         return None if isinstance(value, str) and value in names else f"must be one of {', '.join(names)}"
 
     return Follows(rule)
@@ -244,10 +244,9 @@ def named_in(place: str) -> Follows:
 
 def some_named_in(place: str) -> Follows:
     """Mark lists of some names of such a table, each once; see `named_in`."""
-    module, _, table = place.partition(":")
 
     def rule(value: Any) -> str | None:
-        names = getattr(import_module(module), table)
+        names = load_object(place)
         good = isinstance(value, (list, tuple)) and bool(value) and all(name in [*names] for name in value)
         return None if good and len({*value}) == len(value) else f"must list some of {', '.join(names)}"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
+from recbole_metarec.lazy import load_object
 from recbole_metarec.settings.base import CrossCheck, Settings, option
 from recbole_metarec.settings.kinds import Count, Follows, Nonnegative, Share
 
@@ -19,7 +19,7 @@ def _heads_divide(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_quantizer(value: object) -> str | None:
-    names = import_module("recbole_metarec.nn.quantizers").QUANTIZERS  # which needs torch
+    names = load_object("recbole_metarec.nn.quantizers:QUANTIZERS")
     good = isinstance(value, bool) or (isinstance(value, str) and value in names)
     return None if good else f"must be True, False or one of {', '.join(names)}"
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Annotated, Literal
 
 from pydantic.types import AllowInfNan
 
 from recbole_metarec.settings.base import Settings, option
-from recbole_metarec.settings.kinds import Count, Few, Follows, Is, Nonnegative, Positive, Share
-
-
-def _is_weighting(value: object) -> str | None:
-    names = import_module("recbole_metarec.transfer.meta").WEIGHTINGS  # which needs torch
-    return None if isinstance(value, str) and value in names else f"must be one of {', '.join(names)}"
+from recbole_metarec.settings.kinds import Count, Few, Is, Nonnegative, Positive, Share, named_in
 
 
 class TransferSettings(Settings):
@@ -40,7 +34,7 @@ class TransferSettings(Settings):
     similarity_smoothing: Share = option(
         0.9, "Share of the former similarity kept at each step.", "Ours: one batch is noise"
     )
-    source_weighting: Annotated[str, Follows(_is_weighting)] = option(
+    source_weighting: Annotated[str, named_in("recbole_metarec.transfer.meta:WEIGHTINGS")] = option(
         "similarity",
         "similarity | alike: a softmax over the similarities of sources and target, or the same weight for all.",
         "MetaRec | MAML",

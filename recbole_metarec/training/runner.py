@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from recbole_metarec.training.optimizer import TableOptimizer
@@ -96,12 +95,11 @@ class Runner:
 def run_epoch(phase: Phase, epoch: int, steps: Iterable[int]) -> float:
     """Take the steps of an epoch; returns their mean loss."""
     phase.before_epoch(epoch)
-    total: Tensor | None = None
+    total = torch.zeros(())
     for number in steps:
-        loss = phase.step(epoch, number)
-        total = loss.clone() if total is None else total + loss
+        total = total + phase.step(epoch, number)
     phase.after_epoch()
-    return float(torch.zeros(()) if total is None else total) / max(1, phase.steps)
+    return float(total) / max(1, phase.steps)
 
 
 def prepare(phase: Phase, show_progress: bool) -> list[float]:

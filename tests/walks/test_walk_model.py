@@ -14,7 +14,6 @@ from recbole.utils import get_model
 from torch import Tensor, nn
 
 import recbole_metarec as rm
-from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.trainer import DomainTrainer
 from recbole_metarec.errors import UserError
@@ -44,9 +43,10 @@ class FactorSettings(OptimizerSettings, SoftmaxSettings, EvidenceSettings, Suite
 class Factors(DomainRecommender):
     """The next item from the last one: two vectors for each item, as in FPMC without users."""
 
+    settings: FactorSettings
+
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        self.settings = settings_of(config, FactorSettings)
         self.before = nn.Embedding(self.n_items, self.settings.n_factors, padding_idx=0)
         self.behind = nn.Embedding(self.n_items, self.settings.n_factors, padding_idx=0)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from recbole_metarec.lazy import load_object
 from recbole_metarec.models.ant.settings import CORE_KEYS, ANTSettings
 from recbole_metarec.models.memory import SPEC as MEMORY
-from recbole_metarec.models.spec import ModelSpec, load_object
+from recbole_metarec.models.spec import ModelSpec
 
 
 def _has_core(settings: Mapping[str, Any]) -> bool:

@@ -15,7 +15,6 @@ from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.models.ant.core import build_core
 from recbole_metarec.models.ant.settings import ANTSettings
@@ -51,10 +50,11 @@ class ANT(DomainRecommender):
     """
 
     trust: Tensor
+    settings: ANTSettings
 
     def __init__(self, config: Config, dataset: Any) -> None:
         super().__init__(config, dataset)
-        settings = self.settings = settings_of(config, ANTSettings)
+        settings = self.settings
         self.core = build_core(settings, self.forms)
         self.temperature = settings.temperature
         counts_I = torch.from_numpy(self.item_counts).float()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from recbole_metarec.settings.backbone import BackboneName, BackboneSettings
-from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.base import Settings, option, redefault
 from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.settings.features import AdapterSettings, FeatureSettings
 from recbole_metarec.settings.kinds import (
@@ -96,36 +96,28 @@ class ANTSettings(
 ):
     """All settings that ANT reads."""
 
-    backbone: BackboneName = option("transformer", "transformer | gru | lru.", "ANT has a Transformer")
-    positions: Literal["end", "start"] = option(
-        "end", "end | start: where a Transformer counts positions from.", "Ours | ANT"
-    )
+    backbone: BackboneName = redefault(BackboneSettings, "backbone", "transformer", "ANT has a Transformer")
+    positions: Literal["end", "start"] = redefault(BackboneSettings, "positions", "end", "Ours | ANT")
     hidden_size: Count = option(128, "Width of item vectors and states.", "Ours; ANT has 256")
-    n_layers: Few = option(2, "Layers.", "ANT")
-    n_heads: Count = option(2, "Attention heads (transformer).", "ANT")
-    inner_size: Count = option(256, "Width of feed-forward layers, or of the GRU's state.", "ANT")
-    hidden_dropout_prob: Share = option(0.5, "Dropout of hidden states.", "ANT")
-    attn_dropout_prob: Share = option(
-        0.0, "Dropout of attention weights (transformer).", "Ours: above 0 the fast kernels are off; ANT has 0.5"
+    n_layers: Few = redefault(BackboneSettings, "n_layers", 2, "ANT")
+    n_heads: Count = redefault(BackboneSettings, "n_heads", 2, "ANT")
+    inner_size: Count = redefault(BackboneSettings, "inner_size", 256, "ANT")
+    hidden_dropout_prob: Share = redefault(BackboneSettings, "hidden_dropout_prob", 0.5, "ANT")
+    attn_dropout_prob: Share = redefault(
+        BackboneSettings, "attn_dropout_prob", 0.0, "Ours: above 0 the fast kernels are off; ANT has 0.5"
     )
-    initializer_range: Positive = option(0.02, "Standard deviation of new item embeddings.", "ANT")
-    softmax: Literal["full", "sampled", "auto"] = option(
-        "auto", "full | sampled | auto: full up to full_softmax_max_items items.", "ANT has a full one"
-    )
-    full_softmax_max_items: Whole = option(20000, "Largest catalogue with a full softmax under auto.", "Ours")
+    initializer_range: Positive = redefault(BackboneSettings, "initializer_range", 0.02, "ANT")
+    softmax: Literal["full", "sampled", "auto"] = redefault(SoftmaxSettings, "softmax", "auto", "ANT has a full one")
+    full_softmax_max_items: Whole = redefault(SoftmaxSettings, "full_softmax_max_items", 20000, "Ours")
     epochs: Count = option(100, "Largest number of epochs on the target, with or without a core.", "ANT")
-    stopping_step: Whole = option(
-        10, "Evaluations without improvement before training stops.", "UniSRec; ANT has no such stop"
+    stopping_step: Whole = redefault(OptimizerSettings, "stopping_step", 10, "UniSRec; ANT has no such stop")
+    train_batch_size: Count = redefault(
+        OptimizerSettings, "train_batch_size", 256, "Ours; ANT has 2048 prefixes, which are about as many targets"
     )
-    train_batch_size: Count = option(
-        256, "Windows in a batch.", "Ours; ANT has 2048 prefixes, which are about as many targets"
-    )
-    learner: Learner = option("adamw", "RecBole's name of the optimizer.", "Ours; ANT has adam")
-    learning_rate: Positive = option(0.001, "Of the optimizer.", "ANT")
+    learner: Learner = redefault(OptimizerSettings, "learner", "adamw", "Ours; ANT has adam")
+    learning_rate: Positive = redefault(OptimizerSettings, "learning_rate", 0.001, "ANT")
     learning_rate_decay: PositiveShare = option(
         0.99, "The learning rate is multiplied by this after each epoch.", "ANT"
     )
-    weight_decay: Nonnegative = option(0.0, "Of the optimizer.", "ANT")
-    clip_grad_norm: ClipNorm | None = option(
-        {"max_norm": 5.0}, "RecBole's arguments of clip_grad_norm_; ~ does not clip.", "Ours"
-    )
+    weight_decay: Nonnegative = redefault(OptimizerSettings, "weight_decay", 0.0, "ANT")
+    clip_grad_norm: ClipNorm | None = redefault(OptimizerSettings, "clip_grad_norm", {"max_norm": 5.0}, "Ours")

@@ -13,7 +13,6 @@ from recbole.config import Config
 from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 
-from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.features.features import Form
 from recbole_metarec.models.metarec.settings import MetaRecSettings
@@ -51,7 +50,7 @@ class MetaRec(DomainRecommender):
     """Sequential recommender whose encoder is shared with other domains.
 
     Scores are inner products of the sequence state and the items' vectors in the shared space, plus what the target's
-    own sequences say without learning (see `prior`).
+    own sequences say without learning (see `Evidence`).
 
     Parameters
     ----------
@@ -61,9 +60,11 @@ class MetaRec(DomainRecommender):
         Training part of the target domain.
     """
 
+    settings: MetaRecSettings
+
     def __init__(self, config: Config, dataset: Any) -> None:
         super().__init__(config, dataset)
-        settings = self.settings = settings_of(config, MetaRecSettings)
+        settings = self.settings
         self.encoder = build_encoder(settings, self.forms)
         self.item_embedding = nn.Embedding(self.n_items, settings.hidden_size, padding_idx=0)
         nn.init.normal_(self.item_embedding.weight, std=settings.initializer_range)

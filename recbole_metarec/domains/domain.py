@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from recbole_metarec.domains.requests import Requests
+
 Ints = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 
@@ -27,12 +29,15 @@ class Domain:
         Sequence ``s`` is ``items[offsets[s]:offsets[s + 1]]``, oldest first.
     n_items : int
         Number of items in the catalogue, those without an interaction included.
+    times : float64 array, shape (n_interactions,), optional
+        Seconds since 1970 (UTC) of each interaction; ``None`` where the data know no clock.
     """
 
     name: str
     items: Ints
     offsets: Offsets
     n_items: int
+    times: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if len(self.offsets) == 0 or self.offsets[0] != 0 or self.offsets[-1] != len(self.items):
@@ -41,6 +46,8 @@ class Domain:
             raise ValueError(f"{self.name}: offsets must not decrease")
         if len(self.items) and not 1 <= self.items.min() <= self.items.max() <= self.n_items:
             raise ValueError(f"{self.name}: item ids must lie between 1 and {self.n_items}")
+        if self.times is not None and len(self.times) != len(self.items):
+            raise ValueError(f"{self.name}: each interaction must have a time")
 
     @property
     def n_sequences(self) -> int:
@@ -77,6 +84,17 @@ class Domain:
             Entry 0 (padding) is 0.
         """
         return np.bincount(self.items, minlength=self.n_items + 1)
+
+    def requests(self, places: npt.NDArray[np.int64]) -> Requests:
+        """Ask for interactions by what their users had before, shape (n_requests,)."""
+        begin = np.repeat(self.offsets[:-1], self.lengths)[places]
+        return Requests(self.items, self.times, begin, places, None if self.times is None else self.times[places])
+
+    def of(self, chosen: npt.NDArray[np.bool_]) -> Domain:
+        """Return the domain with some of its interactions; no user is left out, and no item."""
+        kept = np.concatenate([[0], np.cumsum(chosen)])[self.offsets]
+        times = None if self.times is None else self.times[chosen]
+        return Domain(self.name, self.items[chosen], kept, self.n_items, times)
 
     def pairs(self, reach: int) -> Iterator[tuple[Ints, Ints]]:
         """List the items that stand near each other in a sequence, by their distance.
@@ -167,4 +185,6 @@ def merge(name: str, domains: Sequence[Domain]) -> Domain:
     before = np.cumsum([0, *(domain.n_items for domain in domains)])
     items = [domain.items + np.int32(shift) for domain, shift in zip(domains, before[:-1], strict=True)]
     lengths = np.concatenate([np.zeros(1, np.int64), *(domain.lengths for domain in domains)])
-    return Domain(name, np.concatenate(items), np.cumsum(lengths), int(before[-1]))
+    times = [domain.times for domain in domains if domain.times is not None]
+    kept = np.concatenate(times) if times and len(times) == len(domains) else None
+    return Domain(name, np.concatenate(items), np.cumsum(lengths), int(before[-1]), kept)

@@ -1,4 +1,4 @@
-"""The evidence of a domain beside a model's scores: its memory of transitions, and repeats."""
+"""The evidence of a domain beside a model's scores: with a clock all that `TimedEvidence` has, a memory without."""
 
 # Shapes: B sequences, L positions, I items (row 0 is padding).
 
@@ -14,13 +14,16 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from recbole_metarec.domains.domain import Domain
+from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.memory import TransitionMemory
+from recbole_metarec.evidence.timed import KINDS, Asked, TimedEvidence
 from recbole_metarec.evidence.transitions import share_of_repeats, transitions
-from recbole_metarec.evidence.weights import EvidenceWeights
+from recbole_metarec.evidence.weights import EvidenceWeights, Weighing
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 # Until validation says more, items do not come twice where no larger share of a domain's interactions are repeats.
 REPEAT_SHARE = 0.001
+SECONDS_OF_DAY = 86400
 
 
 class Evidence(nn.Module):
@@ -34,6 +37,10 @@ class Evidence(nn.Module):
     weights : EvidenceWeights
     alone : bool
         Whether nothing else scores, so that the memory needs no weight.
+    timed : TimedEvidence, optional
+        In the place of the memory.
+    until : float, optional
+        Time (seconds since 1970) from which on ``timed`` counts nothing.
 
     Attributes
     ----------
@@ -41,13 +48,22 @@ class Evidence(nn.Module):
         Those that count where no others are tried.
     """
 
-    def __init__(self, memory: TransitionMemory | None, weights: EvidenceWeights, alone: bool = False) -> None:
+    def __init__(
+        self,
+        memory: TransitionMemory | None,
+        weights: EvidenceWeights,
+        alone: bool = False,
+        timed: TimedEvidence | None = None,
+        until: float | None = None,
+    ) -> None:
         super().__init__()
-        self.memory, self.alone = memory, alone
+        self.memory, self.alone, self.timed, self.until = memory, alone, timed, until
         self.weights = weights
 
     @classmethod
-    def fit(cls, domain: Domain, settings: EvidenceSettings, alone: bool = False) -> Self:
+    def fit(
+        cls, domain: Domain, settings: EvidenceSettings, alone: bool = False, counted: Domain | None = None
+    ) -> Self:
         """Count what a domain says.
 
         Parameters
@@ -57,19 +73,34 @@ class Evidence(nn.Module):
         settings : EvidenceSettings
         alone : bool
             Whether nothing else scores: the memory is needed, and its weight is infinite; it is 0 otherwise.
+        counted : Domain, optional
+            What evidence that is kept up to date counts, each interaction from the day after it on; by default the
+            training part.
 
         Returns
         -------
         Evidence
         """
-        memory = fit_memory(domain, settings) if alone or settings.memory_weight != 0 else None
         repeats = settings.repeat_items
         if repeats == "auto":
             repeats = share_of_repeats(domain) > REPEAT_SHARE
-        return cls(memory, EvidenceWeights(math.inf if alone else 0.0, 0.0 if repeats else math.inf), alone)
+        weights = EvidenceWeights(math.inf if alone else 0.0, 0.0 if repeats else math.inf)
+        if knows_clock(domain, settings):
+            counted = domain if counted is None or settings.evidence_frozen else counted
+            until = None
+            if settings.evidence_frozen and domain.times is not None and len(domain.times):
+                until = float(domain.times.max()) + SECONDS_OF_DAY
+            return cls(None, weights, alone, TimedEvidence.fit(counted, settings), until)
+        memory = fit_memory(domain, settings) if alone or settings.memory_weight != 0 else None
+        return cls(memory, weights, alone)
 
     def joined(
-        self, scores_BI: Tensor, item_seq: Tensor, item_seq_len: Tensor, trials: Iterable[EvidenceWeights]
+        self,
+        scores_BI: Tensor,
+        item_seq: Tensor,
+        item_seq_len: Tensor,
+        trials: Iterable[EvidenceWeights],
+        requests: Requests | None = None,
     ) -> Iterator[Tensor]:
         """Join the scores of sequences with memory and penalty of repeats, with one set of weights after the other.
 
@@ -84,6 +115,8 @@ class Evidence(nn.Module):
         item_seq_len : LongTensor, shape (B,)
             Number of items in each sequence, at least 1.
         trials : iterable of EvidenceWeights
+        requests : Requests, optional
+            The whole histories with their times, for evidence that knows the clock.
 
         Yields
         ------
@@ -91,9 +124,15 @@ class Evidence(nn.Module):
             Until the next is asked for.
         """
         memory_BI: Tensor | None = None
-        for memory_weight, repeat_penalty in trials:
+        asked: list[Asked] | None = None
+        for memory_weight, repeat_penalty, timed in trials:
             joined_BI = scores_BI
-            if self.memory is not None and memory_weight != 0:
+            if timed is not None:
+                assert self.timed is not None
+                assert requests is not None
+                asked = list(self.timed.ask(requests, until=self.until)) if asked is None else asked
+                joined_BI = weighed(scores_BI, asked, timed)
+            elif self.memory is not None and memory_weight != 0:
                 memory_BI = self.memory(item_seq, item_seq_len) if memory_BI is None else memory_BI
                 if memory_weight == math.inf:
                     joined_BI = memory_BI.where(~scores_BI.isneginf(), scores_BI)
@@ -108,7 +147,7 @@ class Evidence(nn.Module):
 
     def state(self) -> dict[str, Any]:
         """Return the plain values that a checkpoint keeps."""
-        return self.weights._asdict()
+        return self.weights.plain()
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` returned.
@@ -118,7 +157,43 @@ class Evidence(nn.Module):
         KeyError
             If a weight is missing.
         """
-        self.weights = EvidenceWeights(*(state[name] for name in EvidenceWeights._fields))
+        self.weights = EvidenceWeights.of(state)
+
+
+def knows_clock(domain: Domain, settings: EvidenceSettings) -> bool:
+    """Whether evidence of a domain is to know the clock: there is one, and nobody asks for a memory of some weight."""
+    wanted = settings.timed_evidence if settings.timed_evidence != "auto" else settings.memory_weight == "auto"
+    return bool(wanted) and domain.times is not None and domain.n_interactions > 0
+
+
+def weighed(scores_BI: Tensor, asked: Iterable[Asked], weighing: Weighing) -> Tensor:
+    """Join the scores of a model with evidence that knows the clock.
+
+    Parameters
+    ----------
+    scores_BI : Tensor, shape (B, I)
+        Minus infinity for what is no candidate.
+    asked : iterable of Asked
+        Evidence for each of the rows.
+    weighing : Weighing
+        Without weights of the model's score, that does not count.
+
+    Returns
+    -------
+    Tensor, shape (B, I)
+    """
+    weights_KC = weighing.weights
+    joined_BI = torch.empty_like(scores_BI)
+    for part in asked:
+        rows = torch.from_numpy(part.rows)
+        evidence_BI = part.scores(weights_KC[: len(KINDS)]).to(scores_BI.device)
+        own_BI = scores_BI[rows]
+        closed_BI = own_BI.isneginf()
+        if len(weights_KC) > len(KINDS):
+            trust_B = (part.context_BC @ weights_KC[-1]).to(scores_BI.device)
+            evidence_BI += own_BI.masked_fill(closed_BI, 0) * trust_B[:, None]
+        joined_BI[rows] = evidence_BI.masked_fill_(closed_BI, -torch.inf)
+    return joined_BI
 
 
 def fit_memory(domain: Domain, settings: EvidenceSettings) -> TransitionMemory:

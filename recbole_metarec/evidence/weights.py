@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from typing_extensions import Self
 
 # Relative to the scores' own weight. The first ends with what is learnt alone and the memory alone, so that nothing
 # lies beyond.
 MEMORY_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, math.inf)
 REPEAT_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, math.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class Weighing:
+    """Weights of evidence that knows the clock.
+
+    Attributes
+    ----------
+    weights : Tensor, shape (K, C)
+        Of each kind of evidence in each kind of context; the model's own score is the last kind, if it is one.
+    """
+
+    weights: Tensor
 
 
 class EvidenceWeights(NamedTuple):
@@ -20,10 +39,31 @@ class EvidenceWeights(NamedTuple):
         Of the memory's log probabilities; infinite where they are all that counts.
     repeat_penalty : float
         What items of the sequence lose; infinite where nothing is recommended again.
+    timed : Weighing, optional
+        Of evidence that knows the clock, which then stands in the place of the memory.
     """
 
     memory_weight: float
     repeat_penalty: float
+    timed: Weighing | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """Return them as plain values; see `of`."""
+        timed = None if self.timed is None else self.timed.weights.tolist()
+        return {**self._asdict(), "timed": timed}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Self:
+        """Take what `plain` returned.
+
+        Raises
+        ------
+        KeyError
+            If a weight is missing.
+        """
+        timed = plain.get("timed")
+        weighing = None if timed is None else Weighing(torch.tensor(timed, dtype=torch.float32))
+        return cls(plain["memory_weight"], plain["repeat_penalty"], weighing)
 
 
 def from_one(weight: float) -> float:

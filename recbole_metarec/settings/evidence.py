@@ -31,3 +31,24 @@ class EvidenceSettings(Settings):
         "interactions of the training part is a repeat, it suggests not to recommend them again.",
         "Ours",
     )
+    timed_evidence: bool | Literal["auto"] = option(
+        "auto",
+        "Whether evidence knows the clock: transitions that fade, what goes together on one day, counts of the last "
+        "days, age, repeats, each weighed by what is known of the request. auto: where timestamps are times.",
+        "Ours",
+    )
+    evidence_weights: Literal["auto", "own", "sources"] = option(
+        "auto",
+        "What the weights of evidence that knows the clock are learnt on: the target alone, the sources alone, or auto: "
+        "on the sources, then on the target.",
+        "Ours",
+    )
+    evidence_frozen: bool = option(
+        False,
+        "Whether that evidence ends where the training part does; it is kept up to date until the day before each "
+        "request otherwise.",
+    )
+    evidence_half_life: Positive = option(365, "Days after which a transition that fades counts half.", "Ours")
+    evidence_rows: Count = option(
+        4000, "Largest number of interactions that weights are learnt on, of each domain.", "Ours"
+    )

@@ -1,0 +1,104 @@
+"""The weights of evidence that knows the clock: learnt on sources, then on the target, then beside a model's scores."""
+
+# Shapes: B requests, K kinds of evidence, C kinds of context, I items (row 0 is padding).
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from recbole_metarec.domains.domain import Domain
+from recbole_metarec.domains.requests import Requests
+from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.evidence.sources import SourceWeights, learn_on_sources
+from recbole_metarec.evidence.weighing import draw_rows, learn_weights, memory_weights, rows_of
+from recbole_metarec.evidence.weights import Weighing
+from recbole_metarec.settings.evidence import EvidenceSettings
+
+
+class Scored(NamedTuple):
+    """Interactions that a model was not trained on, and its scores.
+
+    Attributes
+    ----------
+    requests : Requests
+    targets : int array, shape (n,)
+        What came next.
+    scores : callable
+        Maps some of the requests to the model's scores, shape (B, I).
+    """
+
+    requests: Requests
+    targets: npt.NDArray[np.int64]
+    scores: Callable[[npt.NDArray[np.int64]], Tensor]
+
+
+class Learnt(NamedTuple):
+    """Where weights come from.
+
+    Attributes
+    ----------
+    weights : Tensor, shape (K, C)
+        Those that count.
+    sources : SourceWeights, or None
+        What the sources taught.
+    n_rows : int
+        Interactions of the target that they were learnt on.
+    """
+
+    weights: Tensor
+    sources: SourceWeights | None
+    n_rows: int
+
+
+def learn_weighing(
+    evidence: Evidence,
+    target: Domain,
+    sources: Sequence[Domain],
+    settings: EvidenceSettings,
+    masks_history: bool,
+    scored: Scored | None,
+    seed: int,
+) -> Learnt:
+    """Give evidence that knows the clock its weights.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        It is changed.
+    target : Domain
+        The training part.
+    sources : sequence of Domain
+    settings : EvidenceSettings
+        ``evidence_weights`` says what is learnt from.
+    masks_history : bool
+        Whether what a user had is no candidate.
+    scored : Scored, optional
+        Of a model, beside whose scores evidence is weighed.
+    seed : int
+
+    Returns
+    -------
+    Learnt
+    """
+    timed = evidence.timed
+    assert timed is not None
+    masks = masks_history or evidence.weights.repeat_penalty == math.inf
+    frozen, asked = settings.evidence_frozen, settings.evidence_weights
+    own = rows_of(timed, target, settings.evidence_rows, masks, frozen, seed)
+    taught = None if asked == "own" else learn_on_sources(target, own, sources, settings, masks, seed)
+    weights_KC, n_rows = (memory_weights() if taught is None else taught.weights), 0
+    if asked != "sources":
+        weights_KC, n_rows = learn_weights([(own, 1.0)], weights_KC), own.size
+    if scored is not None:
+        rows = draw_rows(timed, scored.requests, scored.targets, masks, seed, scored.scores, evidence.until)
+        prior_KC = torch.cat([weights_KC, torch.zeros(1, weights_KC.shape[1])])
+        weights_KC, n_rows = learn_weights([(rows, 1.0)], prior_KC), n_rows + rows.size
+    evidence.weights = evidence.weights._replace(timed=Weighing(weights_KC))
+    return Learnt(weights_KC, taught, n_rows)

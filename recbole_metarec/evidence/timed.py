@@ -1,0 +1,326 @@
+"""Evidence that knows the clock: what says, on the day of a request, which item comes next.
+
+All that is counted lies on days (UTC) before that of the request, so that interactions of one day, whose order is often
+unknown, never tell of each other. What a request's own history holds of its day is known.
+"""
+
+# Shapes: B requests, R positions that are read, I items (row 0 is padding), K kinds of evidence, C kinds of context,
+# V ways of weighing pairs.
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from typing_extensions import Self
+
+from recbole_metarec.domains.domain import Domain
+from recbole_metarec.domains.requests import Requests
+from recbole_metarec.evidence.counts import WINDOWS, Days, ItemCounts, days_of
+from recbole_metarec.evidence.pairs import TimedPairs
+from recbole_metarec.settings.evidence import EvidenceSettings
+
+PAIRED = ("transitions", "transitions that fade", "same day")
+COUNTED = (*(f"last {days} days" for days in WINDOWS), "popularity", "age", "last seen")
+REPEATED = ("repeat", "times had", "last had")
+KINDS = (*PAIRED, *COUNTED, *REPEATED)
+"""Names of what is known of each item.
+
+Pairs: log of how much likelier than by popularity. Counts: log(1 + count), log of the share, half the log(1 + days).
+Repeats: whether the user had it, log of how often, half the log(1 + days) since.
+"""
+
+CONTEXT = (
+    *("always", "gap", "same day", "long history", "well known", "taste for what is hot", "taste for what is new"),
+    "out of date",
+)
+"""Names of what is known of each request.
+
+1, log(1 + days since the last item) / 3, whether that was today, log(length) / 3, share of its items' transitions that
+is not popularity, how lately the items had been had by others before, how many by nobody, and log(1 + days since the
+last that is counted) / 3.
+"""
+
+_SAME_DAY_SMOOTHING = 5.0
+_HOT_DAYS = 7.0
+_BITS = 22  # of a day in a number that tells items and days
+
+
+class Asked(NamedTuple):
+    """Requests of one day, and what is known of them.
+
+    Attributes
+    ----------
+    rows : int64 array, shape (B,)
+        Which of the requests.
+    lift_VBI : Tensor, shape (3, B, I)
+        Evidence of `PAIRED` kinds.
+    table_KI : Tensor, shape (8, I)
+        Evidence of `COUNTED` kinds, the same for all.
+    history : tuple of LongTensor, shape (n,) each
+        Row and item of what the users had.
+    repeated_Kn : Tensor, shape (3, n)
+        Evidence of `REPEATED` kinds for these.
+    context_BC : Tensor, shape (B, C)
+    known_I : BoolTensor, shape (I,)
+        Items that somebody had before.
+    """
+
+    rows: npt.NDArray[np.int64]
+    lift_VBI: Tensor
+    table_KI: Tensor
+    history: tuple[Tensor, Tensor]
+    repeated_Kn: Tensor
+    context_BC: Tensor
+    known_I: Tensor
+
+    def features(self) -> Tensor:
+        """Return all evidence for all items, shape (B, K, I)."""
+        n_requests, n_items = self.lift_VBI.shape[1:]
+        features_BKI = self.lift_VBI.new_zeros(n_requests, len(KINDS), n_items)
+        features_BKI[:, : len(PAIRED)] = self.lift_VBI.transpose(0, 1)
+        features_BKI[:, len(PAIRED) : -len(REPEATED)] = self.table_KI
+        row, item = self.history
+        features_BKI[row, -len(REPEATED) :, item] = self.repeated_Kn.T
+        return features_BKI
+
+    def scores(self, weights_KC: Tensor) -> Tensor:
+        """Weigh all evidence by its context, shape (B, I): ``sum_k features_k (weights_k . context)``."""
+        trust_BK = self.context_BC @ weights_KC.T
+        scores_BI = trust_BK[:, len(PAIRED) : -len(REPEATED)] @ self.table_KI
+        for kind, lift_BI in enumerate(self.lift_VBI):
+            scores_BI.addcmul_(lift_BI, trust_BK[:, kind, None])
+        row, item = self.history
+        scores_BI[row, item] += (self.repeated_Kn * trust_BK[row, -len(REPEATED) :].T).sum(0)
+        return scores_BI
+
+
+class TimedEvidence:
+    """Evidence from interactions whose times are known, to ask for any day.
+
+    Parameters
+    ----------
+    n_items : int
+        Size of the catalogue.
+    settings : EvidenceSettings
+    """
+
+    def __init__(self, n_items: int, settings: EvidenceSettings) -> None:
+        self.n_items, self.settings = n_items, settings
+        self._events = (np.zeros(0, np.int32), np.zeros(0, np.int32))
+        self._near = _Pairs.none()
+        self._together = _Pairs.none()
+        self._prepare()
+
+    @classmethod
+    def fit(cls, domain: Domain, settings: EvidenceSettings) -> Self:
+        """Count a domain that knows the times of its interactions."""
+        evidence = cls(domain.n_items, settings)
+        evidence.update(domain.requests(np.arange(domain.n_interactions)), domain.items)
+        return evidence
+
+    def update(self, histories: Requests, items: npt.NDArray[Any]) -> None:
+        """Count new interactions, without any training.
+
+        Parameters
+        ----------
+        histories : Requests
+            What the user of each had before, and when it was.
+        items : int array, shape (n_new,)
+            The item of each.
+        """
+        assert histories.at is not None
+        days = days_of(histories.at)
+        self._events = (
+            np.concatenate([self._events[0], items.astype(np.int32)]),
+            np.concatenate([self._events[1], days]),
+        )
+        near, together = _pairs(histories, items, self.settings)
+        self._near, self._together = self._near.and_also(near), self._together.and_also(together)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        items, days = self._events
+        self.first_day, self.last_day = (int(days.min()), int(days.max())) if len(days) else (0, 0)
+        self._counts = ItemCounts(items, days, self.n_items)
+        self._seen = np.sort((items.astype(np.int64) << _BITS) + (days - self.first_day))
+        near, together = self._near, self._together
+        fading = near.weights * self._fade(near.days)
+        self._transitions = TimedPairs(
+            near.before, near.after, near.days, np.stack([near.weights, fading], 1), self.n_items
+        )
+        self._same_day = TimedPairs(
+            together.before, together.after, together.days, together.weights[:, None], self.n_items
+        )
+
+    def _fade(self, days: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Return what a pair of some day counts, in units of one of the last day; bounded, as 32 bits want it."""
+        fade: npt.NDArray[np.float64] = np.exp2(
+            np.clip((days - self.last_day) / self.settings.evidence_half_life, -120, 120)
+        )
+        return fade
+
+    def ask(self, requests: Requests, size: int = 64, until: float | None = None) -> Iterator[Asked]:
+        """Collect what is known of requests, those of one day together, days in rising order.
+
+        Parameters
+        ----------
+        requests : Requests
+            Not empty histories with their times.
+        size : int
+            Requests at a time.
+        until : float, optional
+            Nothing is counted from the day of this time (seconds since 1970) on: evidence that is not kept up to date.
+
+        Yields
+        ------
+        Asked
+        """
+        assert requests.at is not None
+        day_N = days_of(requests.at)
+        order = np.argsort(day_N, kind="stable")
+        last = np.iinfo(np.int32).max if until is None else int(days_of(np.array(until)))
+        for rows in np.split(order, np.flatnonzero(np.diff(day_N[order])) + 1):
+            if len(rows):
+                day = int(day_N[rows[0]])
+                yield from self._of_day(requests, rows, day, min(day, last), size)
+
+    def _of_day(
+        self, requests: Requests, rows: npt.NDArray[np.int64], day: int, counted: int, size: int
+    ) -> Iterator[Asked]:
+        """Collect what is known of the requests of a day on the morning of an earlier or the same one."""
+        morning = self._counts.morning(counted)
+        known = morning.counts > 0
+        since_start = np.int32(max(0, counted - self.first_day))
+        ages = np.stack([np.where(known, counted - seen, since_start) for seen in (morning.first, morning.last)])
+        share_I = torch.from_numpy(np.maximum(morning.counts, 0.5) / max(1, morning.counts.sum())).float()
+        windows_KI, ages_KI = torch.from_numpy(morning.windows).float(), torch.from_numpy(ages).float()
+        table_KI = torch.cat([windows_KI.log1p(), share_I.log()[None], ages_KI.log1p() / 2])
+        known_I = torch.from_numpy(known)
+        for begin in range(0, len(rows), size):
+            few = rows[begin : begin + size]
+            lift_VBI, context_BC = self._lifts(requests.take(few), day, counted, share_I)
+            history, repeated_Kn = _repeats(requests.take(few), day)
+            yield Asked(few, lift_VBI, table_KI, history, repeated_Kn, context_BC, known_I)
+
+    def _lifts(self, asked: Requests, day: int, counted: int, share_I: Tensor) -> tuple[Tensor, Tensor]:
+        assert asked.times is not None
+        settings = self.settings
+        place_BR = asked.end[:, None] - 1 - np.arange(settings.memory_depth)
+        real_BR = place_BR >= asked.begin[:, None]
+        place_BR = np.where(real_BR, place_BR, asked.begin[:, None])
+        items_BR, days_BR = np.asarray(asked.items[place_BR]).astype(np.int64), days_of(asked.times[place_BR])
+        item_BR, there_BR = torch.from_numpy(items_BR), torch.from_numpy(real_BR)
+        weight_BR = settings.memory_decay ** torch.arange(settings.memory_depth) * there_BR
+        smoothing_V = settings.memory_smoothing * torch.tensor([1.0, float(self._fade(np.array(counted)))])
+        near_VBI, mass_B = _lift(self._transitions, item_BR, _shares(weight_BR), counted, smoothing_V, share_I)
+        near_VBI[1] -= near_VBI[0]
+        today_BR = torch.from_numpy(days_BR == day) & there_BR
+        smoothing_V = torch.tensor([_SAME_DAY_SMOOTHING])
+        together_VBI, _ = _lift(self._same_day, item_BR, _shares(today_BR.float()), counted, smoothing_V, share_I)
+        gap_B = torch.from_numpy(day - days_BR[:, 0]).float().clamp(min=0)
+        length_B = torch.from_numpy(asked.end - asked.begin).float()
+        hot_B, new_B = self._tastes(items_BR, np.minimum(days_BR, counted), real_BR)
+        always_B, stale_B = torch.ones_like(gap_B), torch.full_like(gap_B, np.log1p(day - counted) / 3)
+        today_B = (gap_B == 0).float()
+        context = (always_B, gap_B.log1p() / 3, today_B, length_B.log() / 3, mass_B, hot_B, new_B, stale_B)
+        return torch.cat([near_VBI, together_VBI]), torch.stack(context, 1)
+
+    def _tastes(
+        self, items_BR: npt.NDArray[np.int64], days_BR: Days, real_BR: npt.NDArray[np.bool_]
+    ) -> tuple[Tensor, Tensor]:
+        """Measure how lately others had had the items of a history when it got them, and how many nobody had had."""
+        first_BR = items_BR << _BITS
+        day_BR = days_BR - self.first_day
+        place_BR = np.searchsorted(self._seen, first_BR + np.maximum(day_BR, 0)) - 1
+        former_BR = self._seen[np.maximum(place_BR, 0)] if len(self._seen) else first_BR - 1
+        seen_BR = (place_BR >= 0) & (former_BR >= first_BR)
+        hot_BR = np.exp(-(day_BR - (former_BR - first_BR)) / _HOT_DAYS, where=seen_BR, out=np.zeros(seen_BR.shape))
+        n_B = real_BR.sum(1) + 2  # so that short histories tell little
+        hot_B, new_B = (hot_BR * real_BR).sum(1) / n_B, (~seen_BR & real_BR).sum(1) / n_B
+        return torch.from_numpy(hot_B).float(), torch.from_numpy(new_B).float()
+
+
+class _Pairs(NamedTuple):
+    before: npt.NDArray[np.int32]
+    after: npt.NDArray[np.int32]
+    days: Days
+    weights: npt.NDArray[np.float64]
+
+    @classmethod
+    def none(cls) -> _Pairs:
+        return cls(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0))
+
+    def and_also(self, *others: _Pairs) -> _Pairs:
+        return _Pairs(*(np.concatenate(part) for part in zip(self, *others, strict=True)))
+
+
+def _pairs(histories: Requests, items: npt.NDArray[Any], settings: EvidenceSettings) -> tuple[_Pairs, _Pairs]:
+    """Pair new interactions with those before: all, in both directions, and those of one day."""
+    assert histories.times is not None
+    assert histories.at is not None
+    near, together, days, items = [], [], days_of(histories.at), items.astype(np.int32)
+    longest = int((histories.end - histories.begin).max(initial=0))
+    for gap in range(1, min(settings.memory_reach, longest) + 1):
+        place = histories.end - gap
+        real = place >= histories.begin
+        place, later, day = place[real], items[real], days[real]
+        earlier = np.asarray(histories.items[place]).astype(np.int32)
+        weight = np.full(len(place), 1 / gap)
+        near += [_Pairs(earlier, later, day, weight), _Pairs(later, earlier, day, settings.memory_backward * weight)]
+        same = days_of(histories.times[place]) == day
+        earlier, later, day, ones = earlier[same], later[same], day[same], np.ones(int(same.sum()))
+        together += [_Pairs(earlier, later, day, ones), _Pairs(later, earlier, day, ones)]
+    return _Pairs.none().and_also(*near), _Pairs.none().and_also(*together)
+
+
+def _shares(weight_BR: Tensor) -> Tensor:
+    return weight_BR / weight_BR.sum(1, keepdim=True).clamp(min=1e-9)
+
+
+def _lift(
+    pairs: TimedPairs, item_BR: Tensor, weight_BR: Tensor, day: int, smoothing_V: Tensor, share_I: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return how much likelier than by popularity items are, by their logarithm, and what of the first is known."""
+    n_requests, depth = item_BR.shape
+    weight_Q = weight_BR.flatten()
+    first_Q, count_Q, total_QV = pairs.until(item_BR.flatten(), day)
+    count_Q = count_Q * (weight_Q > 0)
+    factor_QV = weight_Q[:, None] / (total_QV + smoothing_V)
+    spread_VB = (factor_QV * smoothing_V).view(n_requests, depth, -1).sum(1).T
+    source_E = torch.repeat_interleave(torch.arange(len(weight_Q)), count_Q)
+    entry_E = torch.arange(len(source_E)) + (first_Q - count_Q.cumsum(0) + count_Q)[source_E]
+    place_E = source_E // depth * len(share_I) + pairs.after[entry_E]
+    value_VE = (pairs.weights[entry_E] * factor_QV[source_E]).T
+    sums_VBI = torch.zeros(len(smoothing_V), n_requests * len(share_I))
+    for sums, value_E in zip(sums_VBI, value_VE, strict=True):
+        sums.index_add_(0, place_E, value_E)
+    known_B = (1 - spread_VB[0]) * (weight_BR.sum(1) > 0)
+    spread_VB = spread_VB.where(spread_VB > 0, 1.0)  # of requests that have no item to ask of
+    lift_VBI = sums_VBI.view(len(smoothing_V), n_requests, -1).div_(spread_VB[:, :, None]).div_(share_I).log1p_()
+    return lift_VBI, known_B
+
+
+def _repeats(asked: Requests, day: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Return row and item of what users had, each once, and the evidence of `REPEATED` kinds."""
+    assert asked.times is not None
+    row, place = asked.history()
+    key = (row << 32) + asked.items[place]
+    distinct, last, counts = _last_of(key)
+    days = np.maximum(0, day - days_of(asked.times[place[last]])).astype(np.float32)
+    ones = torch.ones(len(distinct))
+    repeated = torch.stack([ones, torch.from_numpy(counts).float().log(), torch.from_numpy(days).log1p() / 2])
+    return (torch.from_numpy(distinct >> 32), torch.from_numpy(distinct & (2**32 - 1))), repeated
+
+
+def _last_of(
+    key: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return distinct keys, the place of the last of each, and how often each stands there."""
+    order = np.argsort(key, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(key[order]) > 0, len(key) > 0))
+    return key[order[ends]], order[ends], np.diff(ends, prepend=-1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from recbole.utils import get_model
+from recbole.utils import ModelType, get_model
 from recbole.utils.argument_list import (
     dataset_arguments,
     evaluation_arguments,
@@ -22,6 +22,7 @@ from recbole_metarec.bridge.data_checks import DATA_KEYS, data_problems
 from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.metrics import measured
 from recbole_metarec.bridge.rules import problem_of
+from recbole_metarec.bridge.time_split import points_of
 from recbole_metarec.bridge.writable import file_problems, folder_problems, why_not_written
 from recbole_metarec.errors import UserError, nearest, shown
 from recbole_metarec.models import SPECS
@@ -165,12 +166,52 @@ def _negatives_have_candidates(effective: Mapping[str, Any]) -> Iterator[str]:
         yield "--train_neg_sample_args: dynamic needs a candidate_num of 1 or more"
 
 
-def _some_users_can_train(effective: Mapping[str, Any]) -> Iterator[str]:
-    model, share = effective["model"], effective["train_users"]
-    if share < 1 and model in known_models():
-        kind = get_model(model).type
-        if not takes_domains(model, kind, bool(effective["benchmark_filename"])):
-            yield f"--train_users={share}: {model} cannot train on some of the users; leave it out"
+def _some_users_can_be_left_out(effective: Mapping[str, Any]) -> Iterator[str]:
+    does = {"train_users": "train on some of the users", "known_users": "leave some of the users unknown"}
+    for key, what in does.items():
+        if effective[key] < 1 and not _reads_sequences(effective):
+            yield f"--{key}={effective[key]}: {effective['model']} cannot {what}; leave it out"
+
+
+def _reads_sequences(effective: Mapping[str, Any]) -> bool:
+    """Whether a model reads a `DomainDataset`; true of models that are none."""
+    model = effective["model"]
+    if model not in known_models():
+        return True
+    return takes_domains(model, get_model(model).type, bool(effective["benchmark_filename"]))
+
+
+def _time_can_split(effective: Mapping[str, Any]) -> Iterator[str]:
+    by_time = points_of(effective) is not None
+    if by_time and not _has_exact_times(effective):
+        yield f"--eval_args: {_why_no_times(effective)} cannot be split by time; write {{LS: valid_and_test}}"
+    if effective["requests_per_user"] and not by_time:
+        yield (
+            f"--requests_per_user={effective['requests_per_user']}: is for a split by time; leave it out, or write "
+            "--eval_args={split: {time: [0.8,0.9]}, order: TO, mode: full}"
+        )
+
+
+def _candidates_can_be_known(effective: Mapping[str, Any]) -> Iterator[str]:
+    if not effective["known_items"]:
+        return
+    if not _has_exact_times(effective):
+        yield f"--known_items=True: {_why_no_times(effective)} have no times of requests; leave it out"
+    mode = effective["eval_args"].get("mode")
+    if any(each not in (None, "full") for each in (mode.values() if isinstance(mode, Mapping) else [mode])):
+        yield f"--known_items=True: is for full ranking; leave it out, or write mode: full instead of {mode}"
+
+
+def _has_exact_times(effective: Mapping[str, Any]) -> bool:
+    """Whether rows of a model's dataset know when they were: a `DomainDataset`'s, and those of general models."""
+    model = effective["model"]
+    general = model in known_models() and get_model(model).type == ModelType.GENERAL
+    return (general and not effective["benchmark_filename"]) or _reads_sequences(effective)
+
+
+def _why_no_times(effective: Mapping[str, Any]) -> str:
+    split_already = effective["benchmark_filename"]
+    return "files that are split already" if split_already else f"RecBole's own rows for {effective['model']}"
 
 
 def _what_is_delivered_is_trained(effective: Mapping[str, Any]) -> Iterator[str]:
@@ -227,7 +268,9 @@ def _packages_are_there(effective: Mapping[str, Any]) -> Iterator[str]:
 _CROSS_CHECKS: list[CrossCheck] = [
     (("metrics", "topk", "valid_metric"), _valid_metric_is_measured),
     (("log_wandb",), _packages_are_there),
-    (("train_users", "benchmark_filename"), _some_users_can_train),
+    (("train_users", "known_users", "benchmark_filename"), _some_users_can_be_left_out),
+    (("eval_args", "requests_per_user", "benchmark_filename"), _time_can_split),
+    (("eval_args", "known_items", "benchmark_filename"), _candidates_can_be_known),
     ((*KEY_FIELDS, "ITEM_LIST_LENGTH_FIELD", "LIST_SUFFIX", "NEG_PREFIX"), _columns_differ),
     (("alias_of_user_id", "alias_of_item_id"), _aliases_differ),
     (("normalize_field", "normalize_all"), _floats_are_normalized_once),

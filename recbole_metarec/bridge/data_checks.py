@@ -14,8 +14,10 @@ from recbole.utils import ModelType, get_model
 from recbole_metarec.amazon.vintages import made_by
 from recbole_metarec.bridge.columns import KEY_FIELDS, column_problems, find_files, header_of, named, read_headers
 from recbole_metarec.bridge.rules import problem_of
+from recbole_metarec.bridge.time_split import points_of
 from recbole_metarec.domains import movielens
 from recbole_metarec.domains.atomic import read_header, read_interactions, require_fields
+from recbole_metarec.domains.clock import Times, find_clock
 from recbole_metarec.errors import UserError, nearest
 from recbole_metarec.features.item_files import ItemFiles
 from recbole_metarec.features.items import read_items
@@ -69,7 +71,8 @@ def data_problems(effective: Mapping[str, Any], settings: Mapping[str, Any]) -> 
 def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     is_target, ours = name == effective["dataset"], effective["model"] in SPECS
     # leave-one-out takes two items of the target, and one to start from is no training for MetaRec
-    needed = 2 if not is_target else 4 if ours else 3
+    by_time = points_of(effective) is not None
+    needed = 2 if not is_target or by_time else 4 if ours else 3
     user, item, time = (effective[key] for key in KEY_FIELDS)
     separator, encoding = effective["field_separator"], effective.get("encoding") or "utf-8"
     path = _inter_file(root, name)
@@ -84,6 +87,7 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
         raise UserError(wrong)
     yield from _column_problems(root, name, effective, settings)
     frame = _interactions(path, [user, item, time], separator, encoding)
+    yield from _clock_problems(path, frame[time].to_numpy(), effective, is_target)
     longest, n_items = int(frame[user].value_counts().max()), int(frame[item].nunique())
     if longest < needed:
         yield (
@@ -97,6 +101,20 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
                 yield f"--{key}={effective[key]}: {name} has {n_items} items only; write a smaller number"
     if _reads_features(effective):
         read_items(ItemFiles(root, item, separator, encoding), name, FeatureSettings.of(effective))
+
+
+def _clock_problems(path: Path, times: Times, effective: Mapping[str, Any], is_target: bool) -> Iterator[str]:
+    """Check that timestamps are of one unit, and are times where a setting of the target needs to know the clock."""
+    if not _is_sound(effective, "time_unit"):
+        return
+    clock = find_clock(times, effective["time_unit"])
+    if clock.problem:
+        yield f"{path}: {clock.problem}"
+    elif clock.unit is None and is_target:
+        needs = [f"--eval_args: a split by time ({points_of(effective)})"] * (points_of(effective) is not None)
+        needs += ["--known_items=True:"] * bool(effective["known_items"])
+        for setting in needs:
+            yield f"{setting} needs times, but timestamps of {path} are {clock.what}; leave it out, or say --time_unit"
 
 
 def _reads_features(effective: Mapping[str, Any]) -> bool:

@@ -12,11 +12,15 @@ from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
+from recbole_metarec.bridge.clock import exact_times, rows_to_sort, warn_of_ties
 from recbole_metarec.bridge.compact import CompactDataset
 from recbole_metarec.bridge.grouping import Groups, Rows, sort_ids
 from recbole_metarec.bridge.item_features import key_of, prepare
-from recbole_metarec.bridge.rows import TARGET_ROW, PrefixRows, Sequences, prefix_rows
+from recbole_metarec.bridge.rows import TARGET_ROW, PrefixRows, Sequences, begins, prefix_rows
+from recbole_metarec.bridge.time_split import points_of, require_all, split_sequences
+from recbole_metarec.domains.clock import Times
 from recbole_metarec.domains.domain import Domain
+from recbole_metarec.domains.requests import Requests
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.suite import SuiteFeatures
 
@@ -29,6 +33,7 @@ class DomainDataset(CompactDataset):
     """
 
     _features: dict[str, SuiteFeatures] | None = None
+    _known: Tensor | None = None  # whether each interaction's user is, in a split; all are by default
 
     def _benchmark_presets(self) -> None:
         raise UserError(
@@ -40,7 +45,8 @@ class DomainDataset(CompactDataset):
         if not self._has_plain_times():
             super()._change_feat_format()
             return
-        order, frame, columns = self._exact_order(), self.inter_feat, {}
+        order, times = self._exact_order()
+        frame, columns = self.inter_feat, {}
         for field in list(frame):
             columns.update(self._dataframe_to_interaction(frame[[field]].take(order)).interaction)
             del frame[field]
@@ -48,17 +54,26 @@ class DomainDataset(CompactDataset):
         for name in self.feat_name_list:
             if name != "inter_feat":
                 setattr(self, name, self._dataframe_to_interaction(getattr(self, name)))
-        self._make_rows()
+        self._make_rows(times)
 
     def _has_plain_times(self) -> bool:
         frame = self.inter_feat
         return {self.uid_field, self.time_field} <= {*frame} and bool(frame[self.time_field].dtype == np.float64)
 
-    def _exact_order(self) -> Rows:
-        """Sort by user, then by time; ties keep the order of the file."""
-        users, times = self.inter_feat[self.uid_field].to_numpy(), self.inter_feat[self.time_field].to_numpy()
-        order = np.argsort(times, kind="stable")
-        return order[sort_ids(users[order])]
+    def _exact_order(self) -> tuple[Rows, Times | None]:
+        """Sort by user, then by time; ties keep the order of the file, unless they are shuffled.
+
+        Returns the rows, and their times in seconds since 1970 if something knows them.
+        """
+        frame = self.inter_feat
+        users, stamps = frame[self.uid_field].to_numpy(), frame[self.time_field].to_numpy()
+        order, shuffled = np.argsort(stamps, kind="stable"), rows_to_sort(self)
+        if shuffled is not None:
+            order = shuffled[np.argsort(stamps[shuffled], kind="stable")]
+        order = order[sort_ids(users[order])]
+        times = exact_times(self)
+        warn_of_ties(self, users[order], frame[self.iid_field].to_numpy()[order], stamps[order])
+        return order, None if times is None else times[order]
 
     def data_augmentation(self) -> None:
         """Make one row for every interaction but a user's first; see the class."""
@@ -66,19 +81,16 @@ class DomainDataset(CompactDataset):
         self.sort(by=[self.uid_field, self.time_field], ascending=True)
         self._make_rows()
 
-    def _make_rows(self) -> None:
+    def _make_rows(self, times: Times | None = None) -> None:
         self._aug_presets()
-        users = self.inter_feat[self.uid_field].numpy()
-        first = np.ones(len(users), dtype=bool)
-        first[1:] = users[1:] != users[:-1]
-        begin = np.maximum.accumulate(np.where(first, np.arange(len(users), dtype=np.int32), 0))
         suffix = self.config["LIST_SUFFIX"]
         self._sequences = Sequences(
             self.inter_feat.interaction,
             {f"{field}{suffix}": field for field in self.inter_feat if field != self.uid_field},
-            torch.from_numpy(begin),
+            begins(self.inter_feat[self.uid_field].numpy()),
             self.max_item_list_len,
             self.item_list_length_field,
+            None if times is None else torch.from_numpy(times),
         )
         self.inter_feat = prefix_rows(self._sequences)
 
@@ -89,15 +101,33 @@ class DomainDataset(CompactDataset):
         return grouped_index.leave_out(leave_one_num)
 
     def build(self) -> list[Dataset]:
-        """Split; of the training part, keep the rows of a share ``train_users`` of its users, drawn by the seed."""
-        parts: list[Dataset] = super().build()
-        share = self.config["train_users"]
-        if share is not None and share < 1:
-            users = parts[0].inter_feat[self.uid_field].numpy()
-            shuffled = np.random.default_rng(self.config["seed"]).permutation(np.unique(users))
-            chosen = shuffled[: math.ceil(share * len(shuffled))]
-            parts[0] = parts[0].copy(parts[0].inter_feat[np.flatnonzero(np.isin(users, chosen))])
+        """Split, and leave out whom `train_users` and `known_users` leave out; both are drawn by the seed.
+
+        Of the target's users a share ``train_users`` trains. Of those beyond a share ``known_users`` nothing but their
+        own test requests stays.
+        """
+        parts: list[Dataset] = super().build() if points_of(self.config) is None else self._split_by_time()
+        to_train, to_know = (self.config[key] or 1.0 for key in ("train_users", "known_users"))
+        if min(to_train, to_know) < 1:
+            generator = np.random.default_rng(self.config["seed"])
+            training = generator.permutation(np.unique(parts[0].inter_feat[self.uid_field].numpy()))
+            parts[0] = _of_users(parts[0], _share(training, min(to_train, to_know)))
+        if to_know < 1:
+            users = self._sequences.columns[self.uid_field].numpy()
+            others = generator.permutation(np.setdiff1d(users, training))
+            known = np.concatenate([_share(training, to_know), _share(others, to_know)])
+            parts[1] = _of_users(parts[1], known)
+            for part in parts:
+                part._known, part._first_days = torch.from_numpy(np.isin(users, known)), None
+        require_all(parts, self.config, self.dataset_name)
         return parts
+
+    def _split_by_time(self) -> list[Dataset]:
+        self._change_feat_format()
+        self._drop_unused_col()
+        targets = self.inter_feat[TARGET_ROW].numpy()
+        parts = split_sequences(self._sequences, self.uid_field, self.config, self.dataset_name)
+        return [self.copy(self.inter_feat[np.searchsorted(targets, part)]) for part in parts]
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
         rows = self.inter_feat[index]
@@ -123,17 +153,37 @@ class DomainDataset(CompactDataset):
         row, item : LongTensor, shape (n,)
             Index pairs into a (rows, items) matrix.
         """
-        target = rows[TARGET_ROW]
-        begin = self._sequences.begin[target].long()
-        lengths = target - begin
-        row = torch.repeat_interleave(torch.arange(len(target)), lengths)
-        nth = torch.arange(len(row)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
-        return row, self._sequences.columns[self.iid_field][begin[row] + nth]
+        return self._sequences.history(self.iid_field, rows[TARGET_ROW])
 
     def history_lengths(self, rows: Interaction) -> Tensor:
         """Count what each row's user had before the row's target, beyond the window, too, shape (n_rows,)."""
         target: Tensor = rows[TARGET_ROW]
         return target - self._sequences.begin[target].long()
+
+    def requests(self, rows: Interaction) -> Requests:
+        """Return all that stands before the targets of rows, beyond the window, too.
+
+        Parameters
+        ----------
+        rows : Interaction
+            Rows of this dataset.
+
+        Returns
+        -------
+        Requests
+        """
+        target, times = rows[TARGET_ROW].cpu().numpy(), self._sequences.times
+        begin = self._sequences.begin.numpy()[target].astype(np.int64)
+        items = self._sequences.columns[self.iid_field].numpy()
+        if times is None:
+            return Requests(items, None, begin, target, None)
+        return Requests(items, times.numpy(), begin, target, times.numpy()[target])
+
+    def everything(self) -> Domain:
+        """Return all interactions of all splits, users with one only among them, but nothing of unknown users."""
+        kept = np.ones(len(self._sequences.begin), bool) if self._known is None else self._known.numpy()
+        begin = self._sequences.begin.numpy()[kept]
+        return self._part(kept, np.diff(np.flatnonzero(np.r_[True, begin[1:] != begin[:-1], True])))
 
     def domain(self) -> Domain:
         """Return the sequences up to the last target among this dataset's rows.
@@ -152,7 +202,13 @@ class DomainDataset(CompactDataset):
         users = np.flatnonzero(last)
         kept = np.arange(len(begin)) <= last[begin]
         kept &= last[begin] > 0
-        return self._to_domain(self._sequences.columns[self.iid_field].numpy()[kept], last[users] - users + 1)
+        return self._part(kept, last[users] - users + 1)
+
+    def _part(self, kept: Any, lengths: Rows) -> Domain:
+        """Return the domain of some interactions, which are users of these lengths."""
+        times = self._sequences.times
+        items = self._sequences.columns[self.iid_field].numpy()[kept]
+        return self._to_domain(items, lengths, None if times is None else times.numpy()[kept])
 
     def interactions(self) -> dict[str, Tensor]:
         """Return all interactions of all splits, users one behind the other, oldest first: a tensor for each field."""
@@ -200,13 +256,23 @@ class DomainDataset(CompactDataset):
         if not self._has_plain_times():
             self._change_feat_format()
             return self.domain()
-        order = self._exact_order()
+        order, times = self._exact_order()
         users, items = self.inter_feat[self.uid_field].to_numpy(), self.inter_feat[self.iid_field].to_numpy()
         lengths = np.bincount(users)
-        order = order[lengths[users[order]] > 1]
-        return self._to_domain(items[order], lengths[lengths > 1])
+        several = lengths[users[order]] > 1
+        return self._to_domain(items[order[several]], lengths[lengths > 1], None if times is None else times[several])
 
-    def _to_domain(self, items: Any, lengths: Rows) -> Domain:
+    def _to_domain(self, items: Any, lengths: Rows, times: Times | None) -> Domain:
         offsets = np.zeros(len(lengths) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        return Domain(self.dataset_name, items.astype(np.int32), offsets, self.item_num - 1)
+        return Domain(self.dataset_name, items.astype(np.int32), offsets, self.item_num - 1, times)
+
+
+def _share(users: Rows, share: float) -> Rows:
+    return users[: math.ceil(share * len(users))]
+
+
+def _of_users(part: Dataset, users: Rows) -> Dataset:
+    """Return a split with the rows of some users alone."""
+    rows = np.flatnonzero(np.isin(part.inter_feat[part.uid_field].numpy(), users))
+    return part.copy(part.inter_feat[rows])

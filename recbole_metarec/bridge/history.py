@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.time_split import points_of
 
 
 def history_index(loader: Any, index: Any, rows: Interaction) -> tuple[Tensor, Tensor]:
@@ -41,6 +42,39 @@ def history_index(loader: Any, index: Any, rows: Interaction) -> tuple[Tensor, T
     items = rows[dataset.iid_field + dataset.config["LIST_SUFFIX"]]
     row, column = torch.nonzero(items, as_tuple=True)
     return row, items[row, column]
+
+
+def wants_single_targets(loader: Any) -> bool:
+    """Whether candidates hang on the time of a target, so that each of a user's targets is a row of its own."""
+    config, dataset = loader.config, loader._dataset
+    by_time = config["known_items"] or points_of(config) is not None
+    return bool(by_time) and not loader.is_sequential and hasattr(dataset, "_sequences")
+
+
+def single_targets(loader: Any, rows: Interaction) -> tuple[Interaction, Tensor]:
+    """Make a row of each target of a batch's users, for a general model.
+
+    Parameters
+    ----------
+    loader : recbole.data.dataloader.FullSortEvalDataLoader
+        The loader of a batch; its dataset is sorted by user.
+    rows : Interaction
+        The batch: its users.
+
+    Returns
+    -------
+    rows : Interaction
+        Users as often as they have targets, oldest first.
+    target : LongTensor, shape (n_targets,)
+        Rows of the targets in the loader's dataset.
+    """
+    dataset = loader._dataset
+    users = dataset.inter_feat[dataset.uid_field]
+    wanted = rows[dataset.uid_field]
+    begin, end = torch.searchsorted(users, wanted), torch.searchsorted(users, wanted, right=True)
+    of_row = torch.repeat_interleave(torch.arange(len(wanted)), end - begin)
+    nth = torch.arange(len(of_row)) - torch.searchsorted(of_row, of_row)
+    return rows[of_row], begin[of_row] + nth
 
 
 def oldest_first(loader: Any, rows: Interaction, row: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ from recbole_metarec.models import SPECS, can_transfer
 from recbole_metarec.settings.comparison import ComparisonSettings
 from recbole_metarec.settings.run import RunSettings
 from recbole_metarec.settings.suite import SuiteSettings
+from recbole_metarec.settings.time import TimeSettings
 
 # Of RecBole, what runs for every model.
 _FRAMEWORK = (
@@ -33,7 +34,7 @@ _FRAMEWORK = (
 _OF_TRANSFER = frozenset({"scratch_control", "leave_one_out", "deliver"})
 # Read before a model is chosen, or for all of them.
 _ALWAYS = {*COMMAND_KEYS, *RunSettings.model_fields, *ComparisonSettings.model_fields} - _OF_TRANSFER
-_ALWAYS |= SuiteSettings.model_fields.keys() - {"source_datasets"}
+_ALWAYS |= {*SuiteSettings.model_fields, *TimeSettings.model_fields} - {"source_datasets"}
 # Of RecBole's keys, those that this package reads, and those whose names RecBole's code puts together.
 _ALWAYS |= {"encoding", "reproducibility"}
 _ALWAYS |= {key for kind in ("user", "item") for key in (f"{kind}_inter_num_interval", f"alias_of_{kind}_id")}

@@ -15,6 +15,8 @@ from torch import Tensor
 from recbole_metarec.bridge.candidates import FixedSampler
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.bridge.rows import TARGET_ROW
+from recbole_metarec.bridge.stamped import first_days, request_days
 from recbole_metarec.evaluation.ranking import rank_targets
 from recbole_metarec.evidence.weights import EvidenceWeights
 
@@ -41,7 +43,7 @@ def stream_ranks(
         A loader that `can_stream`.
     trials : sequence of EvidenceWeights
     masks_history : bool
-        Whether what a user had before is no candidate.
+        Whether what a user had before is no candidate; what else is none the dataset's ``known_items`` says.
 
     Returns
     -------
@@ -51,6 +53,7 @@ def stream_ranks(
     device, dataset = model.device, eval_data._dataset
     rows = dataset.inter_feat
     items_ID, lengths = model.catalogue()[1], rows[model.ITEM_SEQ_LEN]
+    first_I = _first_days(dataset, device)
     ranks = torch.zeros(len(trials), len(lengths), dtype=torch.long)
     for index in lengths.argsort(stable=True).split(RANKED_ROWS):
         states = []
@@ -60,10 +63,23 @@ def stream_ranks(
         part, states_BD = rows[index], torch.cat(states)
         targets_B = part[model.ITEM_ID].to(device)
         history = _history(dataset, part, device) if masks_history else None
+        days = None if first_I is None else (first_I, _days(dataset, part, device))
         sampled_BC = _sampled(model, eval_data, part)
         joined = partial(_joined, model, part, trials)
-        ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, history, sampled_BC, joined).cpu()
+        ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, history, sampled_BC, days, joined).cpu()
     return ranks
+
+
+def _first_days(dataset: DomainDataset, device: torch.device) -> Tensor | None:
+    """Return from which day on each item is known, where that decides on candidates."""
+    first_I = first_days(dataset) if dataset.config["known_items"] else None
+    return None if first_I is None else first_I.to(device)
+
+
+def _days(dataset: DomainDataset, part: Any, device: torch.device) -> Tensor:
+    day_B = request_days(dataset, part[TARGET_ROW])
+    assert day_B is not None
+    return day_B.to(device)
 
 
 def _history(dataset: DomainDataset, part: Any, device: torch.device) -> tuple[Tensor, Tensor]:

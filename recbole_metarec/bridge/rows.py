@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
@@ -31,6 +32,8 @@ class Sequences:
         Longest prefix.
     length_field : str
         Name of the field that holds a prefix's length.
+    times : DoubleTensor, shape (n_interactions,), optional
+        When each was, in exact seconds since 1970; ``None`` if nothing knows.
     """
 
     columns: dict[str, Tensor]
@@ -38,6 +41,7 @@ class Sequences:
     begin: Tensor
     max_length: int
     length_field: str
+    times: Tensor | None = None
 
     def at(self, field: str, target: Tensor) -> Tensor:
         """Return a plain field of rows with these targets."""
@@ -51,6 +55,17 @@ class Sequences:
         prefixes = values[torch.where(real, row, 0)]
         real = real.view(*real.shape, *[1] * (prefixes.ndim - real.ndim))  # a field may be a list itself
         return torch.where(real, prefixes, torch.zeros((), dtype=prefixes.dtype))
+
+    def history(self, field: str, target: Tensor) -> tuple[Tensor, Tensor]:
+        """List the values of a plain field that stand before each target, beyond ``max_length``, too.
+
+        Returns the number of the target among those given, and the value, shape (n,) each.
+        """
+        begin = self.begin[target].long()
+        lengths = target - begin
+        row = torch.repeat_interleave(torch.arange(len(target)), lengths)
+        nth = torch.arange(len(row)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
+        return row, self.columns[field][begin[row] + nth]
 
     def _first(self, target: Tensor) -> Tensor:
         return torch.maximum(target - self.max_length, self.begin[target])
@@ -145,6 +160,13 @@ class PrefixRows(Interaction):  # type: ignore[misc]
 
     def _reindex(self, index: Any) -> None:
         self.interaction = self.interaction.take(index)
+
+
+def begins(users: npt.NDArray[np.int64]) -> Tensor:
+    """Return the first row of each row's user, given the users of rows one behind the other; see `Sequences`."""
+    first = np.ones(len(users), dtype=bool)
+    first[1:] = users[1:] != users[:-1]
+    return torch.from_numpy(np.maximum.accumulate(np.where(first, np.arange(len(users), dtype=np.int32), 0)))
 
 
 def prefix_rows(sequences: Sequences) -> PrefixRows:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from recbole_metarec.domains.clock import Times
 from recbole_metarec.domains.requests import Requests
 
 Ints = npt.NDArray[np.int32]
@@ -30,14 +31,14 @@ class Domain:
     n_items : int
         Number of items in the catalogue, those without an interaction included.
     times : float64 array, shape (n_interactions,), optional
-        Seconds since 1970 (UTC) of each interaction; ``None`` where the data know no clock.
+        When each was, in seconds since 1970, exact to the microsecond; ``None`` if nothing knows.
     """
 
     name: str
     items: Ints
     offsets: Offsets
     n_items: int
-    times: npt.NDArray[np.float64] | None = None
+    times: Times | None = None
 
     def __post_init__(self) -> None:
         if len(self.offsets) == 0 or self.offsets[0] != 0 or self.offsets[-1] != len(self.items):
@@ -46,8 +47,17 @@ class Domain:
             raise ValueError(f"{self.name}: offsets must not decrease")
         if len(self.items) and not 1 <= self.items.min() <= self.items.max() <= self.n_items:
             raise ValueError(f"{self.name}: item ids must lie between 1 and {self.n_items}")
-        if self.times is not None and len(self.times) != len(self.items):
-            raise ValueError(f"{self.name}: each interaction must have a time")
+        if self.times is not None:
+            self._check_times(self.times)
+
+    def _check_times(self, times: Times) -> None:
+        if times.shape != self.items.shape:
+            raise ValueError(f"{self.name}: there must be a time for each interaction, got {len(times)}")
+        within = np.ones(max(len(times) - 1, 0), dtype=bool)
+        begins = self.offsets[1:-1]
+        within[begins[(begins > 0) & (begins < len(times))] - 1] = False
+        if not (times[1:] >= times[:-1])[within].all():
+            raise ValueError(f"{self.name}: times must not decrease within a sequence")
 
     @property
     def n_sequences(self) -> int:
@@ -181,10 +191,11 @@ def merge(name: str, domains: Sequence[Domain]) -> Domain:
     Returns
     -------
     Domain
+        With times if all have them.
     """
     before = np.cumsum([0, *(domain.n_items for domain in domains)])
     items = [domain.items + np.int32(shift) for domain, shift in zip(domains, before[:-1], strict=True)]
     lengths = np.concatenate([np.zeros(1, np.int64), *(domain.lengths for domain in domains)])
     times = [domain.times for domain in domains if domain.times is not None]
-    kept = np.concatenate(times) if times and len(times) == len(domains) else None
-    return Domain(name, np.concatenate(items), np.cumsum(lengths), int(before[-1]), kept)
+    joined = np.concatenate(times) if times and len(times) == len(domains) else None
+    return Domain(name, np.concatenate(items), np.cumsum(lengths), int(before[-1]), joined)

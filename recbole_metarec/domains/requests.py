@@ -1,4 +1,4 @@
-"""What is asked for: the next item after a history, at a time."""
+"""What is known when a recommendation is asked for: what the user had until then, and which items there are."""
 
 from __future__ import annotations
 
@@ -7,28 +7,33 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from recbole_metarec.domains.clock import Days, Times, days
+
 Places = npt.NDArray[np.int64]
+
+NEVER = np.iinfo(np.int64).max
+"""The day on which an item that nobody had was first had."""
 
 
 class Requests(NamedTuple):
-    """Histories as views of sequences that are stored once, and the times at which they are asked for what comes next.
+    """Requests for a recommendation, and the whole history before each as a view of sequences that are stored once.
 
     Attributes
     ----------
     items : int array, shape (n_interactions,)
-        Item ids; those of request ``r`` are ``items[begin[r]:end[r]]``, oldest first.
+        History ``r`` is ``items[begin[r]:end[r]]``, oldest first.
     times : float64 array, shape (n_interactions,), or None
-        Seconds since 1970 (UTC); ``None`` without a clock.
+        When each item was had, in seconds since 1970; ``None`` if nothing knows.
     begin, end : int64 array, shape (n_requests,)
     at : float64 array, shape (n_requests,), or None
-        Times of the requests.
+        When each request is made.
     """
 
     items: npt.NDArray[Any]
-    times: npt.NDArray[np.float64] | None
+    times: Times | None
     begin: Places
     end: Places
-    at: npt.NDArray[np.float64] | None
+    at: Times | None
 
     @property
     def size(self) -> int:
@@ -45,3 +50,24 @@ class Requests(NamedTuple):
         lengths = self.end - self.begin
         row = np.repeat(np.arange(self.size), lengths)
         return row, np.arange(len(row)) + np.repeat(self.end - np.cumsum(lengths), lengths)
+
+
+def first_days(items: npt.NDArray[Any], times: Times, n_items: int) -> Days:
+    """Find the day on which each item was first had.
+
+    Parameters
+    ----------
+    items : int array, shape (n,)
+        From 1 to ``n_items``.
+    times : float64 array, shape (n,)
+        When each was had, in seconds since 1970.
+    n_items : int
+
+    Returns
+    -------
+    int64 array, shape (n_items + 1,)
+        Days since 1970, `NEVER` for items that nobody had and for padding.
+    """
+    first = np.full(n_items + 1, NEVER)
+    np.minimum.at(first, items, days(times))
+    return first

@@ -57,6 +57,7 @@ def rank_targets(
     targets_B: Tensor,
     history: tuple[Tensor, Tensor] | None = None,
     sampled_BC: Tensor | None = None,
+    days: tuple[Tensor, Tensor] | None = None,
     joined: Callable[[Tensor, slice], Iterable[Tensor]] = lambda scores_BI, rows: (scores_BI,),
 ) -> Tensor:
     """Rank targets among all items but padding or among some, scored by inner products, a block of rows at a time.
@@ -75,6 +76,8 @@ def rank_targets(
         Row and item of what is no candidate, rows in rising order.
     sampled_BC : LongTensor, shape (B, C), optional
         The only candidates beside the target; all items by default.
+    days : tuple of LongTensor, shape (I,) and (B,), optional
+        The day from which on each item is known, and that of each row: candidates are known on an earlier day.
     joined : callable, optional
         Maps the scores of a slice of the rows, shape (rows, I), and that slice to what is ranked, once or several
         times; each is done with before the next is asked for.
@@ -96,6 +99,9 @@ def rank_targets(
             row, item = history
             within = slice(*torch.searchsorted(row, torch.tensor([first, first + block], device=row.device)).tolist())
             scores_BI[row[within] - first, item[within]] = -torch.inf
+        if days is not None:
+            first_I, day_B = days
+            scores_BI.masked_fill_(first_I >= day_B[first : first + block, None], -torch.inf)
         if sampled_BC is not None:
             few_BC = torch.cat([sampled_BC[first : first + block], targets_B[first : first + block, None]], dim=1)
             kept_BC = scores_BI.gather(1, few_BC)

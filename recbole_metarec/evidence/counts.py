@@ -9,18 +9,19 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from recbole_metarec.domains.clock import Times, days
+
 Days = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
 WINDOWS = (3, 7, 30, 90, 365)
 """Lengths of the windows before a day, in days."""
 
-_SECONDS = 86400
 _NEVER = np.iinfo(np.int32).max
 
 
-def days_of(times: npt.NDArray[np.float64]) -> Days:
-    """Return the day since 1970 (UTC) of times in seconds."""
-    return np.floor(times / _SECONDS).astype(np.int32)
+def days_of(times: Times) -> Days:
+    """Return the day since 1970 (UTC) of times in seconds, 32 bits wide."""
+    return days(times).astype(np.int32)
 
 
 class Morning(NamedTuple):

@@ -67,7 +67,7 @@ def run_report(runs: Sequence[RunResult], samples: int, delivery: Delivery | Non
     -------
     str
     """
-    parts = [_heading(runs[0]), _metrics(runs, samples), _delivered(delivery)]
+    parts = [_heading(runs[0]), _unseen(runs[0]), _metrics(runs, samples), _delivered(delivery)]
     parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run))]
     parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
     return "\n\n".join(part for part in parts if part)
@@ -128,6 +128,13 @@ def _pair(runs: Sequence[RunResult]) -> tuple[RunResult | None, RunResult | None
 def _heading(run: RunResult) -> str:
     tested = f"test split: {size(run.n_users, run.n_targets)}, " if run.n_targets else ""
     return f"{run.dataset}, {tested}{protocol(run)}, seed {run.seed}"
+
+
+def _unseen(run: RunResult) -> str:
+    if run.unseen_targets is None:
+        return ""
+    ranked = "; they are no candidates and count as missed" if run.known_items else ""
+    return f"{run.unseen_targets:.1%} of the test targets nobody had on a day before the request{ranked}"
 
 
 def _sentence(name: str, change: Change) -> str:

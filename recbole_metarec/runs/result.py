@@ -35,6 +35,10 @@ class RunResult:
         RecBole's seed.
     mask_history : bool
         Whether earlier items were no candidates.
+    known_items : bool
+        Whether items that nobody had on a day before the request were none either.
+    unseen_targets : float or None
+        Share of the test targets that nobody had on a day before the request; ``None`` if nothing knows the time.
     mode : str
         What was ranked, as in ``eval_args``: ``full``, or ``uni20`` for the target among 20 sampled items.
     valid, test : dict of str to float
@@ -76,6 +80,8 @@ class RunResult:
     epochs: int = 0
     memory_weight: float | None = None
     mode: str = "full"
+    known_items: bool = False
+    unseen_targets: float | None = None
     n_users: int = 0
     n_targets: int = 0
     cold: dict[str, float] | None = None

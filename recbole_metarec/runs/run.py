@@ -18,6 +18,7 @@ from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.bridge.pickles import allow_pickle
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.sizes import within_memory
+from recbole_metarec.bridge.stamped import unseen_share
 from recbole_metarec.bridge.trainer import DomainTrainer, Evaluated
 from recbole_metarec.errors import UserError, shown
 from recbole_metarec.evaluation.groups import cold_metrics
@@ -140,14 +141,14 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
             test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
     seconds = time.perf_counter() - start
-    result = _result(config, trainer, valid or {}, test, train_data._dataset)
+    result = _result(config, trainer, valid or {}, test, train_data._dataset, test_data._dataset)
     return replace(result, seconds=round(seconds, 2), curve=curve, log=log)
 
 
 def _result(
-    config: PluginConfig, trainer: Any, valid: Mapping[str, Any], test: Mapping[str, Any], train: Any
+    config: PluginConfig, trainer: Any, valid: Mapping[str, Any], test: Mapping[str, Any], train: Any, to_test: Any
 ) -> RunResult:
-    """Put together what a trained model gave; ``train`` is the training part of the target."""
+    """Put together what a trained model gave; ``train`` and ``to_test`` are parts of the target."""
     tested = Evaluated(dict(test), trainer.eval_collector.targets, trainer.eval_collector.ranks)
     validated = trainer.validated if isinstance(trainer, DomainTrainer) else None
     model, targets = trainer.model, tested.targets
@@ -159,6 +160,8 @@ def _result(
         seed=config["seed"],
         mask_history=bool(config["mask_history"]),
         mode=_mode(config),
+        known_items=bool(config["known_items"]),
+        unseen_targets=unseen_share(to_test),
         valid=_plain_metrics(valid),
         test=_plain_metrics(test),
         epochs=len(trainer.train_loss_dict),

@@ -17,7 +17,8 @@ def size(n_users: int, n_targets: int) -> str:
 def protocol(run: RunResult) -> str:
     """Say among what a run's targets were ranked."""
     if run.mode == "full":
-        return f"full ranking, history {'masked' if run.mask_history else 'not masked'}"
+        among = "full ranking of items that someone had on an earlier day" if run.known_items else "full ranking"
+        return f"{among}, history {'masked' if run.mask_history else 'not masked'}"
     how, n_sampled = run.mode[:3], run.mode[3:]
     drawn = {"uni": "uniformly", "pop": "by popularity"}.get(how, how)
     return f"each target ranked among {n_sampled} items that are drawn {drawn}, not among all"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from typing_extensions import TypedDict
 
 from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.dates import seconds_of
 from recbole_metarec.settings.kinds import (
     CLOSED,
     Count,
@@ -48,12 +50,24 @@ def _sum_up(shares: Sequence[float]) -> bool:
 _Shares = Annotated[Sequence[Whole | Nonnegative], Is("three shares", _sum_up)]
 
 
+def _are_points(points: Sequence[float | str]) -> bool:
+    shares = [point for point in points if not isinstance(point, str)]
+    dates = [seconds_of(point) for point in points if isinstance(point, str)]
+    if len(points) != 2 or None in dates or not all(0 < share < 1 for share in shares):
+        return False
+    return all(earlier < later for each in (shares, dates) for earlier, later in pairwise(each))  # type: ignore[operator]
+
+
+_Points = Annotated[Sequence[float | str], Is("two increasing points", _are_points)]
+
+
 class _Split(TypedDict, total=False):
     __pydantic_config__ = CLOSED  # type: ignore[misc]
 
     LS: Literal["valid_and_test", "test_only"]
     RS: _Shares
     TS: _Shares
+    time: _Points
 
 
 def _is_mode(value: str) -> bool:
@@ -74,8 +88,9 @@ _EVAL_PARTS: dict[str, Any] = {
     "split": Annotated[
         _Split,
         Is(
-            "{LS: valid_and_test}, {LS: test_only}, or RS or TS with three shares that sum up to 1, the first and the "
-            "last above 0, as {RS: [0.8,0.1,0.1]}",
+            "{LS: valid_and_test}, {LS: test_only}, RS or TS with three shares that sum up to 1, the first and the "
+            "last above 0, as {RS: [0.8,0.1,0.1]}, or time with two increasing points, shares of all interactions or "
+            "dates, as {time: [0.8,0.9]} or {time: ['2014-01-01','2014-04-01']}",
             lambda split: len(split) == 1,
         ),
     ],
@@ -96,7 +111,8 @@ def _eval_args(value: object) -> str | None:
     wrong += [f"{part} {line}" for part, line in parts.items() if line]
     if not wrong and "LS" not in value.get("split", {"LS": ""}) and _samples(value.get("mode")):
         wrong.append(
-            "mode must be full in a split by RS or TS, where a user has several targets; or write {LS: valid_and_test}"
+            "mode must be full in a split by RS, TS or time, where a user has several targets; or write "
+            "{LS: valid_and_test}"
         )
     return "; ".join(wrong) or None
 
@@ -132,7 +148,9 @@ class ProtocolSettings(Settings):
 
     eval_args: Annotated[Mapping[str, Any], Follows(_eval_args)] = option(
         {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user", "mode": "full"},
-        "Leave-one-out: a user's last item tests, the one before validates.",
+        "Leave-one-out: a user's last item tests, the one before validates. split: {time: [0.8,0.9]} instead divides "
+        "at two points of time: what is had before the first is learnt from, what is had from the second on tests; a "
+        "day is never divided, unless a point is a date with a time.",
         "RecBole",
     )
     metrics: Annotated[str | Sequence[str], Follows(_metrics)] = option(

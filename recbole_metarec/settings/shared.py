@@ -8,6 +8,7 @@ from recbole_metarec.settings.features import AdapterSettings, FeatureSettings
 from recbole_metarec.settings.protocol import ProtocolSettings
 from recbole_metarec.settings.run import RunSettings
 from recbole_metarec.settings.suite import SuiteSettings
+from recbole_metarec.settings.time import TimeSettings
 
 
 class SharedSettings(
@@ -15,6 +16,7 @@ class SharedSettings(
     FeatureSettings,
     EvidenceSettings,
     ProtocolSettings,
+    TimeSettings,
     ComparisonSettings,
     RunSettings,
     SuiteSettings,

@@ -34,3 +34,8 @@ class SuiteSettings(Settings):
     train_users: PositiveShare = option(
         1.0, "Share of the target's users to train on; all of them are evaluated. For sequential models."
     )
+    known_users: PositiveShare = option(
+        1.0,
+        "Share of the target's users of whom anything is known; of the others nothing but the history of their own "
+        "test requests is. For sequential models.",
+    )

@@ -26,7 +26,7 @@ PropertyLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
 
-_MERGE = "tag:yaml.org,2002:merge"
+_MERGE, _TIMESTAMP, _TEXT = (f"tag:yaml.org,2002:{kind}" for kind in ("merge", "timestamp", "str"))
 # Numbers to YAML 1.1 in base 8 and in base 60, to nobody else.
 _ZEROS = re.compile(r"([-+]?)0[0_]*(?=[\d_])")
 
@@ -101,6 +101,7 @@ def _measure(loader: Any, node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
     """Count the values of a node, an alias's each time, and look for keys that stand twice."""
     if node not in sizes:
         sizes[node] = MOST_VALUES  # of an alias of itself
+        _read_points(node)
         _check_scalar(loader, node)
         _check_keys(loader, node)
         sizes[node] = 1 + sum(_measure(loader, child, sizes) for child in _children(node))
@@ -117,13 +118,22 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
         yield from node.value
 
 
+def _read_points(node: yaml.Node) -> None:
+    """Leave dates at which a split divides as the text that they are."""
+    for key, points in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.value == "time" and isinstance(points, yaml.SequenceNode):
+            for point in points.value:
+                if point.tag == _TIMESTAMP:
+                    point.tag = _TEXT
+
+
 def _check_scalar(loader: Any, node: yaml.Node) -> None:
     if not isinstance(node, yaml.ScalarNode):
         return
     kind, text = node.tag.rpartition(":")[2], node.value
     place = f"line {node.start_mark.line + 1}: {text}"
     if kind == "timestamp":
-        raise ValueError(f"{place} is a date, which no setting is; write '{text}'")
+        raise ValueError(f"{place} is a date, which nothing may be here; write '{text}'")
     if kind in ("int", "float") and (":" in text or _ZEROS.match(text)):
         plain = loader.construct_object(node) if ":" in text else _ZEROS.sub(r"\1", text, count=1)
         raise ValueError(f"{place} is no plain number; write {plain} or '{text}'")

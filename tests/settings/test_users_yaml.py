@@ -58,7 +58,7 @@ def test_numbers_are_recboles_and_merged_mappings_may_be_overridden() -> None:
         ("a: &a [*a]", "line 1: aliases make more than"),
         ("a: &a {b: *a}", "line 1: aliases make more than"),
         ("[" * 5000, "nested too deeply"),
-        ("a: 2020-13-45", "line 1: 2020-13-45 is a date, which no setting is; write '2020-13-45'"),
+        ("a: 2020-13-45", "line 1: 2020-13-45 is a date, which nothing may be here; write '2020-13-45'"),
         ("a: [1, {b: 010}]", "line 1: 010 is no plain number; write 10 or '010'"),
         ("a: 1\nb: -0_17", "line 2: -0_17 is no plain number; write -17 or '-0_17'"),
         ("00", "line 1: 00 is no plain number; write 0 or '00'"),

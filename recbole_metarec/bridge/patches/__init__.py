@@ -95,6 +95,12 @@ PATCHES = (
         upstream=(2204, 1653, 1762),
     ),
     Patch(
+        "split",
+        what="`Dataset.build`",
+        why="RecBole divides at no points of time that are the same for all users",
+        until="a RecBole with such a split",
+    ),
+    Patch(
         "files",
         what="`Dataset._load_feat`",
         why="of a malformed file RecBole reads other columns or rows than stand there, without a word",
@@ -115,7 +121,8 @@ PATCHES = (
     Patch(
         "history",
         what="`FullSortEvalDataLoader.collate_fn`",
-        why="RecBole never masks the history of sequential models and always that of others; `mask_history` decides",
+        why="RecBole never masks the history of sequential models and always that of others; `mask_history` decides, "
+        "and `known_items` what else is no candidate",
         until="a RecBole that can mask the history of every model",
         upstream=(1449, 2038),
     ),

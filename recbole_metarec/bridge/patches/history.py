@@ -1,23 +1,38 @@
-"""Histories that are candidates or not, as ``mask_history`` says."""
+"""Histories and items of later days that are candidates or not, as ``mask_history`` and ``known_items`` say."""
 
 from __future__ import annotations
 
 from functools import wraps
 from typing import Any
 
+import numpy as np
+import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
 from torch import Tensor
 
-from recbole_metarec.bridge.history import history_index, oldest_first
+from recbole_metarec.bridge.history import history_index, oldest_first, single_targets, wants_single_targets
+from recbole_metarec.bridge.rows import TARGET_ROW
+from recbole_metarec.bridge.stamped import no_candidates
 
 _stock = FullSortEvalDataLoader.collate_fn
 
 
 @wraps(_stock)  # loaders are pickled with the method by its name
 def _collate_fn(self: FullSortEvalDataLoader, index: Any) -> tuple[Any, Any, Tensor, Tensor]:
-    """Replace a batch's history where ``mask_history`` is set; put targets of general models in order."""
+    """Replace a batch's history where ``mask_history`` or ``known_items`` is set.
+
+    Targets of general models are put in order; where candidates hang on their times, they are rows of their own.
+    """
     rows, history, positive_row, positive_item = _stock(self, index)
-    mask = self.config["mask_history"]
+    dataset, mask = self._dataset, self.config["mask_history"]
+    if wants_single_targets(self):
+        rows, of_target = single_targets(self, rows)
+        targets = dataset.inter_feat[of_target]
+        positive_row, positive_item = torch.arange(len(rows)), targets[dataset.iid_field]
+        return rows, no_candidates(dataset, targets[TARGET_ROW]), positive_row, positive_item
+    if self.config["known_items"]:
+        targets = dataset.inter_feat[np.asarray(index)]
+        return rows, no_candidates(dataset, targets[TARGET_ROW]), positive_row, positive_item
     if mask is False:
         history = None
     elif mask:

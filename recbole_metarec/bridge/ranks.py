@@ -52,15 +52,11 @@ def stream_ranks(
     """
     device, dataset = model.device, eval_data._dataset
     rows = dataset.inter_feat
-    items_ID, lengths = model.catalogue()[1], rows[model.ITEM_SEQ_LEN]
+    items_ID = model.catalogue()[1]
     first_I = _first_days(dataset, device)
-    ranks = torch.zeros(len(trials), len(lengths), dtype=torch.long)
-    for index in lengths.argsort(stable=True).split(RANKED_ROWS):
-        states = []
-        for few in index.split(ENCODED_ROWS):
-            part = rows[few].shortened(int(lengths[few].max()))
-            states.append(model(part[model.ITEM_SEQ].to(device), part[model.ITEM_SEQ_LEN].to(device)))
-        part, states_BD = rows[index], torch.cat(states)
+    ranks = torch.zeros(len(trials), len(rows), dtype=torch.long)
+    for index in _order(model, dataset, rows).split(RANKED_ROWS):
+        part, states_BD = rows[index], encode(model, rows[index])
         targets_B = part[model.ITEM_ID].to(device)
         history = _history(dataset, part, device) if masks_history else None
         days = None if first_I is None else (first_I, _days(dataset, part, device))
@@ -68,6 +64,24 @@ def stream_ranks(
         joined = partial(_joined, model, part, trials)
         ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, history, sampled_BC, days, joined).cpu()
     return ranks
+
+
+def encode(model: DomainRecommender, rows: Any) -> Tensor:
+    """Compute the states of rows, those of like length together, shape (n_rows, D)."""
+    lengths = rows[model.ITEM_SEQ_LEN]
+    order = lengths.argsort(stable=True)
+    states = []
+    for few in order.split(ENCODED_ROWS):
+        part = rows[few].shortened(int(lengths[few].max()))
+        states.append(model(part[model.ITEM_SEQ].to(model.device), part[model.ITEM_SEQ_LEN].to(model.device)))
+    states_BD = torch.cat(states)
+    return states_BD[order.argsort().to(states_BD.device)]
+
+
+def _order(model: DomainRecommender, dataset: DomainDataset, rows: Any) -> Tensor:
+    """Return rows in the order in which it is cheapest to rank them: requests of one day share what is counted."""
+    days = request_days(dataset, rows[TARGET_ROW]) if model.evidence.timed is not None else None
+    return (rows[model.ITEM_SEQ_LEN] if days is None else days).argsort(stable=True)
 
 
 def _first_days(dataset: DomainDataset, device: torch.device) -> Tensor | None:
@@ -99,6 +113,4 @@ def _joined(
     model: DomainRecommender, part: Any, trials: Sequence[EvidenceWeights], scores_BI: Tensor, rows: slice
 ) -> Iterator[Tensor]:
     few = part[rows]
-    lengths = few[model.ITEM_SEQ_LEN]
-    few = few.shortened(int(lengths.max()))
-    return model.joined(scores_BI, few[model.ITEM_SEQ].to(model.device), lengths.to(model.device), trials)
+    return model.joined(scores_BI, few.shortened(int(few[model.ITEM_SEQ_LEN].max())), trials)

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from logging import getLogger
 from typing import Any, cast
 
+import numpy as np
 import torch
 from recbole.config import Config
 from recbole.data.interaction import Interaction
@@ -16,6 +18,12 @@ from recbole.utils import InputType
 from torch import Tensor
 
 from recbole_metarec.bridge.config import settings_of
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.rows import TARGET_ROW
+from recbole_metarec.bridge.time_split import points_of
+from recbole_metarec.domains.clock import DAY
+from recbole_metarec.domains.domain import Domain
+from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.features.features import Form
@@ -44,6 +52,8 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         Interactions of each item in the training part, padding first.
     is_evidence_alone : bool
         Whether there is nothing but evidence in the scores.
+    evidence_knows_clock : bool
+        Whether evidence is to know the clock where there is one.
     settings : EvidenceSettings
         All that the model reads, of the class that its specification names.
     forms : mapping of str to Categories or Vectors
@@ -53,17 +63,29 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
     settings: EvidenceSettings
     input_type = InputType.POINTWISE
     is_evidence_alone = False
+    evidence_knows_clock = True
 
     def __init__(self, config: Config, dataset: Any) -> None:
         super().__init__(config, dataset)
         domain = dataset.domain()
         self.item_counts = domain.item_counts()
         self.settings = cast(EvidenceSettings, settings_of(config, SPECS[config["model"]].settings))
-        self.evidence = Evidence.fit(domain, self.settings, self.is_evidence_alone)
+        self.evidence = self._evidence(config, dataset, domain)
         prepared = dataset.item_features(config)
         self.forms: Mapping[str, Form] = {} if prepared is None else prepared.forms
         self._features = None if prepared is None else FeatureBuffers(to_tensors(prepared.target))
         self._catalogue: tuple[tuple[Any, ...], tuple[Tensor, Tensor]] | None = None
+
+    def _evidence(self, config: Config, dataset: DomainDataset, domain: Domain) -> Evidence:
+        settings = self.settings
+        if not self.evidence_knows_clock:
+            settings = settings.model_copy(update={"timed_evidence": False})
+        elif settings.timed_evidence is True and domain.times is None:
+            getLogger().warning(f"{domain.name}: timestamps know no clock: timed_evidence=True does nothing")
+        # Who splits by time asks for what comes later, and may count all that was before each request.
+        counted = None if points_of(config) is None else dataset.everything()
+        self._dataset = dataset
+        return Evidence.fit(domain, settings, self.is_evidence_alone, counted)
 
     def features(self) -> ItemFeatures | None:
         """Return the target's features, where the model is; ``None`` if it has none."""
@@ -120,9 +142,9 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         return self.states(self.catalogue()[0][item_seq[:, :longest]], item_seq_len - 1)
 
     @property
-    def memory_weight(self) -> float:
-        """Weight of the memory in the scores; see `EvidenceWeights`."""
-        return self.evidence.weights.memory_weight
+    def memory_weight(self) -> float | None:
+        """Weight of the memory in the scores, see `EvidenceWeights`; ``None`` if evidence knows the clock."""
+        return None if self.evidence.timed is not None else self.evidence.weights.memory_weight
 
     def other_parameter(self) -> dict[str, Any]:
         """Return what checkpoints keep beside weights; see RecBole's ``AbstractRecommender``."""
@@ -134,10 +156,24 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
             self.evidence.load_state(para)
 
     def joined(
-        self, scores_BI: Tensor, item_seq: Tensor, item_seq_len: Tensor, trials: Iterable[EvidenceWeights] | None = None
+        self, scores_BI: Tensor, rows: Interaction, trials: Iterable[EvidenceWeights] | None = None
     ) -> Iterator[Tensor]:
-        """Join scores with evidence, at its own weights or with others; see `Evidence.joined`."""
-        return self.evidence.joined(scores_BI, item_seq, item_seq_len, trials or [self.evidence.weights])
+        """Join the scores of rows with evidence, at its own weights or with others; see `Evidence.joined`."""
+        item_seq, item_seq_len = rows[self.ITEM_SEQ].to(self.device), rows[self.ITEM_SEQ_LEN].to(self.device)
+        requests = None if self.evidence.timed is None else self._requests(rows)
+        trials = trials or [self.evidence.weights]
+        return self.evidence.joined(scores_BI, item_seq, item_seq_len, trials, requests)
+
+    def _requests(self, rows: Interaction) -> Requests:
+        """Return whole histories and times of rows; without a place in the data they ask on the last day's morrow."""
+        if TARGET_ROW in rows:
+            return self._dataset.requests(rows)
+        assert self.evidence.timed is not None
+        last_day = float(self.evidence.timed.last_day) * DAY
+        item_seq, end = rows[self.ITEM_SEQ].cpu().numpy(), rows[self.ITEM_SEQ_LEN].cpu().numpy()
+        begin = np.arange(len(item_seq)) * item_seq.shape[1]
+        times, at = np.full(item_seq.size, last_day), np.full(len(item_seq), last_day + DAY)
+        return Requests(item_seq.ravel(), times, begin, begin + end, at)
 
     def predict(self, interaction: Interaction) -> Tensor:
         """Score one item for each row, shape (B,)."""
@@ -146,7 +182,7 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         own_B1 = (self.forward(item_seq, item_seq_len) * self.catalogue()[1][item_B1[:, 0]]).sum(-1, keepdim=True)
         # The same score in all columns: what is joined is read at one, and no other item is scored for it.
         scores_BI = own_B1.repeat(1, self.n_items)
-        joined_BI = next(self.joined(scores_BI, item_seq, item_seq_len))
+        joined_BI = next(self.joined(scores_BI, interaction))
         return joined_BI.gather(1, item_B1).squeeze(1)
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
@@ -154,4 +190,4 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         item_seq, item_seq_len = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
         scores_BI = self.forward(item_seq, item_seq_len) @ self.catalogue()[1].T
         scores_BI[:, 0] = -torch.inf
-        return next(self.joined(scores_BI, item_seq, item_seq_len))
+        return next(self.joined(scores_BI, interaction))

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from recbole.config import Config
 from recbole.trainer import Trainer
@@ -22,10 +24,13 @@ from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
-from recbole_metarec.bridge.ranks import can_stream, stream_ranks
+from recbole_metarec.bridge.ranks import can_stream, encode, stream_ranks
 from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.bridge.suite import load_suite
+from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
+from recbole_metarec.evidence.learning import Learnt, Scored, learn_weighing
 from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.training import checkpoint
@@ -69,11 +74,14 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     ----------
     validated : Evaluated or None
         What the trained model, all joined, finds in validation.
+    learnt : Learnt or None
+        Where the weights of evidence that knows the clock come from.
     """
 
     model: DomainRecommender
     saved_model_file: str
     validated: Evaluated | None = None
+    learnt: Learnt | None = None
 
     def __init__(self, config: Config, model: DomainRecommender) -> None:
         super().__init__(config, model)
@@ -116,13 +124,13 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         schedule = self.begin(train_data, show_progress)
         with self._kept(saved):
             self._run(schedule, train_data)
-            return self._finish()
+            return self._finish(train_data)
 
     def _run(self, schedule: Schedule, train_data: Any) -> None:
         """Train epoch by epoch, the best of them in the checkpoint."""
         evidence = self.model.evidence
         if not evidence.alone:  # early stopping looks at what is learnt
-            evidence.weights = evidence.weights._replace(memory_weight=0.0)
+            evidence.weights = evidence.weights._replace(memory_weight=0.0, timed=None)
         if self.start_epoch >= schedule.epochs:
             self._save_checkpoint(-1 if schedule.epochs else 0, verbose=self._verbose)
         self.eval_collector.data_collect(train_data)
@@ -204,7 +212,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     # -- what is joined when training has ended -----------------------------------------------------------------------
 
-    def _finish(self) -> Result:
+    def _finish(self, train_data: Any) -> Result:
         """Give evidence its weights, in the checkpoint, too; return what the trained model is worth in validation."""
         path, valid_data, evidence = Path(self.saved_model_file), self._valid_data, self.model.evidence
         result: Result = self.best_valid_score, self.best_valid_result
@@ -217,7 +225,12 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             looked.update(zip(trials, self._evaluate_with(trials), strict=True))
             return [self._trial(looked[weights]) for weights in trials]
 
-        tune(evidence, self.model.settings, self._masks_history, None if valid_data is None else look)
+        if evidence.timed is None:
+            tune(evidence, self.model.settings, self._masks_history, None if valid_data is None else look)
+        else:
+            self._weigh(train_data)
+            if valid_data is not None:
+                look([evidence.weights])
         if looked:
             self.validated = looked[evidence.weights]
             result = calculate_valid_score(self.validated.metrics, self.valid_metric), self.validated.metrics
@@ -225,6 +238,32 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             self.validated = self._evaluate_with([evidence.weights])[0]
         checkpoint.save(path, {**state, "other_parameter": self.model.other_parameter()})
         return result
+
+    def sources(self, target: Domain) -> Sequence[Domain]:
+        """Return the source domains, from which the weights of evidence may be learnt."""
+        return load_suite(self.config, target).sources
+
+    def _weigh(self, train_data: Any) -> None:
+        """Learn the weights of evidence that knows the clock, beside the model's scores on validation."""
+        model, target = self.model, train_data._dataset.domain()
+        sources = () if model.settings.evidence_weights in ("own", "memory") else self.sources(target)
+        scored = None if model.evidence.alone or self._valid_data is None else self._scored()
+        seed = self.config["seed"]
+        self.learnt = learn_weighing(model.evidence, target, sources, model.settings, self._masks_history, scored, seed)
+
+    def _scored(self) -> Scored:
+        """Return rows of validation and what the model makes of them alone."""
+        model, dataset = self.model.eval(), self._valid_data._dataset
+        drawn = np.random.default_rng(self.config["seed"]).permutation(len(dataset.inter_feat))
+        rows = dataset.inter_feat[np.sort(drawn[: model.settings.evidence_rows])]
+        with torch.no_grad():
+            states_BD, items_ID = encode(model, rows), model.catalogue()[1]
+
+        def scores(index: npt.NDArray[np.int64]) -> Tensor:
+            scores_BI: Tensor = states_BD[torch.from_numpy(index).to(states_BD.device)] @ items_ID.T
+            return scores_BI.cpu()
+
+        return Scored(dataset.requests(rows), rows[model.ITEM_ID].numpy(), scores)
 
     def _trial(self, evaluated: Evaluated) -> Trial:
         score = calculate_valid_score(evaluated.metrics, self.valid_metric)

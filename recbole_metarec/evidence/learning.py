@@ -92,13 +92,14 @@ def learn_weighing(
     masks = masks_history or evidence.weights.repeat_penalty == math.inf
     frozen, asked = settings.evidence_frozen, settings.evidence_weights
     own = rows_of(timed, target, settings.evidence_rows, masks, frozen, seed)
-    taught = None if asked == "own" else learn_on_sources(target, own, sources, settings, masks, seed)
+    taught = None if asked in ("own", "memory") else learn_on_sources(target, own, sources, settings, masks, seed)
     weights_KC, n_rows = (memory_weights() if taught is None else taught.weights), 0
-    if asked != "sources":
+    if asked in ("auto", "own"):
         weights_KC, n_rows = learn_weights([(own, 1.0)], weights_KC), own.size
     if scored is not None:
         rows = draw_rows(timed, scored.requests, scored.targets, masks, seed, scored.scores, evidence.until)
         prior_KC = torch.cat([weights_KC, torch.zeros(1, weights_KC.shape[1])])
+        prior_KC[-1, 0] = 0.0 if rows.size else 1.0  # an equal say, where nothing tells
         weights_KC, n_rows = learn_weights([(rows, 1.0)], prior_KC), n_rows + rows.size
     evidence.weights = evidence.weights._replace(timed=Weighing(weights_KC))
     return Learnt(weights_KC, taught, n_rows)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from recbole_metarec.models import ant, ensemble, memory, metarec
+from recbole_metarec.models import ant, ensemble, evidence, memory, metarec
 from recbole_metarec.models.spec import ModelSpec
 
-SPECS: dict[str, ModelSpec] = {spec.name: spec for spec in (metarec.SPEC, ant.SPEC, memory.SPEC, ensemble.SPEC)}
+SPECS: dict[str, ModelSpec] = {
+    spec.name: spec for spec in (metarec.SPEC, ant.SPEC, evidence.SPEC, memory.SPEC, ensemble.SPEC)
+}
 """The specification of each model; `recbole_metarec.register` adds others."""
 
 

@@ -47,6 +47,8 @@ class ModelSpec:
         The model that is run beside it to show what its memory finds alone.
     unread : tuple of str
         Fields of its settings' components that it does not read.
+    is_combined : bool
+        Whether the mean of its scores and those that it has from scratch is a model, too.
     is_listed : bool
         Whether users can ask for it by name.
     """
@@ -65,6 +67,7 @@ class ModelSpec:
     diagnostics: str | None = None
     baseline: str | None = None
     unread: tuple[str, ...] = ()
+    is_combined: bool = True
     is_listed: bool = True
 
     def every_variant(self) -> dict[str, Mapping[str, Any]]:

@@ -36,7 +36,7 @@ def controls(resolved: Resolved, run: RunResult, train: Train) -> Iterator[RunRe
     if spec is not None and transfers(spec.name, resolved):
         scratch = train({**user, **(spec.scratch or {})})
         yield scratch
-        if resolved["deliver"] in ("auto", "ensemble"):
+        if spec.is_combined and resolved["deliver"] in ("auto", "ensemble"):
             yield combine([run, scratch], train)
     baseline = baseline_of(resolved)
     if baseline:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from recbole_metarec.settings.base import Settings, option
 from recbole_metarec.settings.kinds import Count, Nonnegative, Positive, PositiveShare
@@ -37,10 +39,10 @@ class EvidenceSettings(Settings):
         "days, age, repeats, each weighed by what is known of the request. auto: where timestamps are times.",
         "Ours",
     )
-    evidence_weights: Literal["auto", "own", "sources"] = option(
+    evidence_weights: Literal["auto", "own", "sources", "memory"] = option(
         "auto",
-        "What the weights of evidence that knows the clock are learnt on: the target alone, the sources alone, or auto: "
-        "on the sources, then on the target.",
+        "What the weights of evidence that knows the clock are learnt on. own: the target alone; sources: the sources "
+        "alone; auto: the sources, then the target; memory: nothing, only transitions and popularity count.",
         "Ours",
     )
     evidence_frozen: bool = option(
@@ -48,7 +50,9 @@ class EvidenceSettings(Settings):
         "Whether that evidence ends where the training part does; it is kept up to date until the day before each "
         "request otherwise.",
     )
-    evidence_half_life: Positive = option(365, "Days after which a transition that fades counts half.", "Ours")
+    evidence_half_life: Annotated[float, Ge(1)] = option(
+        365, "Days after which a transition that fades counts half.", "Ours"
+    )
     evidence_rows: Count = option(
         4000, "Largest number of interactions that weights are learnt on, of each domain.", "Ours"
     )

@@ -28,6 +28,7 @@ class Memory(DomainRecommender):
     """
 
     is_evidence_alone = True
+    evidence_knows_clock = False
 
     def __init__(self, config: Config, dataset: Any) -> None:
         super().__init__(config, dataset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 
 from recbole_metarec.bridge.suite import load_suite, load_with_features
 from recbole_metarec.bridge.trainer import DomainTrainer
-from recbole_metarec.domains.domain import DomainSuite
+from recbole_metarec.domains.domain import Domain, DomainSuite
 from recbole_metarec.errors import UserError
 from recbole_metarec.models.metarec.model import MetaRec
 from recbole_metarec.models.metarec.schedule import WarmUp, make_schedule
@@ -74,6 +74,10 @@ class MetaRecTrainer(DomainTrainer):
         else:
             prepare(WarmUp(self.steps, settings, self.model.train).phase(), show_progress)
         return make_schedule(self.steps, settings, self.weight_history, self.model.train)
+
+    def sources(self, target: Domain) -> Sequence[Domain]:
+        """See `DomainTrainer`."""
+        return self.suite.sources
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,28 @@
+"""Evidence alone, with a clock all that knows it: the counts are the target's, their weights may come from sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recbole_metarec.models.evidence.settings import EvidenceModelSettings
+from recbole_metarec.models.memory import SPEC as MEMORY
+from recbole_metarec.models.spec import ModelSpec
+
+
+def _has_sources(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("source_datasets"))
+
+
+SPEC = ModelSpec(
+    name="Evidence",
+    model="recbole_metarec.models.evidence.model:Evidence",
+    trainer="recbole_metarec.models.evidence.trainer:EvidenceTrainer",
+    settings=EvidenceModelSettings,
+    scratch={"source_datasets": []},
+    transfers=_has_sources,
+    variants={"zero-shot": {"evidence_weights": "sources"}, "memory": {"evidence_weights": "memory"}},
+    baseline=MEMORY.name,
+    is_combined=False,
+    unread=("memory_weight",),  # there is nothing else to weigh
+)

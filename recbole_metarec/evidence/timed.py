@@ -24,7 +24,7 @@ from recbole_metarec.evidence.counts import WINDOWS, Days, ItemCounts, days_of
 from recbole_metarec.evidence.pairs import TimedPairs
 from recbole_metarec.settings.evidence import EvidenceSettings
 
-PAIRED = ("transitions", "transitions that fade", "same day")
+PAIRED = ("transitions", "transitions that fade", "transitions of all", "same day")
 COUNTED = (*(f"last {days} days" for days in WINDOWS), "popularity", "age", "last seen")
 REPEATED = ("repeat", "times had", "last had")
 KINDS = (*PAIRED, *COUNTED, *REPEATED)
@@ -57,7 +57,7 @@ class Asked(NamedTuple):
     ----------
     rows : int64 array, shape (B,)
         Which of the requests.
-    lift_VBI : Tensor, shape (3, B, I)
+    lift_VBI : Tensor, shape (4, B, I)
         Evidence of `PAIRED` kinds.
     table_KI : Tensor, shape (8, I)
         Evidence of `COUNTED` kinds, the same for all.
@@ -208,27 +208,31 @@ class TimedEvidence:
             yield Asked(few, lift_VBI, table_KI, history, repeated_Kn, context_BC, known_I)
 
     def _lifts(self, asked: Requests, day: int, counted: int, share_I: Tensor) -> tuple[Tensor, Tensor]:
-        assert asked.times is not None
-        settings = self.settings
-        place_BR = asked.end[:, None] - 1 - np.arange(settings.memory_depth)
-        real_BR = place_BR >= asked.begin[:, None]
-        place_BR = np.where(real_BR, place_BR, asked.begin[:, None])
-        items_BR, days_BR = np.asarray(asked.items[place_BR]).astype(np.int64), days_of(asked.times[place_BR])
+        settings, lately = self.settings, self.settings.memory_depth
+        items_BR, days_BR, real_BR = _last_of_each(asked, max(lately, settings.evidence_depth))
         item_BR, there_BR = torch.from_numpy(items_BR), torch.from_numpy(real_BR)
-        weight_BR = settings.memory_decay ** torch.arange(settings.memory_depth) * there_BR
         smoothing_V = settings.memory_smoothing * torch.tensor([1.0, float(self._fade(np.array(counted)))])
-        near_VBI, mass_B = _lift(self._transitions, item_BR, _shares(weight_BR), counted, smoothing_V, share_I)
+        weight_BR = settings.memory_decay ** torch.arange(lately) * there_BR[:, :lately]
+        near_VBI, mass_B = _lift(
+            self._transitions, item_BR[:, :lately], _shares(weight_BR), counted, smoothing_V, share_I
+        )
         near_VBI[1] -= near_VBI[0]
+        of_all_BR = _shares(there_BR[:, : settings.evidence_depth].float())
+        all_VBI, _ = _lift(
+            self._transitions, item_BR[:, : settings.evidence_depth], of_all_BR, counted, smoothing_V[:1], share_I
+        )
         today_BR = torch.from_numpy(days_BR == day) & there_BR
         smoothing_V = torch.tensor([_SAME_DAY_SMOOTHING])
-        together_VBI, _ = _lift(self._same_day, item_BR, _shares(today_BR.float()), counted, smoothing_V, share_I)
+        weight_BR = _shares(today_BR[:, :lately].float())
+        together_VBI, _ = _lift(self._same_day, item_BR[:, :lately], weight_BR, counted, smoothing_V, share_I)
         gap_B = torch.from_numpy(day - days_BR[:, 0]).float().clamp(min=0)
         length_B = torch.from_numpy(asked.end - asked.begin).float()
-        hot_B, new_B = self._tastes(items_BR, np.minimum(days_BR, counted), real_BR)
+        few = slice(None), slice(lately)
+        hot_B, new_B = self._tastes(items_BR[few], np.minimum(days_BR[few], counted), real_BR[few])
         always_B, stale_B = torch.ones_like(gap_B), torch.full_like(gap_B, np.log1p(day - counted) / 3)
         today_B = (gap_B == 0).float()
         context = (always_B, gap_B.log1p() / 3, today_B, length_B.log() / 3, mass_B, hot_B, new_B, stale_B)
-        return torch.cat([near_VBI, together_VBI]), torch.stack(context, 1)
+        return torch.cat([near_VBI, all_VBI, together_VBI]), torch.stack(context, 1)
 
     def _tastes(
         self, items_BR: npt.NDArray[np.int64], days_BR: Days, real_BR: npt.NDArray[np.bool_]
@@ -243,6 +247,15 @@ class TimedEvidence:
         n_B = real_BR.sum(1) + 2  # so that short histories tell little
         hot_B, new_B = (hot_BR * real_BR).sum(1) / n_B, (~seen_BR & real_BR).sum(1) / n_B
         return torch.from_numpy(hot_B).float(), torch.from_numpy(new_B).float()
+
+
+def _last_of_each(asked: Requests, depth: int) -> tuple[npt.NDArray[np.int64], Days, npt.NDArray[np.bool_]]:
+    """Return the last items of each history, the very last first, their days, and which of them there are."""
+    assert asked.times is not None
+    place_BR = asked.end[:, None] - 1 - np.arange(depth)
+    real_BR = place_BR >= asked.begin[:, None]
+    place_BR = np.where(real_BR, place_BR, asked.begin[:, None])
+    return np.asarray(asked.items[place_BR]).astype(np.int64), days_of(asked.times[place_BR]), real_BR
 
 
 class _Pairs(NamedTuple):
@@ -289,13 +302,14 @@ def _lift(
     n_requests, depth = item_BR.shape
     weight_Q = weight_BR.flatten()
     first_Q, count_Q, total_QV = pairs.until(item_BR.flatten(), day)
+    total_QV = total_QV[:, : len(smoothing_V)]
     count_Q = count_Q * (weight_Q > 0)
     factor_QV = weight_Q[:, None] / (total_QV + smoothing_V)
     spread_VB = (factor_QV * smoothing_V).view(n_requests, depth, -1).sum(1).T
     source_E = torch.repeat_interleave(torch.arange(len(weight_Q)), count_Q)
     entry_E = torch.arange(len(source_E)) + (first_Q - count_Q.cumsum(0) + count_Q)[source_E]
     place_E = source_E // depth * len(share_I) + pairs.after[entry_E]
-    value_VE = (pairs.weights[entry_E] * factor_QV[source_E]).T
+    value_VE = (pairs.weights[entry_E, : len(smoothing_V)] * factor_QV[source_E]).T
     sums_VBI = torch.zeros(len(smoothing_V), n_requests * len(share_I))
     for sums, value_E in zip(sums_VBI, value_VE, strict=True):
         sums.index_add_(0, place_E, value_E)

@@ -50,6 +50,9 @@ class EvidenceSettings(Settings):
         "Whether that evidence ends where the training part does; it is kept up to date until the day before each "
         "request otherwise.",
     )
+    evidence_depth: Count = option(
+        40, "Last items of the history that the transitions of all of them read, each as much as another.", "Ours"
+    )
     evidence_half_life: Annotated[float, Ge(1)] = option(
         365, "Days after which a transition that fades counts half.", "Ours"
     )

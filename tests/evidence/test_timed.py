@@ -14,7 +14,7 @@ from recbole_metarec.evidence.timed import CONTEXT, COUNTED, KINDS, TimedEvidenc
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 N_ITEMS, N_USERS = 12, 15
-SETTINGS = EvidenceSettings(memory_depth=4, memory_reach=3, evidence_half_life=20)
+SETTINGS = EvidenceSettings(memory_depth=4, memory_reach=3, evidence_half_life=20, evidence_depth=6)
 
 
 def random_domain(seed: int, span: int = 60, start: float = 1.4e9) -> Domain:
@@ -89,7 +89,7 @@ def by_hand(domain: Domain, requests: Requests, row: int) -> dict[str, np.ndarra
         spread = sum(w * smoothing / (table[i].sum() + smoothing) for w, i in zip(weights, items, strict=True))
         return np.log1p(known / (spread * share))
 
-    items = [item for item, _ in recent]
+    items, every = [item for item, _ in recent], list(history[::-1][:6])
     transitions = mixed(near, 20, weights, items)
     todays = [item for item, time in recent if day(time) == today]
     together = mixed(same, 5, np.full(len(todays), 1 / max(1, len(todays))), todays) if todays else 0 * share
@@ -98,6 +98,7 @@ def by_hand(domain: Domain, requests: Requests, row: int) -> dict[str, np.ndarra
     return {
         "transitions": transitions,
         "transitions that fade": mixed(fading, 20, weights, items) - transitions,
+        "transitions of all": mixed(near, 20, np.full(len(every), 1 / len(every)), every),
         "same day": together,
         **{f"last {days} days": np.log1p(window) for days, window in zip(WINDOWS, windows, strict=True)},
         "popularity": np.log(share),
@@ -200,7 +201,9 @@ def test_scores_are_evidence_weighed_by_context() -> None:
 @pytest.mark.parametrize("start", [-3.0e9, 0.0, 1.4e9, 9.9e9])
 def test_evidence_is_finite_at_any_time(start: float) -> None:
     domain = random_domain(8, span=4000, start=start)
-    features, context = features_of(TimedEvidence.fit(domain, EvidenceSettings(evidence_half_life=1)), every_request(domain))
+    features, context = features_of(
+        TimedEvidence.fit(domain, EvidenceSettings(evidence_half_life=1)), every_request(domain)
+    )
     assert features[:, :, 1:].isfinite().all()
     assert context.isfinite().all()
 

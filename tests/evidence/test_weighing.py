@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -42,7 +44,7 @@ def fashions(seed: int, name: str = "fashions", n_users: int = 250, n_items: int
         items += own
         times += list(1.4e9 + DAY * (days + rng.random(length) / 2))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    order = np.concatenate([np.argsort(times[a:b]) + a for a, b in zip(offsets[:-1], offsets[1:], strict=True)])
+    order = np.concatenate([np.argsort(times[a:b]) + a for a, b in pairwise(offsets)])
     return Domain(name, np.array(items, np.int32)[order], offsets, n_items, np.array(times)[order])
 
 

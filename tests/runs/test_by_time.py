@@ -153,7 +153,6 @@ def test_a_comparison_goes_by_time(root: Path) -> None:
     found = compare({**given, "seeds": 1, "topk": [10]})
     summary = summarize(found)
     assert not summary.notes
-    assert "known" not in summary.size
     assert {row.label for row in summary.rows} == {"Pop", "Memory", "SASRec"}
 
 

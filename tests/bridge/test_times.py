@@ -178,6 +178,7 @@ def test_ties_are_shuffled_by_the_seed_alike_for_all_models(tmp_path: Path) -> N
 def test_ties_in_the_order_of_names_are_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, shuffle_ties: bool, kind: str
 ) -> None:
+    caplog.set_level(logging.WARNING)  # runs of other tests leave another
     lines = timed.draw_lines(3, whole_days=True, n_users=200)
     lines = [line._replace(second=line.second // (5 * 86_400) * 5 * 86_400) for line in lines]
     timed.write(tmp_path, lines, name="mixed")

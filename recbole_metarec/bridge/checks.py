@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import recbole.data.dataset
 from recbole.utils import ModelType, get_model
 from recbole.utils.argument_list import (
     dataset_arguments,
@@ -203,10 +204,12 @@ def _candidates_can_be_known(effective: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _has_exact_times(effective: Mapping[str, Any]) -> bool:
-    """Whether rows of a model's dataset know when they were: a `DomainDataset`'s, and those of general models."""
+    """Whether a model's rows know when they were, as those of a `DomainDataset` and of RecBole's ``Dataset`` do."""
     model = effective["model"]
-    general = model in known_models() and get_model(model).type == ModelType.GENERAL
-    return (general and not effective["benchmark_filename"]) or _reads_sequences(effective)
+    if model not in known_models() or effective["benchmark_filename"]:
+        return _reads_sequences(effective)
+    is_plain = get_model(model).type != ModelType.SEQUENTIAL and not hasattr(recbole.data.dataset, f"{model}Dataset")
+    return is_plain or _reads_sequences(effective)
 
 
 def _why_no_times(effective: Mapping[str, Any]) -> str:

@@ -87,7 +87,7 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
         raise UserError(wrong)
     yield from _column_problems(root, name, effective, settings)
     frame = _interactions(path, [user, item, time], separator, encoding)
-    yield from _clock_problems(path, frame[time].to_numpy(), effective, is_target)
+    yield from _clock_problems(path, frame[time].to_numpy(float), effective, is_target)
     longest, n_items = int(frame[user].value_counts().max()), int(frame[item].nunique())
     if longest < needed:
         yield (

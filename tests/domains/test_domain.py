@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_metarec.domains.domain import Domain, DomainSuite, from_sequences
+from recbole_metarec.domains.domain import Domain, DomainSuite, from_sequences, merge
 
 lists = st.lists(st.lists(st.integers(1, 9), max_size=6), max_size=8)
 
@@ -85,3 +85,29 @@ def test_pairs_end_with_the_longest_sequence() -> None:
     found = [(earlier.tolist(), later.tolist()) for earlier, later in domain.pairs(10**9)]
     assert found == [([1, 2, 2], [2, 3, 1]), ([1], [3])]
     assert [len(earlier) for earlier, _ in from_sequences("d", [[1], [2]], 2).pairs(10**9)] == [0]
+
+
+# -- times ------------------------------------------------------------------------------------------------------------
+
+
+def timed(items, offsets, times, name="shop"):
+    return Domain(name, np.array(items, np.int32), np.array(offsets, np.int64), 5, np.array(times, float))
+
+
+def test_times_rise_within_sequences_alone():
+    assert timed([1, 2, 3, 4], [0, 0, 2, 2, 3, 4, 4], [5, 5, 2, 1]).times.tolist() == [5, 5, 2, 1]
+    assert timed([], [0], []).times.tolist() == []
+    with pytest.raises(ValueError, match="shop: times must not decrease within a sequence"):
+        timed([1, 2, 3], [0, 1, 3], [9, 8, 7])
+    with pytest.raises(ValueError, match="shop: there must be a time for each interaction, got 2"):
+        timed([1, 2, 3], [0, 3], [1, 2])
+
+
+def test_merged_domains_have_times_if_all_do():
+    first, second = timed([1, 2], [0, 2], [1, 2], "a"), timed([3], [0, 1], [0.5], "b")
+    assert merge("both", [first, second]).times.tolist() == [1, 2, 0.5]
+    assert merge("both", [first, domain([1], [0, 1])]).times is None
+
+
+def test_times_change_no_fingerprint():
+    assert timed([1, 2], [0, 2], [1, 2]).fingerprint() == domain([1, 2], [0, 2]).fingerprint()

@@ -107,3 +107,20 @@ def test_top_ranks_of_several_targets_by_hand(data: st.DataObject) -> None:
                     own[earlier] = -np.inf
             rank = rank_by_hand(own, item)
             assert found[number] == (rank if rank <= min(k, n_items) else 0)
+
+
+@pytest.mark.parametrize("block", [1, 100, 10**6])
+def test_items_of_later_days_are_no_candidates(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(ranking, "_BLOCK", {True: block, False: block})
+    monkeypatch.setattr(ranking, "_FEWEST_ROWS", 1)
+    generator = torch.Generator().manual_seed(1)
+    states, items = torch.randn(23, 4, generator=generator), torch.randn(11, 4, generator=generator)
+    targets, first = torch.randint(1, 11, (23,), generator=generator), torch.randint(9, (11,), generator=generator)
+    day = torch.randint(9, (23,), generator=generator)
+    (found,) = rank_targets(states, items, targets, days=(first, day))
+    scores = (states @ items.T).tolist()
+    for row, today, target, rank in zip(scores, day.tolist(), targets.tolist(), found.tolist(), strict=True):
+        known = [item and first[item] < today for item in range(11)]
+        row = [score if known[item] else -np.inf for item, score in enumerate(row)]
+        assert rank == rank_by_hand(row, target)
+        assert (rank == 0) == (not known[target])

@@ -15,7 +15,7 @@ from torch import Tensor
 from recbole_metarec.bridge.clock import exact_times
 from recbole_metarec.bridge.grouping import sort_ids
 from recbole_metarec.bridge.rows import TARGET_ROW, Sequences, begins
-from recbole_metarec.domains.clock import days
+from recbole_metarec.domains.clock import days, spans_days
 from recbole_metarec.domains.requests import first_days as first_days_of
 
 
@@ -79,9 +79,12 @@ def first_days(dataset: Any) -> Tensor | None:
 
 
 def unseen_share(dataset: Any) -> float | None:
-    """Return the share of a split's targets that nobody known had on an earlier day; ``None`` if nothing knows."""
+    """Return the share of a split's targets that nobody known had on an earlier day.
+
+    ``None`` if nothing knows, or there are too few days to tell.
+    """
     first_I, rows = first_days(dataset), dataset.inter_feat
-    if first_I is None or not len(rows):
+    if first_I is None or not len(rows) or not spans_days(dataset._sequences.times.numpy()):
         return None
     day_B = request_days(dataset, rows[TARGET_ROW])
     assert day_B is not None

@@ -20,6 +20,7 @@ NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nano
 
 # Seconds since 1970 of what a magnitude is told by: 1973-03-03 to 2286-11-20.
 _FIRST, _END = 1e8, 1e10
+_FEWEST_DAYS = 10
 # Share of small numbers from which on the others are no times either.
 _NEARLY_ALL = 0.99
 
@@ -90,6 +91,11 @@ def seconds(times: Times, unit: str) -> Times:
 def days(times: Times) -> Days:
     """Return the number of each time's day since 1970, UTC, from seconds."""
     return np.floor(times / DAY).astype(np.int64)
+
+
+def spans_days(times: Times) -> bool:
+    """Whether times lie on so many different days that what was known on the day before says something."""
+    return len(np.unique(days(times))) >= _FEWEST_DAYS
 
 
 def date_of(time: float) -> str:

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from recbole_metarec.domains.clock import DAY, spans_days
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.memory import TransitionMemory
@@ -23,7 +25,6 @@ from recbole_metarec.settings.evidence import EvidenceSettings
 
 # Until validation says more, items do not come twice where no larger share of a domain's interactions are repeats.
 REPEAT_SHARE = 0.001
-SECONDS_OF_DAY = 86400
 
 
 class Evidence(nn.Module):
@@ -41,6 +42,8 @@ class Evidence(nn.Module):
         In the place of the memory.
     until : float, optional
         Time (seconds since 1970) from which on ``timed`` counts nothing.
+    fit_memory : callable, optional
+        Makes the memory, if ``timed`` is to be given up.
 
     Attributes
     ----------
@@ -55,9 +58,11 @@ class Evidence(nn.Module):
         alone: bool = False,
         timed: TimedEvidence | None = None,
         until: float | None = None,
+        fit_memory: Callable[[], TransitionMemory] | None = None,
     ) -> None:
         super().__init__()
         self.memory, self.alone, self.timed, self.until = memory, alone, timed, until
+        self._fit_memory = fit_memory
         self.weights = weights
 
     @classmethod
@@ -89,8 +94,9 @@ class Evidence(nn.Module):
             counted = domain if counted is None or settings.evidence_frozen else counted
             until = None
             if settings.evidence_frozen and domain.times is not None and len(domain.times):
-                until = float(domain.times.max()) + SECONDS_OF_DAY
-            return cls(None, weights, alone, TimedEvidence.fit(counted, settings), until)
+                until = float(domain.times.max()) + DAY
+            timed = TimedEvidence.fit(counted, settings)
+            return cls(None, weights, alone, timed, until, partial(fit_memory, domain, settings))
         memory = fit_memory(domain, settings) if alone or settings.memory_weight != 0 else None
         return cls(memory, weights, alone)
 
@@ -145,6 +151,12 @@ class Evidence(nn.Module):
                 yield joined_BI.scatter_(1, item_seq, without_BL - repeat_penalty)
                 joined_BI.scatter_(1, item_seq, without_BL)
 
+    def forget_clock(self) -> None:
+        """Put the memory of the training part in the place of evidence that knows the clock."""
+        if self.timed is not None:
+            self.timed = None
+            self.memory = None if self._fit_memory is None else self._fit_memory()
+
     def state(self) -> dict[str, Any]:
         """Return the plain values that a checkpoint keeps."""
         return self.weights.plain()
@@ -152,18 +164,25 @@ class Evidence(nn.Module):
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` returned.
 
+        What was written before evidence could know the clock goes on without.
+
         Raises
         ------
         KeyError
             If a weight is missing.
         """
         self.weights = EvidenceWeights.of(state)
+        if "timed" not in state:
+            self.forget_clock()
 
 
 def knows_clock(domain: Domain, settings: EvidenceSettings) -> bool:
-    """Whether evidence of a domain is to know the clock: there is one, and nobody asks for a memory of some weight."""
+    """Whether evidence of a domain is to know the clock.
+
+    There must be one, and enough different days; where nobody says, no memory of a certain weight must be asked for.
+    """
     wanted = settings.timed_evidence if settings.timed_evidence != "auto" else settings.memory_weight == "auto"
-    return bool(wanted) and domain.times is not None and domain.n_interactions > 0
+    return bool(wanted) and domain.times is not None and spans_days(domain.times)
 
 
 def weighed(scores_BI: Tensor, asked: Iterable[Asked], weighing: Weighing) -> Tensor:

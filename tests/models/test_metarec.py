@@ -12,6 +12,7 @@ import pytest
 import sasrec_twin
 import torch
 from recbole.data import data_preparation
+from recbole.data.interaction import Interaction
 from recbole.evaluator import Collector
 from recbole.trainer import Trainer
 from recbole.utils import get_model
@@ -263,7 +264,8 @@ def test_scores_are_joined_with_one_pair_of_weights_after_the_other_and_left_as_
     had = torch.zeros(2, model.n_items, dtype=torch.bool).scatter(1, item_seq, True)
     every = [EvidenceWeights(*pair) for pair in ((0.0, 0.0), (0.0, 2.0), (3.0, 0.0), (0.5, 1.5), (1.0, torch.inf))]
     given = scores.clone()
-    for (weight, penalty), found in zip(every, model.joined(given, item_seq, lengths, every), strict=True):
+    rows = Interaction({model.ITEM_SEQ: item_seq, model.ITEM_SEQ_LEN: lengths})
+    for (weight, penalty, _), found in zip(every, model.joined(given, rows, every), strict=True):
         expected = scores + weight * model.evidence.memory(item_seq, lengths) if weight else scores
         torch.testing.assert_close(found, torch.where(had, expected - penalty, expected))
     assert torch.equal(given, scores)

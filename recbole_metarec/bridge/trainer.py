@@ -30,7 +30,7 @@ from recbole_metarec.bridge.suite import load_suite
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
-from recbole_metarec.evidence.learning import Learnt, Scored, learn_weighing
+from recbole_metarec.evidence.learning import HeldOut, Learnt, learn_weighing
 from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.training import checkpoint
@@ -247,15 +247,18 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """Learn the weights of evidence that knows the clock, beside the model's scores on validation."""
         model, target = self.model, train_data._dataset.domain()
         sources = () if model.settings.evidence_weights in ("own", "memory") else self.sources(target)
-        scored = None if model.evidence.alone or self._valid_data is None else self._scored()
-        seed = self.config["seed"]
-        self.learnt = learn_weighing(model.evidence, target, sources, model.settings, self._masks_history, scored, seed)
+        held_out = None if self._valid_data is None else self._held_out()
+        masks, seed = self._masks_history, self.config["seed"]
+        self.learnt = learn_weighing(model.evidence, target, sources, model.settings, masks, held_out, seed)
 
-    def _scored(self) -> Scored:
-        """Return rows of validation and what the model makes of them alone."""
+    def _held_out(self) -> HeldOut:
+        """Return rows of validation and what the model makes of them, if there is more than evidence."""
         model, dataset = self.model.eval(), self._valid_data._dataset
         drawn = np.random.default_rng(self.config["seed"]).permutation(len(dataset.inter_feat))
         rows = dataset.inter_feat[np.sort(drawn[: model.settings.evidence_rows])]
+        requests, targets = dataset.requests(rows), rows[model.ITEM_ID].numpy()
+        if model.evidence.alone:
+            return HeldOut(requests, targets)
         with torch.no_grad():
             states_BD, items_ID = encode(model, rows), model.catalogue()[1]
 
@@ -263,7 +266,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             scores_BI: Tensor = states_BD[torch.from_numpy(index).to(states_BD.device)] @ items_ID.T
             return scores_BI.cpu()
 
-        return Scored(dataset.requests(rows), rows[model.ITEM_ID].numpy(), scores)
+        return HeldOut(requests, targets, scores)
 
     def _trial(self, evaluated: Evaluated) -> Trial:
         score = calculate_valid_score(evaluated.metrics, self.valid_metric)

@@ -22,21 +22,21 @@ from recbole_metarec.evidence.weights import Weighing
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 
-class Scored(NamedTuple):
-    """Interactions that a model was not trained on, and its scores.
+class HeldOut(NamedTuple):
+    """Interactions that a model was not trained on.
 
     Attributes
     ----------
     requests : Requests
     targets : int array, shape (n,)
         What came next.
-    scores : callable
-        Maps some of the requests to the model's scores, shape (B, I).
+    scores : callable, optional
+        Maps some of the requests to the model's scores, shape (B, I); without it evidence is alone.
     """
 
     requests: Requests
     targets: npt.NDArray[np.int64]
-    scores: Callable[[npt.NDArray[np.int64]], Tensor]
+    scores: Callable[[npt.NDArray[np.int64]], Tensor] | None = None
 
 
 class Learnt(NamedTuple):
@@ -63,7 +63,7 @@ def learn_weighing(
     sources: Sequence[Domain],
     settings: EvidenceSettings,
     masks_history: bool,
-    scored: Scored | None,
+    held_out: HeldOut | None,
     seed: int,
 ) -> Learnt:
     """Give evidence that knows the clock its weights.
@@ -79,8 +79,8 @@ def learn_weighing(
         ``evidence_weights`` says what is learnt from.
     masks_history : bool
         Whether what a user had is no candidate.
-    scored : Scored, optional
-        Of a model, beside whose scores evidence is weighed.
+    held_out : HeldOut, optional
+        The target's validation part. A model's score, which fits what it was trained on, is weighed on it alone.
     seed : int
 
     Returns
@@ -91,15 +91,25 @@ def learn_weighing(
     assert timed is not None
     masks = masks_history or evidence.weights.repeat_penalty == math.inf
     frozen, asked = settings.evidence_frozen, settings.evidence_weights
-    own = rows_of(timed, target, settings.evidence_rows, masks, frozen, seed)
-    taught = None if asked in ("own", "memory") else learn_on_sources(target, own, sources, settings, masks, seed)
+    own = [rows_of(timed, target, settings.evidence_rows, masks, frozen, seed)]
+    taught = None if asked in ("own", "memory") else learn_on_sources(target, own[0], sources, settings, masks, seed)
+    later = None
+    if held_out is not None and (held_out.scores is not None or asked in ("auto", "own")):
+        later = draw_rows(
+            timed, held_out.requests, held_out.targets, masks, seed, held_out.scores, until=evidence.until
+        )
+    if later is not None and evidence.alone:
+        own.append(later)
     weights_KC, n_rows = (memory_weights() if taught is None else taught.weights), 0
     if asked in ("auto", "own"):
-        weights_KC, n_rows = learn_weights([(own, 1.0)], weights_KC), own.size
-    if scored is not None:
-        rows = draw_rows(timed, scored.requests, scored.targets, masks, seed, scored.scores, evidence.until)
+        n_rows = sum(rows.size for rows in own)
+        weights_KC = learn_weights([(rows, 1.0) for rows in own], weights_KC)
+    if not evidence.alone:
         prior_KC = torch.cat([weights_KC, torch.zeros(1, weights_KC.shape[1])])
-        prior_KC[-1, 0] = 0.0 if rows.size else 1.0  # an equal say, where nothing tells
-        weights_KC, n_rows = learn_weights([(rows, 1.0)], prior_KC), n_rows + rows.size
+        if later is None or not later.size:
+            prior_KC[-1, 0] = 1.0  # an equal say, where nothing tells
+            weights_KC = prior_KC
+        else:
+            weights_KC, n_rows = learn_weights([(later, 1.0)], prior_KC), n_rows + later.size
     evidence.weights = evidence.weights._replace(timed=Weighing(weights_KC))
     return Learnt(weights_KC, taught, n_rows)

@@ -11,7 +11,7 @@ import torch
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evidence.evidence import Evidence, knows_clock
-from recbole_metarec.evidence.learning import Scored, learn_weighing
+from recbole_metarec.evidence.learning import HeldOut, learn_weighing
 from recbole_metarec.evidence.sources import density, learn_on_sources, thinned
 from recbole_metarec.evidence.timed import CONTEXT, KINDS, TimedEvidence
 from recbole_metarec.evidence.weighing import (
@@ -123,8 +123,8 @@ def test_a_model_s_score_is_one_more_kind() -> None:
         return torch.randn(len(index), domain.n_items + 1, generator=torch.Generator().manual_seed(0))
 
     def trust(scores: object) -> float:
-        scored = Scored(domain.requests(places), targets, scores)
-        weights_KC = learn_weighing(evidence, train, (), SETTINGS, False, scored, seed=0).weights
+        held_out = HeldOut(domain.requests(places), targets, scores)
+        weights_KC = learn_weighing(evidence, train, (), SETTINGS, False, held_out, seed=0).weights
         assert weights_KC.shape == (len(KINDS) + 1, len(CONTEXT))
         return float(weights_KC[-1, 0])
 

@@ -10,8 +10,8 @@ from recbole_metarec.models.memory import SPEC as MEMORY
 from recbole_metarec.models.spec import ModelSpec
 
 
-def _has_sources(settings: Mapping[str, Any]) -> bool:
-    return bool(settings.get("source_datasets"))
+def _learns_from_sources(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("source_datasets")) and settings.get("evidence_weights") in (None, "auto", "sources")
 
 
 SPEC = ModelSpec(
@@ -20,7 +20,7 @@ SPEC = ModelSpec(
     trainer="recbole_metarec.models.evidence.trainer:EvidenceTrainer",
     settings=EvidenceModelSettings,
     scratch={"source_datasets": []},
-    transfers=_has_sources,
+    transfers=_learns_from_sources,
     variants={"zero-shot": {"evidence_weights": "sources"}, "memory": {"evidence_weights": "memory"}},
     baseline=MEMORY.name,
     is_combined=False,

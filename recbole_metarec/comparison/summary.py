@@ -130,7 +130,8 @@ def _effects(
     make = partial(make_effects, aligned, metric, samples=comparison.samples, seed=comparison.seeds[0])
     whole = [label for label in labels if not left_out(label)]
     trained = [label for label in whole if label.partition(":")[2] not in MADE_OF_RUNS]
-    controls = [(label, f"{label.partition(':')[0]}:scratch") for label in trained]
+    transferred = [label for label in trained if any(run.source_datasets for run in comparison.runs[label].values())]
+    controls = [(label, f"{label.partition(':')[0]}:scratch") for label in transferred]
     transfers = make([(a, b) for a, b in controls if a != b and b in labels])
     shown = {(effect.label, effect.against) for effect in transfers}
     pairs = [(label, comparison.reference) for label in whole if label != comparison.reference]

@@ -88,6 +88,14 @@ class Asked(NamedTuple):
         features_BKI[row, -len(REPEATED) :, item] = self.repeated_Kn.T
         return features_BKI
 
+    def features_of(self, number: int, items_M: Tensor) -> Tensor:
+        """Return all evidence of one request for some items, shape (K, M)."""
+        row, item = self.history
+        own = row == number
+        is_had_nM = (item[own][:, None] == items_M).to(self.table_KI.dtype)
+        repeated_KM = self.repeated_Kn[:, own] @ is_had_nM
+        return torch.cat([self.lift_VBI[:, number, items_M], self.table_KI[:, items_M], repeated_KM])
+
     def scores(self, weights_KC: Tensor) -> Tensor:
         """Weigh all evidence by its context, shape (B, I): ``sum_k features_k (weights_k . context)``."""
         trust_BK = self.context_BC @ weights_KC.T

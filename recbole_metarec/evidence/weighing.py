@@ -19,7 +19,7 @@ from torch.nn.functional import pad
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.counts import days_of
-from recbole_metarec.evidence.timed import CONTEXT, KINDS, TimedEvidence
+from recbole_metarec.evidence.timed import CONTEXT, COUNTED, KINDS, PAIRED, Asked, TimedEvidence
 
 MODEL = "model"
 """Name of a backbone's score among the kinds of evidence; it stands last."""
@@ -188,30 +188,42 @@ def draw_rows(
     """
     rng, rows = np.random.default_rng(seed), []
     for asked in evidence.ask(requests, until=until):
-        features_BKI = asked.features()
-        if scores is not None:
-            own_BI = scores(asked.rows).float()
-            features_BKI = torch.cat([features_BKI, own_BI[:, None]], 1)
-        open_BI = asked.known_I.repeat(len(asked.rows), 1)
-        open_BI[:, 0] = False
+        own_BI = None if scores is None else scores(asked.rows).float()
+        closed_BI = (~asked.known_I).repeat(len(asked.rows), 1)
+        closed_BI[:, 0] = True
         if masks_history:
-            open_BI[asked.history] = False
-        for number, features_KI in enumerate(features_BKI):
-            target = int(targets[asked.rows[number]])
-            if open_BI[number, target]:
-                chosen, stands_for = _candidates(features_KI, open_BI[number], target, rng)
-                place = int((chosen == target).nonzero())
-                rows.append((features_KI[:, chosen], asked.context_BC[number], place, stands_for))
+            closed_BI[asked.history] = True
+        wanted = targets[asked.rows]
+        kept = np.flatnonzero(~closed_BI[np.arange(len(wanted)), wanted].numpy())
+        best = _best(asked, closed_BI)
+        for number in kept.tolist():
+            target = int(wanted[number])
+            items_M, stands_for = _candidates([rule[number] for rule in best], ~closed_BI[number], target, rng)
+            features_KM = asked.features_of(number, items_M)
+            if own_BI is not None:
+                features_KM = torch.cat([features_KM, own_BI[number, items_M][None]])
+            place = int((items_M == target).nonzero())
+            rows.append((features_KM, asked.context_BC[number], place, stands_for))
     return _pad(rows, len(KINDS) + (scores is not None))
 
 
-def _candidates(features_KI: Tensor, open_I: Tensor, target: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    item_M = open_I.nonzero().squeeze(1)
-    likely_M = features_KI[KINDS.index("transitions")] + features_KI[KINDS.index("popularity")]
-    recent_M = features_KI[KINDS.index("last 30 days")] - features_KI[KINDS.index("last seen")] / 10
+def _best(asked: Asked, closed_BI: Tensor) -> list[Tensor]:
+    """Return the items that are best by each of two simple rules, shape (B, n) each; also some that are closed."""
+    popularity, recent = (asked.table_KI[COUNTED.index(kind)] for kind in ("popularity", "last 30 days"))
+    likely_BI = asked.lift_VBI[PAIRED.index("transitions")] + popularity
+    recent_I = recent - asked.table_KI[COUNTED.index("last seen")] / 10
+    n_items = len(recent_I)
+    likely_Bn = likely_BI.masked_fill_(closed_BI, -torch.inf).topk(min(_BY_TRANSITIONS, n_items)).indices
+    recent_n = recent_I.masked_fill(~asked.known_I, -torch.inf).topk(min(_BY_RECENCY, n_items)).indices
+    return [likely_Bn, recent_n.expand(len(likely_BI), -1)]
+
+
+def _candidates(best: Sequence[Tensor], open_I: Tensor, target: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return the candidates of a row, and how many items each stands for, shape (M,) each."""
     sure_I = torch.zeros_like(open_I)
-    for rule_I, n_best in ((likely_M, _BY_TRANSITIONS), (recent_M, _BY_RECENCY)):
-        sure_I[item_M[rule_I[item_M].topk(min(n_best, len(item_M))).indices]] = True
+    for items_n in best:
+        sure_I[items_n] = True
+    sure_I &= open_I
     sure_I[target] = True
     others = (open_I & ~sure_I).nonzero().squeeze(1)
     drawn = others[torch.from_numpy(rng.permutation(len(others))[:_AT_RANDOM])]

@@ -57,5 +57,5 @@ class EvidenceSettings(Settings):
         365, "Days after which a transition that fades counts half.", "Ours"
     )
     evidence_rows: Count = option(
-        4000, "Largest number of interactions that weights are learnt on, of each domain.", "Ours"
+        2500, "Largest number of interactions that weights are learnt on, of each domain.", "Ours"
     )

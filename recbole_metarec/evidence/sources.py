@@ -27,6 +27,8 @@ from recbole_metarec.settings.evidence import EvidenceSettings
 # learn from, and is thinned anew, so often at most, until there are enough of them.
 _BISECTIONS, _DRAWS, _ASKED_IF_FEW = 12, 4, 3
 _FEWEST_USERS = 20
+# Rows of a source: so many at least, and of all sources together so many times those of the target.
+_FEWEST_ROWS, _ROWS_OF_ALL = 300, 4
 # Rows that a target has before its loss with a source's weights says something, and what a nat more of it costs.
 _ROWS_THAT_TELL, _SHARPNESS = 100, 3.0
 
@@ -73,7 +75,7 @@ def _of_users(domain: Domain, order: npt.NDArray[np.int64], share: float) -> Dom
 
 
 def rows_of_source(
-    source: Domain, wanted: float, settings: EvidenceSettings, masks_history: bool, seed: int
+    source: Domain, wanted: float, settings: EvidenceSettings, most: int, masks_history: bool, seed: int
 ) -> LearningRows:
     """Collect interactions of a source to learn from, told by evidence that is no denser than the target's.
 
@@ -84,6 +86,8 @@ def rows_of_source(
     wanted : float
         Density of the target.
     settings : EvidenceSettings
+    most : int
+        Largest number of rows.
     masks_history : bool
         Whether what a user had is no candidate.
     seed : int
@@ -97,7 +101,7 @@ def rows_of_source(
         known = thinned(source, wanted, seed + draw)
         few = known.n_interactions < source.n_interactions / 2
         asked = source if few else known
-        left = settings.evidence_rows - sum(part.size for part in parts)
+        left = most - sum(part.size for part in parts)
         n_rows = left * (_ASKED_IF_FEW if few else 1)  # many targets are of items that nobody known had
         evidence = TimedEvidence.fit(known, settings)
         rows = rows_of(evidence, asked, n_rows, masks_history, settings.evidence_frozen, seed + draw)
@@ -139,11 +143,12 @@ def learn_on_sources(
         ``None`` if no source teaches anything.
     """
     rows: dict[str, LearningRows] = {}
+    most = max(_FEWEST_ROWS, min(settings.evidence_rows, _ROWS_OF_ALL * settings.evidence_rows // max(1, len(sources))))
     end = np.inf if target.times is None or not len(target.times) else target.times.max()
     for source in sources:
         if source.times is not None:
             known = source.of(source.times <= end)
-            found = rows_of_source(known, density(target), settings, masks_history, seed)
+            found = rows_of_source(known, density(target), settings, most, masks_history, seed)
             if found.size:
                 rows[source.name] = found
     if not rows:

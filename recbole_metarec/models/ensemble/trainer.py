@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recbole_metarec.domains.domain import Domain
 from recbole_metarec.models.ensemble.model import Ensemble
 from recbole_metarec.models.memory.trainer import MemoryTrainer
 from recbole_metarec.training import checkpoint
@@ -21,3 +23,7 @@ class EnsembleTrainer(MemoryTrainer):
         for member, file in zip(self.model.members, self.config["member_files"], strict=True):
             member.load_state_dict(checkpoint.load(Path(file), self.device)["state_dict"])
         return Schedule()
+
+    def sources(self, target: Domain) -> Sequence[Domain]:
+        """Return none: what they teach is in the members."""
+        return ()

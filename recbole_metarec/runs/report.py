@@ -121,7 +121,7 @@ def _plain(change: Change) -> dict[str, Any]:
 
 
 def _pair(runs: Sequence[RunResult]) -> tuple[RunResult | None, RunResult | None]:
-    by_variant = {run.variant: run for run in reversed(runs)}
+    by_variant = {run.variant: run for run in reversed(runs) if run.model == runs[0].model}
     return by_variant.get("transfer"), by_variant.get("scratch")
 
 

@@ -1,0 +1,38 @@
+"""Situations in which people ask, to say of weights what they trust when."""
+
+# Shapes: N rows, C kinds of context.
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from recbole_metarec.evidence.timed import CONTEXT
+
+DAYS_SINCE = {"same day": 0, "after a week": 7, "after a month": 30, "after a year": 365}
+"""Situations by the days since the user's last item."""
+
+LENGTHS = {"2 items": 2, "20 items": 20}
+"""Situations by the length of the user's history."""
+
+
+def situations(context_NC: Tensor) -> dict[str, list[float]]:
+    """Return the context of each situation, all that it does not name as in the mean of some requests.
+
+    Parameters
+    ----------
+    context_NC : Tensor, shape (N, C)
+        Of the requests; see `recbole_metarec.evidence.timed.CONTEXT`.
+
+    Returns
+    -------
+    dict of str to list of float
+        By name, C values each; empty without requests.
+    """
+    if not len(context_NC):
+        return {}
+    usual = dict(zip(CONTEXT, context_NC.mean(0).tolist(), strict=True))
+    named = {name: {"gap": math.log1p(days) / 3, "same day": float(days == 0)} for name, days in DAYS_SINCE.items()}
+    named |= {name: {"long history": math.log(length) / 3} for name, length in LENGTHS.items()}
+    return {name: list({**usual, **values}.values()) for name, values in named.items()}

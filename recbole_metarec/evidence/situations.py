@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -36,3 +37,20 @@ def situations(context_NC: Tensor) -> dict[str, list[float]]:
     named = {name: {"gap": math.log1p(days) / 3, "same day": float(days == 0)} for name, days in DAYS_SINCE.items()}
     named |= {name: {"long history": math.log(length) / 3} for name, length in LENGTHS.items()}
     return {name: list({**usual, **values}.values()) for name, values in named.items()}
+
+
+def trust(weights: Sequence[Sequence[float]], context: Sequence[float]) -> list[float]:
+    """Return what each kind of evidence counts in a context: its weights times that.
+
+    Parameters
+    ----------
+    weights : sequence of sequence of float
+        Of each kind of evidence, in each kind of context.
+    context : sequence of float
+
+    Returns
+    -------
+    list of float
+        For each kind of evidence.
+    """
+    return [sum(weight * value for weight, value in zip(of_kind, context, strict=True)) for of_kind in weights]

@@ -14,7 +14,7 @@ from recbole_metarec.evidence.timed import CONTEXT
 DAYS_SINCE = {"same day": 0, "after a week": 7, "after a month": 30, "after a year": 365}
 """Situations by the days since the user's last item."""
 
-LENGTHS = {"2 items": 2, "20 items": 20}
+LENGTHS = {"after 2 items": 2, "after 20 items": 20}
 """Situations by the length of the user's history."""
 
 
@@ -54,3 +54,8 @@ def trust(weights: Sequence[Sequence[float]], context: Sequence[float]) -> list[
         For each kind of evidence.
     """
     return [sum(weight * value for weight, value in zip(of_kind, context, strict=True)) for of_kind in weights]
+
+
+def occurs(kind: str, situation: str) -> bool:
+    """Whether there can be evidence of a kind in a situation; what goes together on one day needs an item of it."""
+    return kind != "same day" or not DAYS_SINCE.get(situation, 0)

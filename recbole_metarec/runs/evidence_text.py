@@ -11,6 +11,7 @@ from tabulate import tabulate
 from recbole_metarec.evidence.situations import trust
 from recbole_metarec.evidence.weighing import MODEL
 from recbole_metarec.evidence.worth import GROUPS
+from recbole_metarec.runs.wording import percent
 
 # What is said of evidence: its name, and whether that is one thing.
 _SUBJECTS = {
@@ -19,15 +20,16 @@ _SUBJECTS = {
     "popularity": ("Popularity", True),
     MODEL: ("The model's score", True),
 }
-_PAIRS = [("same day", "after a month"), ("2 items", "20 items")]
+_PAIRS = [("same day", "after a month"), ("after 2 items", "after 20 items")]
 # Where it counts more, and where less.
 _WHERE = {
     ("same day", "after a month"): "on the day of the last item as a month later",
     ("after a month", "same day"): "a month after the last item as on its day",
-    ("2 items", "20 items"): "after a history of 2 items as after one of 20",
-    ("20 items", "2 items"): "after a history of 20 items as after one of 2",
+    ("after 2 items", "after 20 items"): "after a history of 2 items as after one of 20",
+    ("after 20 items", "after 2 items"): "after a history of 20 items as after one of 2",
 }
 _FEWEST_TIMES, _LEAST_TRUST, _SENTENCES = 1.25, 0.25, 2
+_SIGMAS = 1.96
 
 
 class Shift(NamedTuple):
@@ -51,11 +53,11 @@ class Shift(NamedTuple):
 
 def evidence_text(label: str, evidence: Mapping[str, Any]) -> str:
     """Lay out what is known of a run's evidence; see `recbole_metarec.evidence.learning.Learnt.plain`."""
-    said = "\n".join(map(_say, shifts(evidence)[:_SENTENCES]))
-    return "\n\n".join(part for part in (f"{label}: {taught(evidence)}", _worth(evidence), said) if part)
+    said = "\n".join(say_shifts(evidence))
+    return "\n\n".join(part for part in (f"{label}: {say_taught(evidence)}", _worth(evidence), said) if part)
 
 
-def taught(evidence: Mapping[str, Any]) -> str:
+def say_taught(evidence: Mapping[str, Any]) -> str:
     """Say what weights were learnt on."""
     ranked = sorted(evidence["sources"].items(), key=lambda pair: -pair[1]["pull"])
     sources = ", ".join(f"{name} ({source['pull']:.0%})" for name, source in ranked)
@@ -64,10 +66,19 @@ def taught(evidence: Mapping[str, Any]) -> str:
     return f"weights of evidence learnt on {steps}" if steps else "of evidence only transitions and popularity count"
 
 
-def measured_on(evidence: Mapping[str, Any]) -> str:
-    """Say on what it was measured what evidence was worth."""
+def say_rows(evidence: Mapping[str, Any]) -> str:
+    """Say on how many rows of what it was measured what evidence was worth."""
     part = "validation" if MODEL in evidence["kinds"] else "the training part"
     return f"{evidence['worth']['n_rows']:,} later interactions of {part}"
+
+
+def say_worth(evidence: Mapping[str, Any]) -> list[str]:
+    """Say what all evidence finds, and what the memory of transitions does, if it was measured."""
+    worth = evidence["worth"]
+    if worth is None:
+        return []
+    alone = f"transitions and popularity alone {worth['memory']:.4f}"
+    return [f"NDCG@10 on {say_rows(evidence)}: {worth['ndcg']:.4f} with all evidence, with {alone}."]
 
 
 def _worth(evidence: Mapping[str, Any]) -> str:
@@ -77,21 +88,30 @@ def _worth(evidence: Mapping[str, Any]) -> str:
     ndcg, memory, losses = worth["ndcg"], worth["memory"], worth["losses"]
     rows = [["all evidence", f"{ndcg:.4f}", "", ""]]
     for name, loss in sorted(losses.items(), key=lambda pair: -pair[1]):
-        rows.append([f"without {name}", f"{ndcg * (1 - loss):.4f}", change(loss), f"{worth['errors'][name]:.1%}"])
-    rows.append(["transitions and popularity alone", f"{memory:.4f}", change(1 - memory / ndcg), ""])
-    header = [f"on {measured_on(evidence)}", "NDCG@10", "change", "standard error"]
+        low, high = bounds(loss, worth["errors"][name])
+        interval = f"{percent(-high)} to {percent(-low)}"
+        rows.append([f"without {name}", f"{ndcg * (1 - loss):.4f}", percent(-loss), interval])
+    rows.append(["transitions and popularity alone", f"{memory:.4f}", percent(memory / ndcg - 1), ""])
+    header = [f"on {say_rows(evidence)}", "NDCG@10", "change", "95% interval"]
     return tabulate(rows, header, disable_numparse=True)
 
 
-def change(loss: float) -> str:
-    """Write what is lost as a change."""
-    return f"{0.0 - loss:+.1%}"
+def bounds(loss: float, error: float) -> tuple[float, float]:
+    """Return the 95% interval of a loss, given its standard error."""
+    return loss - _SIGMAS * error, loss + _SIGMAS * error
+
+
+def say_shifts(evidence: Mapping[str, Any]) -> list[str]:
+    """Say when which evidence counts more; two sentences at most."""
+    return [_say(shift) for shift in shifts(evidence)[:_SENTENCES]]
 
 
 def shifts(evidence: Mapping[str, Any]) -> list[Shift]:
     """Compare what evidence counts in situations; the largest differences first, small ones left out."""
     found = []
-    for first, second in _PAIRS if evidence["situations"] else []:
+    for first, second in _PAIRS:
+        if not {first, second} <= evidence["situations"].keys():
+            continue
         at_first, at_second = (_of_groups(evidence, name) for name in (first, second))
         for group in at_first:
             low, high = sorted((at_first[group], at_second[group]))

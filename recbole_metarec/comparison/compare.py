@@ -160,7 +160,8 @@ def _with_ensembles(runs: Runs, failures: Failures, entries: list[Entry], folder
     for name, of_entry in runs.items():
         extended[name] = of_entry
         label, _, variant = name.partition(":")
-        if variant != "scratch" or label not in _with_control(runs):
+        spec = resolved[label].spec if label in resolved else None
+        if variant != "scratch" or label not in _with_control(runs) or (spec and not spec.is_combined):
             continue
         ensemble = Entry(f"{label}:ensemble", resolved[label])
         extended[ensemble.label] = {}

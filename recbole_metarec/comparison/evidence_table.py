@@ -13,8 +13,8 @@ from recbole_metarec.runs.evidence_text import bounds
 
 _SPELT = {
     "transitions": "follows what the user had",
-    "transitions that fade": "follows it lately",
-    "same day": "goes with what the user had today",
+    "transitions that fade": "followed it lately",
+    "same day": "goes with today's items",
     "age": "days since it was first had",
     "last seen": "days since it was last had",
     "repeat": "the user had it",
@@ -22,12 +22,13 @@ _SPELT = {
     "last had": "days since the user had it",
     MODEL: "the model's score",
 }
+_SIDE_BY_SIDE = 3  # panels
 _DARKEST = 0.75  # so that numbers in it can be read
 
 
 def spell_kind(kind: str) -> str:
     """Write a kind of evidence so that it says of an item what it is."""
-    return _SPELT.get(kind, f"how many had it in the {kind}" if kind.startswith("last ") else kind)
+    return _SPELT.get(kind, f"how many in the {kind}" if kind.startswith("last ") else kind)
 
 
 class Panel(NamedTuple):
@@ -64,7 +65,7 @@ def panels_of(evidence: Mapping[str, Any]) -> list[Panel]:
 
 
 def evidence_table(evidence: Mapping[str, Any]) -> str:
-    """Draw what evidence counts in each situation, and what is lost without it.
+    """Draw what is lost without a kind of evidence, and what each counts in each situation.
 
     Parameters
     ----------
@@ -74,46 +75,58 @@ def evidence_table(evidence: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        A ``<table>``; empty where nothing is known of the target's requests.
+        A ``<table>``, more of them where sources are many; empty where nothing is known of the target's requests.
     """
-    situations, panels, worth = list(evidence["situations"]), panels_of(evidence), evidence["worth"]
-    if not situations:
+    if not evidence["situations"]:
         return ""
+    panels = panels_of(evidence)
     shown = {kind for panel in panels for (kind, _), value in panel.counts.items() if value}
+    groups = {name: [kind for kind in kinds if kind in shown] for name, kinds in GROUPS.items()}
     largest = max(map(abs, panels[0].counts.values())) or 1.0
+    few = [panels[begin : begin + _SIDE_BY_SIDE] for begin in range(0, len(panels), _SIDE_BY_SIDE)]
+    worths = [evidence["worth"], *[None] * len(few)]
+    situations = list(evidence["situations"])
+    tables = (_table(part, groups, situations, largest, worth) for part, worth in zip(few, worths, strict=False))
+    return "".join(tables)
+
+
+def _table(
+    panels: list[Panel],
+    groups: Mapping[str, list[str]],
+    situations: list[str],
+    largest: float,
+    worth: Mapping[str, Any] | None,
+) -> str:
     parts = ['<table class="evidence">', *_head(situations, panels, worth is not None)]
-    for group, kinds in GROUPS.items():
-        rows = [kind for kind in kinds if kind in shown]
-        bar = _worth(worth, group, len(rows)) if worth else ""
-        for kind, last in zip(rows, [bar, *[""] * len(rows)], strict=False):
-            cells = [_cell(panel, kind, name, largest) for panel in panels for name in situations]
-            parts.append(
-                f'<tr class="{"first" if kind == rows[0] else ""}"><th scope="row">{escape(spell_kind(kind))}</th>'
-            )
-            parts += [*cells, last, "</tr>"]
+    for group, kinds in groups.items():
+        for place, kind in enumerate(kinds):
+            first = ' class="first"' if place == 0 else ""
+            parts.append(f'<tr{first}><th scope="row">{escape(spell_kind(kind))}</th>')
+            parts.append(_worth(worth, group, len(kinds)) if worth and first else "")
+            parts += [_cell(panel, kind, name, largest) for panel in panels for name in situations]
+            parts.append("</tr>")
     return "".join([*parts, "</tbody></table>"])
 
 
 def _head(situations: list[str], panels: list[Panel], with_worth: bool) -> Iterator[str]:
     yield '<thead><tr><th scope="col" rowspan="2">evidence</th>'
+    yield '<th class="worth" scope="col" rowspan="2">NDCG@10<br>lost without it</th>' if with_worth else ""
     for panel in panels:
         yield f'<th class="begins" scope="colgroup" colspan="{len(situations)}">{escape(panel.title)}</th>'
-    yield '<th class="begins" scope="col" rowspan="2">NDCG@10 lost without it</th>' if with_worth else ""
     yield "</tr><tr>"
     for _ in panels:
         for name in situations:
-            yield f'<th class="{_place_of(name, situations)}" scope="col"><span>{escape(name)}</span></th>'
+            yield f'<th class="up{_place_of(name)}" scope="col"><span>{escape(name)}</span></th>'
     yield "</tr></thead><tbody>"
 
 
-def _place_of(situation: str, situations: list[str]) -> str:
-    if situation == situations[0]:
-        return "up begins"
-    return "up apart" if situation == next(iter(LENGTHS)) else "up"
+def _place_of(situation: str) -> str:
+    """Return the class of a column that begins a panel, or its second part."""
+    return {next(iter(DAYS_SINCE)): " begins", next(iter(LENGTHS)): " apart"}.get(situation, "")
 
 
 def _cell(panel: Panel, kind: str, situation: str, largest: float) -> str:
-    place = {next(iter(DAYS_SINCE)): " begins", next(iter(LENGTHS)): " apart"}.get(situation, "")
+    place = _place_of(situation)
     value = panel.counts.get((kind, situation))
     if value is None:
         return f'<td class="cell{place}"></td>'
@@ -126,7 +139,7 @@ def _cell(panel: Panel, kind: str, situation: str, largest: float) -> str:
 def _worth(worth: Mapping[str, Any], group: str, n_rows: int) -> str:
     """Draw what is lost without a group as a bar with its interval, in a cell beside its kinds."""
     if group not in worth["losses"]:
-        return f'<td class="worth begins" rowspan="{n_rows}"></td>'
+        return f'<td class="worth" rowspan="{n_rows}"></td>'
     every = {name: bounds(loss, worth["errors"][name]) for name, loss in worth["losses"].items()}
     lowest, highest = min(0.0, *(low for low, _ in every.values())), max(0.01, *(high for _, high in every.values()))
     loss, (low, high) = worth["losses"][group], every[group]
@@ -136,7 +149,7 @@ def _worth(worth: Mapping[str, Any], group: str, n_rows: int) -> str:
 
     said = f"without {group}: {loss:.1%} lost, 95% interval {low:+.1%} to {high:+.1%}"
     return (
-        f'<td class="worth begins" rowspan="{n_rows}">'
+        f'<td class="worth" rowspan="{n_rows}">'
         f'<svg class="worth {"clear" if low > 0 else ""}" viewBox="0 0 140 18" role="img" aria-label="{said}">'
         f'<title>{said}</title><line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="0" y2="18"/>'
         f'<line class="bar" x1="{x(0):.1f}" x2="{x(loss):.1f}" y1="9" y2="9"/>'

@@ -66,7 +66,7 @@ def measure_worth(rows: LearningRows, prior_KC: Tensor) -> Worth | None:
     """Measure what each group of evidence is worth.
 
     Weights are learnt on the first 70% of the rows, with all kinds of evidence and then without each group, and
-    compared on the rest.
+    compared on the rest. Of kinds that can stand in for each other none is worth much.
 
     Parameters
     ----------

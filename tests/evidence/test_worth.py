@@ -9,6 +9,8 @@ import pytest
 import torch
 from test_weighing import SETTINGS, early, fashions
 
+from recbole_metarec.domains.clock import DAY
+from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.learning import Scored, learn_weighing
 from recbole_metarec.evidence.situations import DAYS_SINCE, LENGTHS, occurs, situations, trust
@@ -26,19 +28,41 @@ def test_groups_hold_every_kind_once() -> None:
     assert sorted(kind for group in GROUPS.values() for kind in group) == sorted([*KINDS, MODEL])
 
 
+def crowds(seed: int, n_users: int = 700, n_items: int = 40) -> Domain:
+    """Make users of whom most follow this week's fashion, among others who take anything: all items are seen daily."""
+    rng = np.random.default_rng(seed)
+    fashion = rng.integers(1, n_items + 1, (10, 2))
+    lengths = rng.integers(3, 8, n_users)
+    days = np.concatenate([np.sort(rng.integers(0, 70, length)) for length in lengths])
+    followed = fashion[days // 7, rng.integers(0, 2, len(days))]
+    items = np.where(rng.random(len(days)) < 0.6, followed, rng.integers(1, n_items + 1, len(days)))
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return Domain("crowds", items.astype(np.int32), offsets, n_items, 1.4e9 + DAY * days.astype(float))
+
+
 def test_counts_of_the_last_days_are_worth_most_to_who_follows_fashion() -> None:
-    worth = measure_worth(rows(0), memory_weights())
+    domain = crowds(0)
+    drawn = rows_of(TimedEvidence.fit(domain, SETTINGS), domain, 1000, False, False, seed=0)
+    worth = measure_worth(drawn, memory_weights())
     assert worth is not None
-    assert max(worth.losses, key=worth.losses.__getitem__) == "counts of the last days"
-    assert worth.losses["counts of the last days"] > 2 * worth.errors["counts of the last days"] > 0
+    lost = worth.losses["counts of the last days"]
+    assert lost > 2 * max(loss for group, loss in worth.losses.items() if group != "counts of the last days")
+    assert lost > 2 * worth.errors["counts of the last days"] > 0
+    assert worth.ndcg > worth.memory
+
+
+def test_what_other_evidence_tells_as_well_is_worth_little() -> None:
+    worth = measure_worth(rows(0), memory_weights())  # here the day on which an item was last had tells of fashion, too
+    assert worth is not None
     assert worth.ndcg > 1.5 * worth.memory
+    assert abs(worth.losses["counts of the last days"]) < 0.1
 
 
-def test_repeats_are_worth_most_to_the_faithful_and_none_where_they_are_no_candidates() -> None:
-    worth = measure_worth(rows(1, faithful=0.9), memory_weights())
+def test_repeats_are_worth_most_to_the_faithful_and_nothing_where_they_are_no_candidates() -> None:
+    worth = measure_worth(rows(2, faithful=0.7), memory_weights())
     assert worth is not None
     assert max(worth.losses, key=worth.losses.__getitem__) == "repeats"
-    masked = measure_worth(rows(1, faithful=0.5, masks_history=True), memory_weights())
+    masked = measure_worth(rows(2, faithful=0.7, masks_history=True), memory_weights())
     assert masked is not None
     assert "repeats" not in masked.losses
 

@@ -139,7 +139,7 @@ def _evidence(comparison: Comparison) -> list[tuple[str, str, str, list[str]]]:
     for label, runs in comparison.runs.items():
         evidence = runs[first].diagnostic("evidence") if first in runs else None
         control = left_out(label) or label.partition(":")[2] in ("scratch", *MADE_OF_RUNS)
-        if evidence and not control:
+        if evidence and evidence["situations"] and not control:
             said = [*say_worth(evidence), *say_shifts(evidence)]
             sections.append((label, say_taught(evidence), evidence_table(evidence), said))
     return sections

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from test_evidence_text import SITUATIONS, evidence, weights
+from weighed import SITUATIONS, evidence, weights
 
 from recbole_metarec.comparison.evidence_table import evidence_table, panels_of, spell_kind
 from recbole_metarec.evidence.timed import KINDS

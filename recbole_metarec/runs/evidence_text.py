@@ -90,7 +90,8 @@ def _worth(evidence: Mapping[str, Any]) -> str:
     for name, loss in sorted(losses.items(), key=lambda pair: -pair[1]):
         low, high = bounds(loss, worth["errors"][name])
         interval = f"{percent(-high)} to {percent(-low)}"
-        rows.append([f"without {name}", f"{ndcg * (1 - loss):.4f}", percent(-loss), interval])
+        left_out = "the model's score" if name == MODEL else name
+        rows.append([f"without {left_out}", f"{ndcg * (1 - loss):.4f}", percent(-loss), interval])
     rows.append(["transitions and popularity alone", f"{memory:.4f}", percent(memory / ndcg - 1), ""])
     header = [f"on {say_rows(evidence)}", "NDCG@10", "change", "95% interval"]
     return tabulate(rows, header, disable_numparse=True)

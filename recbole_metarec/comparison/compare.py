@@ -10,13 +10,13 @@ from typing import Any
 
 from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.comparison.description import Description, describe
-from recbole_metarec.comparison.entries import Entry, make_entries
+from recbole_metarec.comparison.entries import Entry, entry_beside, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
 from recbole_metarec.comparison.search_space import read_space, space_problems
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.tuning import tune
 from recbole_metarec.errors import UserError
-from recbole_metarec.runs.controls import combine
+from recbole_metarec.runs.controls import combine, evidence_beside
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import run_one
@@ -98,6 +98,9 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
         entries = _tuned(entries, asked, say)
     seeds = [first["seed"] + number for number in range(asked.seeds)]
     runs, failures = _run_all(entries, seeds, folder, asked.runs_at_once, say)
+    beside = _evidence(entries, runs) if of_runs.scratch_control else []
+    more_runs, more_failures = _run_all(beside, seeds, folder, asked.runs_at_once, say)
+    entries, runs, failures = [*entries, *beside], {**runs, **more_runs}, {**failures, **more_failures}
     if of_runs.deliver in ("auto", "ensemble"):
         runs = _with_ensembles(runs, failures, entries, folder, say)
     return Comparison(
@@ -136,6 +139,15 @@ def _run_all(entries: list[Entry], seeds: list[int], folder: Path, at_once: int,
     return runs, failures
 
 
+def _evidence(entries: list[Entry], runs: Runs) -> list[Entry]:
+    """Make the entry that shows what evidence finds alone, if it knows the clock in a run and nobody has asked."""
+    for label, of_entry in runs.items():
+        model = next((name for run in of_entry.values() if (name := evidence_beside(run))), None)
+        if model and model not in runs:
+            return [entry_beside(entries, label, model)]
+    return []
+
+
 def _with_control(runs: Runs) -> list[str]:
     """Return the labels of models that transfer and whose scratch control was run."""
     return [label for label in runs if ":" not in label and f"{label}:scratch" in runs]
@@ -149,7 +161,7 @@ def _with_ensembles(runs: Runs, failures: Failures, entries: list[Entry], folder
         extended[name] = of_entry
         label, _, variant = name.partition(":")
         spec = resolved[label].spec if label in resolved else None
-        if variant != "scratch" or label not in _with_control(runs) or not (spec and spec.is_combined):
+        if variant != "scratch" or label not in _with_control(runs) or (spec and not spec.is_combined):
             continue
         ensemble = Entry(f"{label}:ensemble", resolved[label])
         extended[ensemble.label] = {}

@@ -118,6 +118,12 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     return entries
 
 
+def entry_beside(entries: Sequence[Entry], label: str, model: str) -> Entry:
+    """Make the entry of a model with the settings of another, as far as it knows them."""
+    user = next(entry.resolved.user for entry in entries if entry.label == label)
+    return Entry(model, resolve(model, _of_model(model, resolve(model, {**user, "model": model}))))
+
+
 def _with_controls(labels: Sequence[str], given: Callable[[str], Resolved]) -> list[str]:
     """Put controls behind their models, and what the models' memories find alone behind all."""
     expanded: list[str] = []

@@ -17,10 +17,12 @@ from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.effects import Effect
 from recbole_metarec.comparison.entries import Entry, left_out
 from recbole_metarec.comparison.entry_result import EntryResult
+from recbole_metarec.comparison.evidence_table import evidence_table
 from recbole_metarec.comparison.group_means import labels_of
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
-from recbole_metarec.comparison.summary import Summary
+from recbole_metarec.comparison.summary import MADE_OF_RUNS, Summary
 from recbole_metarec.comparison.text_report import by_seed, heading, mean_and_spread, number_or_blank
+from recbole_metarec.runs.evidence_text import say_shifts, say_taught, say_worth
 from recbole_metarec.runs.wording import interval, percent, spell
 
 
@@ -56,6 +58,7 @@ def html_page(comparison: Comparison, summary: Summary) -> str:
         groups=_groups(summary),
         curves=_curves(comparison),
         weights=_weights(comparison, summary),
+        evidence=_evidence(comparison),
         codebooks=_codebooks(comparison),
         failures=[f"{label}, seed {seed}: {why}" for (label, seed), why in comparison.failures.items()],
         target=comparison.description.target,
@@ -128,6 +131,18 @@ def _weights(comparison: Comparison, summary: Summary) -> list[tuple[str, str, s
         history = run.diagnostic("weight_history") if run else []
         tables.append((label, heat_map(history, f"source weights of {label}"), means))
     return tables
+
+
+def _evidence(comparison: Comparison) -> list[tuple[str, str, str, list[str]]]:
+    """Return, of each entry that is no control, what its evidence was learnt on, its table and sentences."""
+    first, sections = comparison.seeds[0], []
+    for label, runs in comparison.runs.items():
+        evidence = runs[first].diagnostic("evidence") if first in runs else None
+        control = left_out(label) or label.partition(":")[2] in ("scratch", *MADE_OF_RUNS)
+        if evidence and evidence["situations"] and not control:
+            said = [*say_worth(evidence), *say_shifts(evidence)]
+            sections.append((label, say_taught(evidence), evidence_table(evidence), said))
+    return sections
 
 
 def _codebooks(comparison: Comparison) -> list[list[str]]:

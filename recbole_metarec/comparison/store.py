@@ -106,7 +106,7 @@ def load_run(path: Path) -> RunResult | None:
     """
     try:
         stored = json.loads(path.read_bytes())
-        if stored.keys() >= {*DIAGNOSTICS}:
+        if stored.keys() & DIAGNOSTICS.keys():
             raise Damaged(f"{path}: is of an older format")
         rows = {**_unpack_rows(stored, ""), **_unpack_rows(stored, "valid_")}
         if stored["memory_weight"] == "inf":

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,12 @@ from torch import Tensor
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.evidence.situations import situations
 from recbole_metarec.evidence.sources import SourceWeights, learn_on_sources
-from recbole_metarec.evidence.weighing import draw_rows, learn_weights, memory_weights, rows_of
+from recbole_metarec.evidence.timed import CONTEXT, KINDS
+from recbole_metarec.evidence.weighing import MODEL, LearningRows, draw_rows, learn_weights, memory_weights, rows_of
 from recbole_metarec.evidence.weights import Weighing
+from recbole_metarec.evidence.worth import Worth, measure_worth
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 
@@ -50,11 +53,31 @@ class Learnt(NamedTuple):
         What the sources taught.
     n_rows : int
         Interactions of the target that they were learnt on.
+    situations : dict of str to list of float
+        The context of requests as the target has them; see `situations`.
+    worth : Worth, or None
+        What each kind of evidence was worth, on the rows that the weights were learnt on last, if they were and if it
+        is measured.
     """
 
     weights: Tensor
     sources: SourceWeights | None
     n_rows: int
+    situations: dict[str, list[float]]
+    worth: Worth | None
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain values, with the names of evidence and context."""
+        pulls, of_each = ({}, {}) if self.sources is None else (self.sources.pulls, self.sources.of_each)
+        return {
+            "kinds": [*KINDS, MODEL][: len(self.weights)],
+            "context": list(CONTEXT),
+            "weights": self.weights.tolist(),
+            "n_rows": self.n_rows,
+            "situations": self.situations,
+            "sources": {name: {"pull": pull, "weights": of_each[name].tolist()} for name, pull in pulls.items()},
+            "worth": None if self.worth is None else self.worth._asdict(),
+        }
 
 
 def learn_weighing(
@@ -100,16 +123,19 @@ def learn_weighing(
         )
     if later is not None and evidence.alone:
         own.append(later)
-    weights_KC, n_rows = (memory_weights() if taught is None else taught.weights), 0
+    prior_KC = memory_weights() if taught is None else taught.weights
+    weights_KC, rows, n_rows = prior_KC, LearningRows.joined(own), 0
     if asked in ("auto", "own"):
-        n_rows = sum(rows.size for rows in own)
-        weights_KC = learn_weights([(rows, 1.0) for rows in own], weights_KC)
+        weights_KC, n_rows = learn_weights([(rows, 1.0)], prior_KC), rows.size
     if not evidence.alone:
         prior_KC = torch.cat([weights_KC, torch.zeros(1, weights_KC.shape[1])])
         if later is None or not later.size:
             prior_KC[-1, 0] = 1.0  # an equal say, where nothing tells
             weights_KC = prior_KC
         else:
-            weights_KC, n_rows = learn_weights([(later, 1.0)], prior_KC), n_rows + later.size
+            weights_KC, rows = learn_weights([(later, 1.0)], prior_KC), later
+            n_rows += later.size
     evidence.weights = evidence.weights._replace(timed=Weighing(weights_KC))
-    return Learnt(weights_KC, taught, n_rows)
+    measures = settings.evidence_worth and len(prior_KC) == rows.features.shape[1] and n_rows > 0
+    worth = measure_worth(rows, prior_KC) if measures else None
+    return Learnt(weights_KC, taught, n_rows, situations(rows.context), worth)

@@ -67,6 +67,10 @@ class LearningRows(NamedTuple):
         """Return at most so many of them."""
         return LearningRows(*(part[:n_rows] for part in self))
 
+    def of_kinds(self, kinds: Sequence[int]) -> LearningRows:
+        """Return them with some kinds of evidence, by their place."""
+        return self._replace(features=self.features[:, list(kinds)])
+
     @classmethod
     def joined(cls, parts: Sequence[LearningRows]) -> LearningRows:
         """Put rows together; there is at least one part."""
@@ -249,7 +253,7 @@ def _pad(rows: list[tuple[Tensor, Tensor, int, Tensor]], n_kinds: int) -> Learni
 
 def cross_entropy(rows: LearningRows, weights_KC: Tensor) -> Tensor:
     """Compute the loss of each row, shape (N,); a candidate counts as often as there are items that it stands for."""
-    scores_NM = _scores(rows, weights_KC) + rows.stands_for.log()
+    scores_NM = scores_of(rows, weights_KC) + rows.stands_for.log()
     return torch.nn.functional.cross_entropy(scores_NM, rows.target, reduction="none")
 
 
@@ -259,13 +263,14 @@ def smooth_ndcg(rows: LearningRows, weights_KC: Tensor) -> Tensor:
     The rank is ``sum_j sigmoid((s_j - s_target) / t)`` (Qin, Liu, Li, A General Approximation Framework for Direct
     Optimization of Information Retrieval Measures, Information Retrieval 2010).
     """
-    scores_NM = _scores(rows, weights_KC)
+    scores_NM = scores_of(rows, weights_KC)
     ahead_NM = torch.sigmoid((scores_NM - scores_NM.gather(1, rows.target[:, None])) / _SOFTNESS)
     rank_N = (ahead_NM * rows.stands_for).sum(1) - 0.5  # its own half
     return 1 / torch.log2(2 + rank_N)
 
 
-def _scores(rows: LearningRows, weights_KC: Tensor) -> Tensor:
+def scores_of(rows: LearningRows, weights_KC: Tensor) -> Tensor:
+    """Weigh the evidence of all candidates by its context, shape (N, M)."""
     return torch.bmm((rows.context @ weights_KC.T)[:, None], rows.features)[:, 0]
 
 
@@ -289,12 +294,21 @@ def learn_weights(parts: Sequence[tuple[LearningRows, float]], prior_KC: Tensor,
     """
     parts = [(rows, share) for rows, share in parts if rows.size and share > 0]
     n_rows = sum(rows.size for rows, _ in parts)
-    ridge = (RIDGE if n_rows >= FEW_ROWS else RIDGE_OF_FEW) if ridge is None else ridge
+    ridge = _ridge(n_rows) if ridge is None else ridge
     weights_KC = prior_KC.clone()
     if parts:
         for loss in (cross_entropy, _ndcg_loss):
             weights_KC = _minimize(loss, parts, weights_KC, prior_KC, ridge)
     return weights_KC
+
+
+def relearn_weights(rows: LearningRows, start_KC: Tensor, prior_KC: Tensor, iterations: int) -> Tensor:
+    """Learn weights on from where they are good, on the smooth NDCG alone; see `learn_weights`."""
+    return _minimize(_ndcg_loss, [(rows, 1.0)], start_KC, prior_KC, _ridge(rows.size), iterations)
+
+
+def _ridge(n_rows: int) -> float:
+    return RIDGE if n_rows >= FEW_ROWS else RIDGE_OF_FEW
 
 
 def _ndcg_loss(rows: LearningRows, weights_KC: Tensor) -> Tensor:
@@ -303,10 +317,15 @@ def _ndcg_loss(rows: LearningRows, weights_KC: Tensor) -> Tensor:
 
 @torch.enable_grad()
 def _minimize(
-    loss: Loss, parts: Sequence[tuple[LearningRows, float]], start_KC: Tensor, prior_KC: Tensor, ridge: float
+    loss: Loss,
+    parts: Sequence[tuple[LearningRows, float]],
+    start_KC: Tensor,
+    prior_KC: Tensor,
+    ridge: float,
+    iterations: int = _ITERATIONS,
 ) -> Tensor:
     weights_KC = start_KC.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([weights_KC], max_iter=_ITERATIONS, history_size=20, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([weights_KC], max_iter=iterations, history_size=20, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()

@@ -9,6 +9,7 @@ from typing import Any
 
 from recbole_metarec.bridge.config import Resolved, transfers
 from recbole_metarec.models.ensemble import SPEC as ENSEMBLE
+from recbole_metarec.models.evidence import SPEC as EVIDENCE
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.training import checkpoint
 
@@ -30,7 +31,8 @@ def controls(resolved: Resolved, run: RunResult, train: Train) -> Iterator[RunRe
     Yields
     ------
     RunResult
-        From scratch and an ensemble of both if the model transfers, its baseline if it has one.
+        From scratch and an ensemble of both if the model transfers, evidence alone if it knows the clock, the model's
+        baseline if it has one.
     """
     user, spec = {**resolved.user, "resume": None}, resolved.spec
     if spec is not None and transfers(spec.name, resolved):
@@ -38,14 +40,19 @@ def controls(resolved: Resolved, run: RunResult, train: Train) -> Iterator[RunRe
         yield scratch
         if spec.is_combined and resolved["deliver"] in ("auto", "ensemble"):
             yield combine([run, scratch], train)
-    baseline = baseline_of(resolved)
-    if baseline:
-        yield train({**user, "model": baseline})
+    for name in (evidence_beside(run), baseline_of(resolved)):
+        if name:
+            yield train({**user, "model": name})
 
 
 def baseline_of(resolved: Resolved) -> str | None:
     """Return the model that shows what a run's memory finds alone; ``None`` where no memory is among what scores."""
     return resolved.spec.baseline if resolved.spec and resolved["memory_weight"] != 0 else None
+
+
+def evidence_beside(run: RunResult) -> str | None:
+    """Return the model that shows what evidence finds alone; ``None`` where a run's does not know the clock."""
+    return EVIDENCE.name if run.diagnostic("evidence") and run.model != EVIDENCE.name else None
 
 
 def combine(members: list[RunResult], train: Train) -> RunResult:

@@ -45,7 +45,7 @@ def deliver(runs: Sequence[RunResult], metric: str, asked: str) -> Delivery | No
     Parameters
     ----------
     runs : sequence of RunResult
-        Variants of one model with one seed, other runs among them.
+        Variants of one model with one seed, the model's first; runs of other models among them do not count.
     metric : str
         The validation metric to choose by.
     asked : str
@@ -56,7 +56,7 @@ def deliver(runs: Sequence[RunResult], metric: str, asked: str) -> Delivery | No
     Delivery or None
         ``None`` if there is no choice.
     """
-    by_variant = {run.variant: run for run in runs}
+    by_variant = {run.variant: run for run in runs if run.model == runs[0].model}
     candidates = [by_variant[name] for name in SIMPLEST_FIRST if name in by_variant]
     if asked != "auto":
         return Delivery(by_variant[asked], True, metric, {}) if asked in by_variant else None

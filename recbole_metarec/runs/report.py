@@ -15,6 +15,7 @@ from recbole_metarec.evaluation.significance import Change, paired_bootstrap
 from recbole_metarec.evaluation.targets import common_rows
 from recbole_metarec.files import write_text
 from recbole_metarec.runs.delivery import Delivery
+from recbole_metarec.runs.evidence_text import evidence_text
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.wording import interval, percent, protocol, size, spell
 
@@ -52,7 +53,7 @@ def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Cha
 
 
 def run_report(runs: Sequence[RunResult], samples: int, delivery: Delivery | None = None) -> str:
-    """Lay out runs as text: metrics, change against scratch, what to use, source weights, codebooks, files.
+    """Lay out runs as text: metrics, change against scratch, what to use, evidence, source weights, codebooks, files.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def run_report(runs: Sequence[RunResult], samples: int, delivery: Delivery | Non
     -------
     str
     """
-    parts = [_heading(runs[0]), _unseen(runs[0]), _metrics(runs, samples), _delivered(delivery)]
+    parts = [_heading(runs[0]), _unseen(runs[0]), _metrics(runs, samples), _delivered(delivery), _evidence(runs[0])]
     parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run))]
     parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
     return "\n\n".join(part for part in parts if part)
@@ -121,7 +122,7 @@ def _plain(change: Change) -> dict[str, Any]:
 
 
 def _pair(runs: Sequence[RunResult]) -> tuple[RunResult | None, RunResult | None]:
-    by_variant = {run.variant: run for run in reversed(runs)}
+    by_variant = {run.variant: run for run in reversed(runs) if run.model == runs[0].model}
     return by_variant.get("transfer"), by_variant.get("scratch")
 
 
@@ -184,6 +185,11 @@ def _memory(run: RunResult) -> str:
     if run.memory_weight == math.inf:
         return "" if run.variant is None else f"{run.label} memory: the target's own transitions are all that scores"
     return f"{run.label} memory: weight {run.memory_weight:g} of the target's own transitions in the scores"
+
+
+def _evidence(run: RunResult) -> str:
+    evidence = run.diagnostic("evidence")
+    return evidence_text(run.label, evidence) if evidence else ""
 
 
 def _codebook(run: RunResult) -> str:

@@ -11,11 +11,12 @@ from recbole_metarec.evaluation.targets import Ranks, Targets
 ARRAYS = ("targets", "ranks", "valid_targets", "valid_ranks")
 """Attributes of `RunResult` that hold a value for each row."""
 
-DIAGNOSTICS: dict[str, Any] = {"source_weights": None, "weight_history": [], "codebook": None}
+DIAGNOSTICS: dict[str, Any] = {"source_weights": None, "weight_history": [], "codebook": None, "evidence": None}
 """Diagnostics that reports show, as they stand where a model has none.
 
 ``source_weights``: mean weight of each source, by name; ``weight_history``: the same of each epoch; ``codebook``: how
-the target's items use the codes, see `recbole_metarec.nn.quantizers.usage.Usage`.
+the target's items use the codes, see `recbole_metarec.nn.quantizers.usage.Usage`; ``evidence``: how evidence that
+knows the clock is weighed, see `recbole_metarec.evidence.learning.Learnt.plain`.
 """
 
 
@@ -61,7 +62,7 @@ class RunResult:
     peak_memory : float
         Largest resident memory during the run, in MB (2**20 bytes).
     diagnostics : dict of str to Any
-        What the model's specification says of it beside, as plain values; reports know those of `DIAGNOSTICS`.
+        What is known of the model beside, as plain values; reports know those of `DIAGNOSTICS`.
     targets, valid_targets : Targets or None
         What was to be found in the test split, and in validation; not part of the JSON.
     ranks, valid_ranks : int64 array, shape (n_targets,), or None

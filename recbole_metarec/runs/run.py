@@ -47,8 +47,8 @@ def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunRe
     Returns
     -------
     list of RunResult
-        The run; behind it its controls: from scratch, an ensemble of both, the memory alone. With ``result_file`` they
-        are written there, too.
+        The run; behind it its controls: from scratch, an ensemble of both, evidence alone, the memory alone. With
+        ``result_file`` they are written there, too.
 
     Raises
     ------
@@ -189,7 +189,9 @@ def _plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def _diagnostics(trainer: Any) -> dict[str, Any]:
     spec = SPECS.get(trainer.config["model"])
-    return dict(load_object(spec.diagnostics)(trainer)) if spec and spec.diagnostics else {}
+    of_model = dict(load_object(spec.diagnostics)(trainer)) if spec and spec.diagnostics else {}
+    learnt = trainer.learnt if isinstance(trainer, DomainTrainer) else None
+    return of_model if learnt is None else {**of_model, "evidence": learnt.plain()}
 
 
 def _cold(tested: Evaluated, train: Any) -> dict[str, float] | None:

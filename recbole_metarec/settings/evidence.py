@@ -59,3 +59,9 @@ class EvidenceSettings(Settings):
     evidence_rows: Count = option(
         2500, "Largest number of interactions that weights are learnt on, of each domain.", "Ours"
     )
+    evidence_worth: bool = option(
+        True,
+        "Whether to measure what each kind of evidence that knows the clock is worth: seconds, and no result hangs on "
+        "it.",
+        decides="nothing",
+    )

@@ -17,8 +17,8 @@ class RunSettings(Settings):
 
     scratch_control: bool = option(
         True,
-        "Whether a model that transfers is also trained from scratch and compared, with an ensemble of both and with "
-        "the memory alone.",
+        "Whether a model that transfers is also trained from scratch and compared, with an ensemble of both, with "
+        "evidence alone where it knows the clock, and with the memory alone.",
         decides="nothing",
     )
     deliver: Literal["auto", "transfer", "scratch", "ensemble"] = option(

@@ -16,7 +16,6 @@ import planted
 import pytest
 import yaml
 from recbole.data import create_dataset, data_preparation
-from weighed import evidence
 
 from recbole_metarec.bridge.config import PluginConfig, resolve
 from recbole_metarec.cli.main import main
@@ -30,7 +29,6 @@ from recbole_metarec.comparison.summary import Summary, summarize, with_delivere
 from recbole_metarec.comparison.text_report import text_report
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
-from recbole_metarec.runs.evidence_text import say_shifts, say_worth
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.wording import percent
 
@@ -63,8 +61,8 @@ def compared(suite: Path, folder: Path) -> tuple[Comparison, Summary]:
 
 def test_each_model_and_its_control_runs_with_each_seed(compared: Any) -> None:
     found, summary = compared
-    assert list(found.runs) == [*LABELS[:2], "MetaRec:ensemble", *LABELS[2:], "Evidence"]
-    assert {row.label for row in summary.rows} == {*LABELS, *OF_LABELS, "Evidence"}
+    assert list(found.runs) == [*LABELS[:2], "MetaRec:ensemble", *LABELS[2:]]
+    assert {row.label for row in summary.rows} == {*LABELS, *OF_LABELS}
     assert all(sorted(runs) == [1, 2] for runs in found.runs.values())
     assert found.reference == "MetaRec:scratch"
     assert found.failures == {}
@@ -137,7 +135,7 @@ def test_entries_are_chosen_by_validation_as_tested_memory_joined(compared: Any)
 def test_effects_are_paired_over_users_and_seeds(compared: Any) -> None:
     found, summary = compared
     effects = {effect.label: effect for effect in summary.effects}
-    assert set(effects) == {"SASRec", "Pop", "Memory", "Evidence", *OF_LABELS}
+    assert set(effects) == {"SASRec", "Pop", "Memory", *OF_LABELS}
     ours, theirs = (
         np.mean([metric_of_ranks("ndcg@10", run.ranks) for run in found.runs[label].values()], axis=0)
         for label in ("Pop", "MetaRec:scratch")
@@ -205,29 +203,6 @@ def test_the_page_shows_every_number_and_needs_nothing_else(compared: Any, tmp_p
     rectangles = sum(tag == "rect" for tag, _ in page.tags)
     assert rectangles == 2 * len(weights) * len(weights[0])  # MetaRec and MetaRec:maml
     assert sum(tag == "svg" and "interval" in str(a.get("class")) for tag, a in page.tags) == len(summary.effects) + 2
-    assert "Evidence and its worth" not in text  # all planted interactions are of one day, which teaches nothing
-    assert not re.search(r"(?:src|href)=|url\(|@import", text)
-
-
-def test_the_page_shows_how_evidence_is_weighed_and_what_it_is_worth(compared: Any, tmp_path: Path) -> None:
-    found, summary = compared
-    runs = {
-        label: {seed: replace(run, diagnostics={**run.diagnostics, "evidence": evidence()}) for seed, run in of.items()}
-        for label, of in found.runs.items()
-        if label != "Pop"
-    }
-    write_report(tmp_path / "r.html", replace(found, runs={**found.runs, **runs}), summary)
-    text = (tmp_path / "r.html").read_text()
-    page = Page()
-    page.feed(text)
-    headings = [line for line in page.texts if line.startswith("Evidence and its worth: ")]
-    shown = ["MetaRec", "SASRec", "MetaRec:maml", "Memory", "Evidence"]  # no controls, no ensembles
-    assert headings == [f"Evidence and its worth: {label}, seed 1" for label in shown]
-    taught = "Weights of evidence learnt on beauty (75%), toys (25%), then on 1,234 interactions of the target."
-    assert page.texts.count(taught) == len(shown)
-    assert page.texts.count("12.0%") == len(shown)
-    for line in [*say_worth(evidence()), *say_shifts(evidence())]:
-        assert page.texts.count(line) == len(shown)
     assert not re.search(r"(?:src|href)=|url\(|@import", text)
 
 
@@ -236,7 +211,7 @@ def test_markdown_and_json_say_the_same(compared: Any, tmp_path: Path) -> None:
     for name in ("r.md", "r.json"):
         write_report(tmp_path / name, found, summary)
     markdown, content = (tmp_path / "r.md").read_text(), json.loads((tmp_path / "r.json").read_text())
-    assert len(content["runs"]) == 2 * (len(LABELS) + 2)
+    assert len(content["runs"]) == 2 * (len(LABELS) + 1)
     for row, stored in zip(summary.rows, content["summary"]["rows"], strict=True):
         assert f"{stored['means']['ndcg@10']:.4f} ± {row.spreads['ndcg@10']:.4f}" in markdown
     assert "## Transfer against scratch" in markdown
@@ -303,15 +278,15 @@ def test_each_source_is_left_out_in_turn(
     found = compare(tiny(suite, tmp_path, model=["MetaRec"], leave_one_out=True, seeds=1), say=lambda line: None)
     sources = [*planted.FRIENDLY, planted.HOSTILE]
     left_out = [[name for name in sources if name != one] for one in sources]
-    assert asked == [sources, [], *left_out, sources, sources]  # the memory and evidence last
+    assert asked == [sources, [], *left_out, sources]  # the memory last
     summary = summarize(found)
     assert [(effect.label, effect.against) for effect in summary.sources] == [
         ("MetaRec", f"MetaRec:without-{name}") for name in sources
     ]
-    assert [effect.label for effect in summary.effects] == ["MetaRec:delivered", "Memory", "Evidence"]
+    assert [effect.label for effect in summary.effects] == ["MetaRec:delivered", "Memory"]
     assert f"MetaRec with {planted.HOSTILE} makes no clear difference" in "\n".join(summary.answers)
-    assert list(summary.weights) == ["MetaRec", "Memory", "Evidence"]  # of the stand-in for its run
-    shown = {"MetaRec", "MetaRec:delivered", "MetaRec:scratch", "Memory", "Evidence"}
+    assert list(summary.weights) == ["MetaRec", "Memory"]  # of the stand-in for its run
+    shown = {"MetaRec", "MetaRec:delivered", "MetaRec:scratch", "Memory"}
     assert all(set(means) <= shown for _, lines in summary.groups for _, _, means in lines)
     titles = [title for title, _ in summary.tables(found.reference)]
     assert titles == ["Transfer against scratch", "With a source against without", "Against MetaRec:scratch"]

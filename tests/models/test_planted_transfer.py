@@ -20,7 +20,7 @@ def runs(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> list[RunResul
 
 
 def test_transfer_beats_scratch_beyond_chance(runs: list[RunResult]) -> None:
-    transfer, scratch, _, _, memory = runs
+    transfer, scratch, _, memory = runs
     assert [run.variant for run in runs] == ["transfer", "scratch", "ensemble", None]
     for control in (scratch, memory):
         assert changes(transfer, control, samples=1000)["ndcg@10"].low > 0.1

@@ -34,7 +34,7 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_run_and_its_controls_resolve_once(suite: Path, resolved: list[str]) -> None:
     results = runs.run(planted.settings(suite, **QUICK, result_file="x.json"))
-    assert len(results) == 5
+    assert len(results) == 4
     assert resolved == ["MetaRec"]
 
 
@@ -43,5 +43,5 @@ def test_a_comparison_resolves_what_was_asked_of_each_model_and_each_entry(
 ) -> None:
     settings = planted.settings(suite, **QUICK, seeds=2, comparison_folder=str(tmp_path / "runs"))
     comparison = compare({**settings, "model": ["MetaRec"]}, say=lambda line: None)
-    assert len(comparison.entries) == 4
-    assert sorted(resolved) == ["Evidence", "Evidence", "Memory", "Memory", "MetaRec", "MetaRec", "MetaRec"]
+    assert len(comparison.entries) == 3
+    assert sorted(resolved) == ["Memory", "Memory", "MetaRec", "MetaRec", "MetaRec"]

@@ -24,6 +24,7 @@ SHORT = [
     "--meta_epochs=1",
     "--sources_per_step=1",
     "--pretrain_epochs=1",
+    "--evidence_rows=60",
     "--show_progress=False",
     "--gpu_id=",
 ]
@@ -112,7 +113,8 @@ def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
 
 
 def test_the_snippets_run_one_after_the_other(tmp_path: Path) -> None:
-    quick = "{'epochs': 1, 'warmup_epochs': 0, 'meta_epochs': 1, 'show_progress': False, 'gpu_id': '', "
+    quick = "{'epochs': 1, 'warmup_epochs': 0, 'meta_epochs': 1, 'evidence_rows': 60, 'show_progress': False, "
+    quick += "'gpu_id': '', "
     write_dumps(tmp_path)
     code = "\n".join(blocks("python")).replace('{"', quick + '"')
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)

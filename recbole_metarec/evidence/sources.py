@@ -28,7 +28,7 @@ from recbole_metarec.settings.evidence import EvidenceSettings
 _BISECTIONS, _DRAWS, _ASKED_IF_FEW = 12, 4, 3
 _FEWEST_USERS = 20
 # Rows of a source: so many at least, and of all sources together so many times those of the target.
-_FEWEST_ROWS, _ROWS_OF_ALL = 300, 4
+_FEWEST_ROWS, _ROWS_OF_ALL = 300, 3
 # Rows that a target has before its loss with a source's weights says something, and what a nat more of it costs.
 _ROWS_THAT_TELL, _SHARPNESS = 100, 3.0
 
@@ -143,7 +143,8 @@ def learn_on_sources(
         ``None`` if no source teaches anything.
     """
     rows: dict[str, LearningRows] = {}
-    most = max(_FEWEST_ROWS, min(settings.evidence_rows, _ROWS_OF_ALL * settings.evidence_rows // max(1, len(sources))))
+    share = _ROWS_OF_ALL * settings.evidence_rows // max(1, len(sources))
+    most = min(settings.evidence_rows, max(_FEWEST_ROWS, share))
     end = np.inf if target.times is None or not len(target.times) else target.times.max()
     for source in sources:
         if source.times is not None:

@@ -172,12 +172,7 @@ class DomainDataset(CompactDataset):
         -------
         Requests
         """
-        target, times = rows[TARGET_ROW].cpu().numpy(), self._sequences.times
-        begin = self._sequences.begin.numpy()[target].astype(np.int64)
-        items = self._sequences.columns[self.iid_field].numpy()
-        if times is None:
-            return Requests(items, None, begin, target, None)
-        return Requests(items, times.numpy(), begin, target, times.numpy()[target])
+        return self._sequences.requests(self.iid_field, rows[TARGET_ROW])
 
     def everything(self) -> Domain:
         """Return all interactions of all splits, users with one only among them, but nothing of unknown users."""

@@ -12,6 +12,8 @@ import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
+from recbole_metarec.domains.requests import Requests
+
 # Hidden column of an interaction: where the target stands in the sorted file.
 TARGET_ROW = "_target_row"
 
@@ -61,11 +63,14 @@ class Sequences:
 
         Returns the number of the target among those given, and the value, shape (n,) each.
         """
-        begin = self.begin[target].long()
-        lengths = target - begin
-        row = torch.repeat_interleave(torch.arange(len(target)), lengths)
-        nth = torch.arange(len(row)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
-        return row, self.columns[field][begin[row] + nth]
+        row, place = self.requests(field, target).history()
+        return torch.from_numpy(row), self.columns[field][torch.from_numpy(place)]
+
+    def requests(self, field: str, target: Tensor) -> Requests:
+        """Return all that stands before each target, its items those of a plain field, and when the target was."""
+        place, times = target.cpu().numpy(), None if self.times is None else self.times.numpy()
+        begin = self.begin.numpy()[place].astype(np.int64)
+        return Requests(self.columns[field].numpy(), times, begin, place, None if times is None else times[place])
 
     def _first(self, target: Tensor) -> Tensor:
         return torch.maximum(target - self.max_length, self.begin[target])

@@ -58,9 +58,9 @@ def density(domain: Domain) -> float:
 
 def thinned(domain: Domain, wanted: float, seed: int) -> Domain:
     """Leave out users at random until a domain is no denser than is wanted; see `density`."""
-    order = np.random.default_rng(seed).permutation(domain.n_sequences)
     if density(domain) <= wanted:
         return domain
+    order = np.random.default_rng(seed).permutation(domain.n_sequences)
     lowest, highest = 1e-4, 1.0
     for _ in range(_BISECTIONS):
         share = float(np.sqrt(lowest * highest))
@@ -143,13 +143,14 @@ def learn_on_sources(
         ``None`` if no source teaches anything.
     """
     rows: dict[str, LearningRows] = {}
+    wanted = density(target)
     share = _ROWS_OF_ALL * settings.evidence_rows // max(1, len(sources))
     most = min(settings.evidence_rows, max(_FEWEST_ROWS, share))
     end = np.inf if target.times is None or not len(target.times) else target.times.max()
     for source in sources:
         if source.times is not None:
             known = source.of(source.times <= end)
-            found = rows_of_source(known, density(target), settings, most, masks_history, seed)
+            found = rows_of_source(known, wanted, settings, most, masks_history, seed)
             if found.size:
                 rows[source.name] = found
     if not rows:

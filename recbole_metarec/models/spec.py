@@ -9,6 +9,11 @@ from typing import Any
 from recbole_metarec.settings.base import CrossCheck, Settings
 
 
+def has_sources(settings: Mapping[str, Any]) -> bool:
+    """Whether there are sources to learn from, given all settings of a run."""
+    return bool(settings.get("source_datasets"))
+
+
 def _never(settings: Mapping[str, Any]) -> bool:
     return False
 

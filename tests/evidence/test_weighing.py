@@ -108,10 +108,8 @@ def test_sources_without_a_clock_or_a_past_teach_nothing() -> None:
     assert learn_on_sources(target, None, [timeless, later], SETTINGS, False, 0) is None
 
 
-def test_a_model_s_score_is_one_more_kind() -> None:
-    domain = fashions(7, faithful=0.3)
-    train = early(domain)
-    evidence = Evidence.fit(train, SETTINGS, counted=domain)
+def held_out_by_who_knows(domain: Domain, train: Domain) -> HeldOut:
+    """Hold out what is later than a training part, scored by a model that knows what comes."""
     places = np.flatnonzero(domain.times >= train.times.max())
     places = places[~np.isin(places, domain.offsets[:-1])]
     targets = domain.items[places].astype(np.int64)
@@ -119,17 +117,25 @@ def test_a_model_s_score_is_one_more_kind() -> None:
     def knows(index: np.ndarray) -> torch.Tensor:
         return 4.0 * torch.nn.functional.one_hot(torch.from_numpy(targets[index]), domain.n_items + 1)
 
+    return HeldOut(domain.requests(places), targets, knows)
+
+
+def test_a_model_s_score_is_one_more_kind() -> None:
+    domain = fashions(7, faithful=0.3)
+    train = early(domain)
+    evidence = Evidence.fit(train, SETTINGS, counted=domain)
+    known = held_out_by_who_knows(domain, train)
+
     def guesses(index: np.ndarray) -> torch.Tensor:
         return torch.randn(len(index), domain.n_items + 1, generator=torch.Generator().manual_seed(0))
 
-    def trust(scores: object) -> float:
-        held_out = HeldOut(domain.requests(places), targets, scores)
+    def trust(held_out: HeldOut) -> float:
         weights_KC = learn_weighing(evidence, train, (), SETTINGS, False, held_out, seed=0).weights
         assert weights_KC.shape == (len(KINDS) + 1, len(CONTEXT))
         return float(weights_KC[-1, 0])
 
-    assert trust(knows) > 0.5
-    assert abs(trust(guesses)) < 0.3
+    assert trust(known) > 0.5
+    assert abs(trust(known._replace(scores=guesses))) < 0.3
 
 
 def test_weights_stay_where_they_are_without_rows() -> None:

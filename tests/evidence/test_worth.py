@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_weighing import SETTINGS, early, fashions
+from test_weighing import SETTINGS, early, fashions, held_out_by_who_knows
 
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evidence.evidence import Evidence
-from recbole_metarec.evidence.learning import HeldOut, learn_weighing
+from recbole_metarec.evidence.learning import learn_weighing
 from recbole_metarec.evidence.situations import DAYS_SINCE, LENGTHS, occurs, situations, trust
 from recbole_metarec.evidence.timed import CONTEXT, KINDS, TimedEvidence
 from recbole_metarec.evidence.weighing import MODEL, LearningRows, memory_weights, rows_of
@@ -99,14 +99,7 @@ def test_a_model_that_knows_is_worth_most() -> None:
     domain = fashions(7, faithful=0.3)
     train = early(domain, 0.5)
     evidence = Evidence.fit(train, SETTINGS, counted=domain)
-    places = np.flatnonzero(domain.times >= train.times.max())
-    places = places[~np.isin(places, domain.offsets[:-1])]
-    targets = domain.items[places].astype(np.int64)
-
-    def knows(index: np.ndarray) -> torch.Tensor:
-        return 4.0 * torch.nn.functional.one_hot(torch.from_numpy(targets[index]), domain.n_items + 1)
-
-    held_out = HeldOut(domain.requests(places), targets, knows)
+    held_out = held_out_by_who_knows(domain, train)
     learnt = learn_weighing(evidence, train, (), SETTINGS, False, held_out, seed=0)
     assert learnt.worth is not None
     assert max(learnt.worth.losses, key=learnt.worth.losses.__getitem__) == MODEL

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recbole_metarec.models.evidence.settings import EvidenceModelSettings
 from recbole_metarec.models.memory import SPEC as MEMORY
-from recbole_metarec.models.spec import ModelSpec
+from recbole_metarec.models.spec import ModelSpec, has_sources
 
 
 def _learns_from_sources(settings: Mapping[str, Any]) -> bool:
-    return bool(settings.get("source_datasets")) and settings.get("evidence_weights") in (None, "auto", "sources")
+    return has_sources(settings) and settings.get("evidence_weights") in (None, "auto", "sources")
 
 
 SPEC = ModelSpec(
     name="Evidence",
     model="recbole_metarec.models.evidence.model:Evidence",
-    trainer="recbole_metarec.models.evidence.trainer:EvidenceTrainer",
-    settings=EvidenceModelSettings,
+    trainer=MEMORY.trainer,
+    settings=MEMORY.settings,
     scratch={"source_datasets": []},
     transfers=_learns_from_sources,
     variants={"zero-shot": {"evidence_weights": "sources"}, "memory": {"evidence_weights": "memory"}},
     baseline=MEMORY.name,
     is_combined=False,
-    unread=("memory_weight",),  # there is nothing else to weigh
+    unread=MEMORY.unread,
 )

@@ -7,13 +7,9 @@ from typing import Any
 
 from recbole_metarec.models.memory import SPEC as MEMORY
 from recbole_metarec.models.metarec.settings import MetaRecSettings
-from recbole_metarec.models.spec import ModelSpec
+from recbole_metarec.models.spec import ModelSpec, has_sources
 
 _FINETUNE = {"meta_epochs": 10}
-
-
-def _has_sources(settings: Mapping[str, Any]) -> bool:
-    return bool(settings.get("source_datasets"))
 
 
 def _reads_features(settings: Mapping[str, Any]) -> bool:
@@ -35,7 +31,7 @@ SPEC = ModelSpec(
     trainer="recbole_metarec.models.metarec.trainer:MetaRecTrainer",
     settings=MetaRecSettings,
     scratch={"source_datasets": []},
-    transfers=_has_sources,
+    transfers=has_sources,
     variants={
         "joint": {"meta_epochs": 0},
         "maml": {"temperature": float("inf"), "source_share": 0},

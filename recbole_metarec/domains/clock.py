@@ -90,7 +90,7 @@ def seconds(times: Times, unit: str) -> Times:
 
 def days(times: Times) -> Days:
     """Return the number of each time's day since 1970, UTC, from seconds."""
-    return np.floor(times / DAY).astype(np.int64)
+    return np.floor_divide(times, DAY).astype(np.int64)  # exact, where a quotient may be rounded up
 
 
 def spans_days(times: Times) -> bool:

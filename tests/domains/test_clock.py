@@ -4,7 +4,7 @@ import datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recbole_metarec.domains.clock import NAMES, PER_SECOND, days, find_clock, seconds
@@ -73,6 +73,7 @@ def test_days_are_those_of_the_calendar(second: int) -> None:
     assert days(np.array([float(second)]))[0] == (moment.date() - datetime.date(1970, 1, 1)).days
 
 
+@example([(1, -5e-324)])
 @given(st.lists(st.tuples(st.integers(1, 6), st.floats(-1e6, 1e6)), max_size=20))
 def test_first_days_are_those_of_the_earliest_interaction(pairs: list[tuple[int, float]]) -> None:
     items, times = np.array([item for item, _ in pairs], np.int32), np.array([time for _, time in pairs], float)

@@ -16,7 +16,7 @@ def _learns_from_sources(settings: Mapping[str, Any]) -> bool:
 SPEC = ModelSpec(
     name="Evidence",
     model="recbole_metarec.models.evidence.model:Evidence",
-    trainer=MEMORY.trainer,
+    trainer="recbole_metarec.models.evidence.trainer:EvidenceTrainer",
     settings=MEMORY.settings,
     scratch={"source_datasets": []},
     transfers=_learns_from_sources,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -103,11 +103,30 @@ class SimilarItems(BaseModel):
     similar: list[list[ScoredItem]]
 
 
+class Part(BaseModel):
+    """A part of a score."""
+
+    name: str
+    value: Annotated[float | None, Field(description="What it adds; null where it rules the item out.")]
+    mean: Annotated[float | None, Field(description="What it adds to items on average.")]
+
+
+class Explanation(Item):
+    """What the score of an item is made of."""
+
+    score: Annotated[float | None, Field(description="Sum of the parts; null where the model rules the item out.")]
+    parts: list[Part]
+    transitions: Annotated[
+        dict[str, float], Field(description="Items of the sequence that lead to it, each with its share.")
+    ]
+    sentence: Annotated[str, Field(description="The same in words.")]
+
+
 class Explanations(BaseModel):
-    """The explanation of each item, see ``Recommender.explain``."""
+    """What the scores of items are made of, in the order in which they were asked about."""
 
     model: str
-    explanations: list[dict[str, Any]]
+    explanations: list[Explanation]
 
 
 class Found(BaseModel):

@@ -15,7 +15,7 @@ from recbole_metarec.settings.shared import SharedSettings
 HEAVY = ("torch", "recbole", "pandas", "scipy", "polars", "ray")
 
 
-@pytest.mark.parametrize("command", ["", "run", "compare", "tune", "amazon", "amazon prepare", "amazon list"])
+@pytest.mark.parametrize("command", ["", "run", "compare", "tune", "serve", "amazon", "amazon prepare", "amazon list"])
 def test_help_imports_nothing_heavy(command: str) -> None:
     code = f"""
 import sys
@@ -51,7 +51,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_commands_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rum", "--model=MetaRec"]) == 2
     assert capsys.readouterr().err == (
-        "error: rum: no such command; write one of run, compare, tune, amazon, or --key=value\n"
+        "error: rum: no such command; write one of run, compare, tune, serve, amazon, or --key=value\n"
     )
 
 

@@ -18,15 +18,16 @@ SMALL = {
 }
 SPLITS: dict[str, Any] = {"leave one out": {"LS": "valid_and_test"}, "time": {"time": [0.7, 0.85]}}
 CLOCK = {"memory_weight": "auto", "dataset": "target", "source_datasets": ["source"], "evidence_rows": 200}
+ALONE = {"scratch_control": False}
 RUNS = {
-    "MetaRec without clock": {},
-    "MetaRec, masked": {"mask_history": True, "backbone": "gru", "repeat_items": True},
+    "MetaRec without clock": {"source_datasets": planted.FRIENDLY[:1]},
+    "MetaRec, masked": {**ALONE, "mask_history": True, "backbone": "gru", "repeat_items": True},
     "MetaRec with clock": {**CLOCK, "known_items": True},
-    "MetaRec with clock, by time": {**CLOCK, "known_items": True, "mask_history": True, "split": "time"},
-    "Evidence by time, frozen": {**CLOCK, "model": "Evidence", "split": "time", "evidence_frozen": True},
-    "Evidence": {**CLOCK, "model": "Evidence", "MAX_ITEM_LIST_LENGTH": 4},
+    "MetaRec with clock, by time": {**ALONE, **CLOCK, "known_items": True, "mask_history": True, "split": "time"},
+    "Evidence by time, frozen": {**ALONE, **CLOCK, "model": "Evidence", "split": "time", "evidence_frozen": True},
+    "Evidence": {**ALONE, **CLOCK, "model": "Evidence", "MAX_ITEM_LIST_LENGTH": 4},
     "Memory": {"model": "Memory", "MAX_ITEM_LIST_LENGTH": 5},
-    "ANT": {"model": "ANT", "dataset": planted.FEATURED_TARGET, "source_datasets": []},
+    "ANT": {**ALONE, "model": "ANT", "dataset": planted.FEATURED_TARGET, "source_datasets": []},
 }
 
 

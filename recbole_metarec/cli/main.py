@@ -13,6 +13,7 @@ from recbole_metarec import __version__
 from recbole_metarec.cli.amazon import amazon
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.training import compare, run, tune
+from recbole_metarec.cli.using import recommend, similar
 from recbole_metarec.errors import UserError
 
 
@@ -43,7 +44,7 @@ def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
 
 
-for subcommand in (run, compare, tune, amazon):
+for subcommand in (run, compare, tune, recommend, similar, amazon):
     cli.add_command(subcommand)
 
 

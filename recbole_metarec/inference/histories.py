@@ -74,14 +74,14 @@ def of_lists(
     return _requests(flat, times[row], row, times)
 
 
-def of_rows(vocabulary: Vocabulary, rows: Rows, at: At | Mapping[Any, At], unknown: Unknown) -> Requests:
+def of_rows(vocabulary: Vocabulary, rows: Rows, at: At | Mapping[Any, At] | Sequence[At], unknown: Unknown) -> Requests:
     """Read the rows of a frame: a request for each user; what came after it is not read.
 
     Parameters
     ----------
     vocabulary : Vocabulary
     rows : Rows
-    at : time, or a mapping of one for each user
+    at : time, or one for each user: a mapping, or a list in the order of ``rows.users``
     unknown : {"skip", "raise"}
 
     Returns
@@ -99,8 +99,8 @@ def of_rows(vocabulary: Vocabulary, rows: Rows, at: At | Mapping[Any, At], unkno
         if missing:
             raise UserError([f"at: has no time for user {missing[0]!r}; name one for each user"])
         asked = np.array([seconds_of(at[user]) for user in rows.users], np.float64)
-    elif is_list(at):
-        raise UserError(["at: must be a time, or for a frame a dict from users to times"])
+    elif isinstance(at, (Sequence, np.ndarray)) and not isinstance(at, str):
+        asked = np.array([seconds_of(each) for each in at], np.float64)
     else:
         asked = np.full(len(rows.users), seconds_of(at))
     items = vocabulary.numbers(rows.items, "item_id", unknown)

@@ -18,7 +18,7 @@ from recbole_metarec.domains.requests import Requests
 from recbole_metarec.errors import UserError
 from recbole_metarec.inference import section
 from recbole_metarec.inference.explanation import explain
-from recbole_metarec.inference.frames import columns_of, is_frame, read_rows, written_like
+from recbole_metarec.inference.frames import Rows, columns_of, is_frame, read_rows, written_like
 from recbole_metarec.inference.histories import is_list, of_lists, of_rows, to_count
 from recbole_metarec.inference.neighbours import neighbours
 from recbole_metarec.inference.scorer import Numbers, Pairs, Scorer, Top
@@ -144,16 +144,39 @@ class Recommender:
         UserError
             If an argument is wrong, or an id is unknown and ``unknown="raise"``.
         """
+        options: dict[str, Any] = {"exclude_seen": exclude_seen, "candidates": candidates, "exclude": exclude}
+        options["unknown"] = unknown
         _check(k, unknown)
         self.vocabulary.n_unknown = 0
-        rows = read_rows(sequences, self._time_unit) if is_frame(sequences) else None
-        if rows is None:
-            requests = of_lists(self.vocabulary, sequences, at, unknown)
-        else:
-            requests = of_rows(self.vocabulary, rows, at, unknown)
+        if not is_frame(sequences):
+            return self._answers(self._top(of_lists(self.vocabulary, sequences, at, unknown), k, **options))
+        rows = read_rows(sequences, self.time_unit)
+        if is_list(at):
+            raise UserError(["at: must be a time, or for a frame a dict from users to times"])
+        top = self._top(of_rows(self.vocabulary, rows, at, unknown), k, **options)
+        return self._frame(sequences, "user_id", rows.users, top)
+
+    def recommend_rows(
+        self, rows: Rows, k: int, *, at: Sequence[At], unknown: Unknown = "skip", **options: Any
+    ) -> list[list[Recommendation]]:
+        """Recommend for interactions that are read already, a time for each user; see `recommend`."""
+        _check(k, unknown)
+        self.vocabulary.n_unknown = 0
+        requests = of_rows(self.vocabulary, rows, at, unknown)
+        return self._answers(self._top(requests, k, unknown=unknown, **options))
+
+    def _top(
+        self,
+        requests: Requests,
+        k: int,
+        *,
+        exclude_seen: bool = True,
+        candidates: Iterable[object] | None = None,
+        exclude: Any = None,
+        unknown: Unknown = "skip",
+    ) -> Top:
         chosen, left_out = self._choices(candidates, exclude, requests.size, unknown)
-        top = self.scorer.top(requests, k, exclude_seen=exclude_seen, candidates=chosen, exclude=left_out)
-        return self._answers(top) if rows is None else self._frame(sequences, "user_id", rows.users, top)
+        return self.scorer.top(requests, k, exclude_seen=exclude_seen, candidates=chosen, exclude=left_out)
 
     def similar(self, items: Any, k: int = 10, across: str | None = None) -> Any:
         """Find items that are alike.
@@ -246,8 +269,8 @@ class Recommender:
             if not (is_frame(each) or (each is None and name == "histories")):
                 raise UserError([f"{name}: must be a frame with the columns user_id, item_id, timestamp"])
         self.vocabulary.n_unknown = 0
-        rows = read_rows(frame, self._time_unit)
-        known = None if histories is None else read_rows(histories, self._time_unit, "histories")
+        rows = read_rows(frame, self.time_unit)
+        known = None if histories is None else read_rows(histories, self.time_unit, "histories")
         scorer, settings = self.scorer, self.section.settings
         needs_times = scorer.evidence.timed is not None
         domain, new = to_count(self.vocabulary, rows, known, needs_times, unknown)
@@ -289,7 +312,8 @@ class Recommender:
         return of_lists(self.vocabulary, sequences, at, unknown)
 
     @property
-    def _time_unit(self) -> str:
+    def time_unit(self) -> str:
+        """What the run was told of the unit of timestamps."""
         return str(self.settings.get("time_unit") or "auto")
 
     def _said(self, number: int) -> str:

@@ -22,34 +22,45 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from loading import NAME, write_domain
 
 import recbole_metarec as rm
 
-INTERACTIONS = 400_000  # of 40,000 users with 20,000 items
+REPOSITORY = Path(__file__).parent.parent
+NAME, N_USERS, N_ITEMS = "drawn", 4_000, 20_000
 HEAD = b"POST /recommend HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+
+
+def write(path: Path, seed: int = 0) -> None:
+    """Write a domain in which every item is had, half of the interactions fall by Zipf's law, over two years."""
+    rng = np.random.default_rng(seed)
+    popularity = 1 / np.arange(1, N_ITEMS + 1)
+    drawn = rng.choice(N_ITEMS, 10 * N_USERS - N_ITEMS, p=popularity / popularity.sum())
+    items = rng.permutation(np.concatenate([np.arange(N_ITEMS), drawn]))
+    users, times = np.repeat(np.arange(N_USERS), 10), rng.integers(1_500_000_000, 1_563_072_000, len(items))
+    lines = (f"u{user}\ti{item:05}\t{time}" for user, item, time in zip(users, items, times, strict=True))
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(["user_id:token\titem_id:token\ttimestamp:float", *lines, ""]), encoding="utf-8")
 
 
 def trained(model: str, folder: Path) -> Path:
     """Train for an epoch; returns the checkpoint."""
-    write_domain(folder / NAME / f"{NAME}.inter", INTERACTIONS)
+    write(folder / NAME / f"{NAME}.inter")
     settings = {"dataset": NAME, "data_path": str(folder), "checkpoint_dir": str(folder / "saved"), "epochs": 1}
-    rm.run(settings, model=model, source_datasets=[], scratch_control=False, show_progress=False)
-    (checkpoint,) = (folder / "saved").glob("*.pth")
-    return checkpoint
+    run, *_ = rm.run(settings, model=model, source_datasets=[], scratch_control=False, show_progress=False)
+    return Path(str(run.checkpoint))
 
 
 @contextmanager
 def serving(checkpoint: Path) -> Iterator[int]:
     """Serve a checkpoint; gives the port."""
-    command = [sys.executable, "-m", "run_recbole_metarec", "serve", str(checkpoint), "--port=0"]
+    command = [sys.executable, str(REPOSITORY / "run_recbole_metarec.py"), "serve", str(checkpoint), "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
             line = next(line for line in server.stdout if line.startswith("http://"))
             yield int(line.split()[0].rpartition(":")[2])
         finally:
-            server.terminate()
+            server.kill()
 
 
 def bodies(item_ids: list[str], n_requests: int) -> list[bytes]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from recbole_metarec.cli.arguments import Flags, check_flags, places_and_flags
+from recbole_metarec.cli.arguments import pairs
 from recbole_metarec.cli.help import Group, Section, command, row
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from recbole_metarec.amazon.vintages import Kind, Vintage
+
+Flags = dict[str, str]
 
 
 class _Loader(Group):
@@ -29,6 +31,31 @@ class _Loader(Group):
 @click.group(cls=_Loader)
 def amazon() -> None:
     """Turn the public Amazon datasets into atomic files."""
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], Flags]:
+    """Tell places from flags: ``--key=value``, or ``--key value``."""
+    places, rest = list[str](), list[str]()
+    for word in words:
+        expects = bool(rest) and rest[-1].startswith("--") and "=" not in rest[-1]
+        (rest if word.startswith("-") or expects else places).append(word)
+    problems: list[str] = []
+    flags = dict(pairs(rest, problems))
+    if problems:
+        raise UserError(problems)
+    return places, flags
+
+
+def _check(
+    places: Sequence[str], flags: Flags, n_places: int, known: Sequence[str], needed: Sequence[str] = ()
+) -> None:
+    problems = [f"{place}: one argument too many" for place in places[n_places:]]
+    for key in flags.keys() - set(known):
+        hint = nearest(f"--{key}", [f"--{name}" for name in known]) or f"; there are --{', --'.join(known)}"
+        problems.append(f"--{key}: no such flag{hint}")
+    problems += [f"--{key}: is missing" for key in needed if not flags.get(key)]
+    if problems:
+        raise UserError(sorted(problems))
 
 
 _OF_PREPARE = ("meta", "name", "output", "vintage", "category", "raw_path", "kind", "preset", "overwrite")
@@ -62,12 +89,12 @@ def prepare(arguments: Sequence[str]) -> int:
     from recbole_metarec.amazon.options import OPTION_NAMES, PRESETS, make_options
     from recbole_metarec.amazon.vintages import find_vintage
 
-    places, flags = places_and_flags(arguments)
+    places, flags = _split(arguments)
     preset = flags.get("preset", "raw")
     wanted = {key: value for key, value in flags.items() if key in (*OPTION_NAMES, "k_core")}
     problems: list[str] = []
     with _noting(problems):
-        check_flags(places, flags, 1, (*_OF_PREPARE, *OPTION_NAMES, "k_core"))
+        _check(places, flags, 1, (*_OF_PREPARE, *OPTION_NAMES, "k_core"))
     with _noting(problems):
         options = make_options(preset, **wanted)
     with _noting(problems):
@@ -166,8 +193,8 @@ def download(arguments: Sequence[str]) -> int:
     """Download the public files of a category."""
     from recbole_metarec.amazon.vintages import find_category, find_vintage
 
-    places, flags = places_and_flags(arguments)
-    check_flags(places, flags, 0, ("vintage", "category", "kind", "raw_path"), ("vintage", "category"))
+    places, flags = _split(arguments)
+    _check(places, flags, 0, ("vintage", "category", "kind", "raw_path"), ("vintage", "category"))
     vintage = find_vintage(flags["vintage"])
     category = find_category(flags["category"], vintage)
     for path in _download(vintage, category, flags.get("kind", "ratings,meta").split(","), flags):
@@ -192,15 +219,12 @@ def import_(arguments: Sequence[str]) -> int:
     """Turn a split that others published into a dataset, as it is."""
     from recbole_metarec.amazon.published import import_split
 
-    places, flags = places_and_flags(arguments)
-    check_flags(places, flags, 1, ("name", "output", "overwrite"), ("name",))
+    places, flags = _split(arguments)
+    _check(places, flags, 1, ("name", "output", "overwrite"), ("name",))
     if not places:
         raise UserError(["FOLDER or TEXT: is missing; give the folder or file of the split"])
     output = flags.get("output", "dataset")
-    _show(
-        import_split(places[0], flags["name"], output=output, overwrite=_truth(flags, "overwrite")),
-        Path(output),
-    )
+    _show(import_split(places[0], flags["name"], output=output, overwrite=_truth(flags, "overwrite")), Path(output))
     return 0
 
 
@@ -213,8 +237,8 @@ def list_(arguments: Sequence[str]) -> int:
     """List the categories, RecBole's names for them, and where their files are."""
     from recbole_metarec.amazon.vintages import ADDRESSES, CATEGORIES, VINTAGES, dataset_name, find_vintage
 
-    places, flags = places_and_flags(arguments)
-    check_flags(places, flags, 0, ("vintage",))
+    places, flags = _split(arguments)
+    _check(places, flags, 0, ("vintage",))
     for vintage in [find_vintage(flags["vintage"])] if "vintage" in flags else VINTAGES:
         print(f"{vintage}: {len(CATEGORIES[vintage])} categories")
         for kind, url in ADDRESSES[vintage].items():

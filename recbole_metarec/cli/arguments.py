@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from recbole_metarec.cli.values import SEPARATORS, read_value
-from recbole_metarec.errors import UserError, nearest
+from recbole_metarec.errors import UserError
 from recbole_metarec.settings.users_yaml import read_users_yaml
-
-Flags = dict[str, str]
 
 
 def pairs(arguments: Sequence[str], problems: list[str]) -> Iterator[tuple[str, str]]:
@@ -42,66 +40,6 @@ def pairs(arguments: Sequence[str], problems: list[str]) -> Iterator[tuple[str, 
         else:
             seen.add(key)
             yield key, value
-
-
-def places_and_flags(words: Sequence[str]) -> tuple[list[str], Flags]:
-    """Tell places from flags: ``--key=value``, or ``--key value``.
-
-    Parameters
-    ----------
-    words : sequence of str
-
-    Returns
-    -------
-    places : list of str
-        What is no flag, in order.
-    flags : dict
-        See `pairs`.
-
-    Raises
-    ------
-    UserError
-        If a flag has no value or stands there twice.
-    """
-    places, rest = list[str](), list[str]()
-    for word in words:
-        expects = bool(rest) and rest[-1].startswith("--") and "=" not in rest[-1]
-        (rest if word.startswith("-") or expects else places).append(word)
-    problems: list[str] = []
-    flags = dict(pairs(rest, problems))
-    if problems:
-        raise UserError(problems)
-    return places, flags
-
-
-def check_flags(
-    places: Sequence[str], flags: Flags, n_places: int | None, known: Sequence[str], needed: Sequence[str] = ()
-) -> None:
-    """Refuse what a command does not take.
-
-    Parameters
-    ----------
-    places : sequence of str
-    flags : dict
-    n_places : int, optional
-        Most places; any number by default.
-    known : sequence of str
-        Flags that there are.
-    needed : sequence of str
-        Flags that must be there.
-
-    Raises
-    ------
-    UserError
-        If there is one too many, or one is missing: all of it.
-    """
-    problems = [f"{place}: one argument too many" for place in (() if n_places is None else places[n_places:])]
-    for key in flags.keys() - set(known):
-        hint = nearest(f"--{key}", [f"--{name}" for name in known]) or f"; there are --{', --'.join(known)}"
-        problems.append(f"--{key}: no such flag{hint}")
-    problems += [f"--{key}: is missing" for key in needed if not flags.get(key)]
-    if problems:
-        raise UserError(sorted(problems))
 
 
 def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:

@@ -218,7 +218,7 @@ def sentence(item: str, score: float, parts: Sequence[Part], led_by: Sequence[st
     ahead = sorted((part for part in parts if _gain(part) > 0), key=_gain, reverse=True)
     ahead = [part for part in ahead[:_NAMED] if _gain(part) > 0.1 * _gain(ahead[0])]
     behind = min(parts, key=_gain, default=None)
-    text = " and ".join(_reason(part, led_by) for part in ahead)
+    text = ", and ".join(_reason(part, led_by) for part in ahead)
     against = "" if behind is None or _gain(behind) > -0.5 else f"; {behind.name} speak against it"
     if behind is not None and behind.name in ("popularity", "same day", MODEL):
         against = against.replace("speak", "speaks")

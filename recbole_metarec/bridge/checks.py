@@ -24,8 +24,9 @@ from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.metrics import measured
 from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.bridge.time_split import points_of
-from recbole_metarec.bridge.writable import file_problems, folder_problems, why_not_written
+from recbole_metarec.bridge.writable import file_problems, folder_problems
 from recbole_metarec.errors import UserError, nearest, shown
+from recbole_metarec.files import why_not_written
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.backbone import HEADS_DIVIDE
 from recbole_metarec.settings.base import CrossCheck

@@ -162,7 +162,7 @@ def _result(
         model=config["model"],
         variant=variant_of(config),
         dataset=config["dataset"],
-        source_datasets=list(config["source_datasets"]) if transfers(config["model"], config) else [],
+        source_datasets=list(config["source_datasets"] or ()) if transfers(config["model"], config) else [],
         seed=config["seed"],
         mask_history=bool(config["mask_history"]),
         mode=_mode(config),

@@ -10,7 +10,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "recbole_metarec"
-CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "evaluation", "settings", "inspection"}
+CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "inference", "evaluation", "settings"}
+CORE |= {"inspection"}
 
 
 def levels() -> dict[str, int]:

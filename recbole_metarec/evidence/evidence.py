@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -19,7 +22,7 @@ from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.memory import TransitionMemory
 from recbole_metarec.evidence.timed import KINDS, Asked, TimedEvidence
-from recbole_metarec.evidence.transitions import share_of_repeats, transitions
+from recbole_metarec.evidence.transitions import TransitionCounts, share_of_repeats
 from recbole_metarec.evidence.weights import EvidenceWeights, Weighing
 from recbole_metarec.settings.evidence import EvidenceSettings
 
@@ -119,7 +122,7 @@ class Evidence(nn.Module):
         item_seq : LongTensor, shape (B, L)
             Item ids, right-padded with 0.
         item_seq_len : LongTensor, shape (B,)
-            Number of items in each sequence, at least 1.
+            Number of items in each sequence.
         trials : iterable of EvidenceWeights
         requests : Requests, optional
             The whole histories with their times, for evidence that knows the clock.
@@ -150,6 +153,69 @@ class Evidence(nn.Module):
                 without_BL = joined_BI.gather(1, item_seq)
                 yield joined_BI.scatter_(1, item_seq, without_BL - repeat_penalty)
                 joined_BI.scatter_(1, item_seq, without_BL)
+
+    def tables(self) -> dict[str, Any]:
+        """Return all that scoring needs, as plain values and arrays; see `of_tables`."""
+        return {
+            "weights": self.weights.plain(),
+            "alone": self.alone,
+            "until": self.until,
+            "timed": None if self.timed is None else self.timed.state(),
+            "memory": None if self.memory is None else self.memory.state(),
+        }
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, Any], settings: EvidenceSettings) -> Self:
+        """Make evidence of what `tables` returned, exactly as it was.
+
+        Raises
+        ------
+        KeyError
+            If something is missing.
+        """
+        memory, timed = tables["memory"], tables["timed"]
+        return cls(
+            None if memory is None else TransitionMemory.of_state(memory, settings),
+            EvidenceWeights.of(tables["weights"]),
+            tables["alone"],
+            None if timed is None else TimedEvidence.of_state(timed, settings),
+            tables["until"],
+        )
+
+    def counting_also(self, domain: Domain, new: npt.NDArray[np.bool_], settings: EvidenceSettings) -> Evidence:
+        """Return evidence that counts more interactions; weights stay.
+
+        Parameters
+        ----------
+        domain : Domain
+            Of the same items, and with times if evidence knows the clock.
+        new : bool array, shape (n_interactions,)
+            Which of them are counted; the others are what their users had before, and counted already.
+        settings : EvidenceSettings
+
+        Returns
+        -------
+        Evidence
+        """
+        memory, timed, until = self.memory, copy(self.timed), self.until
+        if memory is not None and memory.counts is not None:
+            more = TransitionCounts.fit(domain, settings.memory_reach, settings.memory_backward, new)
+            memory = TransitionMemory.of_counts(memory.counts.and_also(more), settings)
+        if timed is not None and new.any():
+            assert domain.times is not None
+            timed.update(domain.requests(np.flatnonzero(new)), domain.items[new])
+            until = None if until is None else max(until, float(domain.times[new].max()) + DAY)
+        return Evidence(memory, self.weights, self.alone, timed, until)
+
+    def with_items(self, n_items: int, settings: EvidenceSettings) -> Evidence:
+        """Return evidence with more items, of which nothing is counted, behind the others."""
+        memory, timed = self.memory, copy(self.timed)
+        if memory is not None and memory.counts is not None:
+            none = TransitionCounts(csr_array((n_items + 1, n_items + 1)), np.zeros(n_items + 1, np.int64))
+            memory = TransitionMemory.of_counts(memory.counts.and_also(none), settings)
+        if timed is not None:
+            timed.grow(n_items)
+        return Evidence(memory, self.weights, self.alone, timed, self.until)
 
     def forget_clock(self) -> None:
         """Put the memory of the training part in the place of evidence that knows the clock."""
@@ -217,15 +283,6 @@ def weighed(scores_BI: Tensor, asked: Iterable[Asked], weighing: Weighing) -> Te
 
 def fit_memory(domain: Domain, settings: EvidenceSettings) -> TransitionMemory:
     """Count the transitions of a domain; see `TransitionMemory`."""
-    known, background, popularity = transitions(
-        domain, settings.memory_reach, settings.memory_backward, settings.memory_smoothing
-    )
-    return TransitionMemory(
-        torch.from_numpy(known.indptr.astype(np.int64)),
-        torch.from_numpy(known.indices.astype(np.int64)),
-        torch.from_numpy(known.data),
-        torch.from_numpy(background),
-        torch.from_numpy(popularity),
-        decay=settings.memory_decay,
-        depth=settings.memory_depth,
+    return TransitionMemory.of_counts(
+        TransitionCounts.fit(domain, settings.memory_reach, settings.memory_backward), settings
     )

@@ -20,7 +20,6 @@ from recbole_metarec.inference.encoder import SequenceEncoder
 from recbole_metarec.inference.scorer import Scorer
 from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.training import checkpoint
-from recbole_metarec.training.packing import pack, unpack
 
 VERSION = 1
 
@@ -58,10 +57,10 @@ class Section:
             "inputs": inputs,
             "outputs": None if scorer.inputs is scorer.outputs else outputs,
             "encoder": scorer.encoder.state(),
-            "evidence": pack({"settings": settings, **scorer.evidence.tables()}),
-            "first_days": pack(scorer.first_days),
+            "evidence": {"settings": settings, **scorer.evidence.tables()},
+            "first_days": scorer.first_days,
             "titles": list(self.titles),
-            "codes": pack(self.codes),
+            "codes": self.codes,
             "masks_history": self.masks_history,
         }
 
@@ -76,18 +75,17 @@ class Section:
         """
         inputs: Tensor = state["inputs"]
         outputs: Tensor = inputs if state["outputs"] is None else state["outputs"]
-        evidence = unpack(state["evidence"])
+        evidence = state["evidence"]
         settings = EvidenceSettings.of(evidence["settings"])
         scorer = Scorer(
             inputs,
             outputs,
             SequenceEncoder.of_state(state["encoder"]),
             Evidence.of_tables(evidence, settings),
-            unpack(state["first_days"]),
+            state["first_days"],
         )
         _check(scorer)
-        codes = unpack(state["codes"])
-        return cls(scorer, settings, list(state["titles"]), codes, bool(state["masks_history"]))
+        return cls(scorer, settings, list(state["titles"]), state["codes"], bool(state["masks_history"]))
 
 
 def _check(scorer: Scorer) -> None:

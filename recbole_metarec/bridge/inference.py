@@ -13,14 +13,12 @@ from recbole_metarec.domains.atomic import read_header
 from recbole_metarec.errors import UserError
 from recbole_metarec.inference.encoder import SequenceEncoder
 from recbole_metarec.inference.scorer import Scorer
-from recbole_metarec.inference.section import Section
+from recbole_metarec.inference.section import TITLES, Section
 
 if TYPE_CHECKING:
     from recbole.config import Config
 
     from recbole_metarec.bridge.trainer import DomainTrainer
-
-_TITLES = ("title", "movie_title", "product_title", "item_name", "name")
 
 
 @torch.no_grad()
@@ -57,6 +55,7 @@ def section_of(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]
         _titles(config, dataset.item_tokens()),
         None if codes is None else codes.cpu().numpy(),
         bool(config["mask_history"]),
+        model.item_encoders(),
     )
     return {"inference": kept.state()}
 
@@ -69,7 +68,7 @@ def _titles(config: Config, tokens: list[str]) -> list[str]:
         return []
     try:
         header = read_header(path, files.separator, files.encoding)
-        column = next((name for name in _TITLES if name in header), None)
+        column = next((name for name in TITLES if name in header), None)
         if column is None:
             return []
         cells = files.read(domain, [column]).set_index(files.item_field)[column]

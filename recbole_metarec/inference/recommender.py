@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
@@ -20,9 +21,10 @@ from recbole_metarec.inference import section
 from recbole_metarec.inference.explanation import explain
 from recbole_metarec.inference.frames import Rows, columns_of, is_frame, read_rows, written_like
 from recbole_metarec.inference.histories import is_list, of_lists, of_rows, to_count
+from recbole_metarec.inference.item_encoder import joined
 from recbole_metarec.inference.neighbours import neighbours
 from recbole_metarec.inference.scorer import Numbers, Pairs, Scorer, Top
-from recbole_metarec.inference.section import Section
+from recbole_metarec.inference.section import TITLES, Section
 from recbole_metarec.inference.times import At
 from recbole_metarec.inference.vocabulary import Unknown, Vocabulary
 from recbole_metarec.training import checkpoint
@@ -281,6 +283,57 @@ class Recommender:
         evidence = scorer.evidence.counting_also(domain, new, settings)
         self.section = replace(self.section, scorer=replace(scorer, evidence=evidence, first_days=first_days))
         return int(new.sum())
+
+    def add_items(self, frame: Any) -> int:
+        """Add new items by their features; from then on they are recommended, asked about and updated as all others.
+
+        Their vectors are those that items have which nobody had in training.
+
+        Parameters
+        ----------
+        frame : frame
+            ``item_id``, and what the model was trained with: the columns of its texts and of its price, and
+            ``text_vector`` or ``image_vector``, a list of numbers each, where it was given ready vectors. A ``title``
+            is taken up, too.
+
+        Returns
+        -------
+        int
+            How many items were added.
+
+        Raises
+        ------
+        UserError
+            If the model knows items by nothing but who had them, an item is known already or has no feature, or one
+            is malformed.
+        """
+        encoders = self.section.item_encoders
+        if not encoders:
+            raise UserError(
+                [
+                    f"{self.name}: knows items only by who had them; new ones come with training, or with features: "
+                    "train ANT, or MetaRec with item_features=True"
+                ]
+            )
+        if not is_frame(frame):
+            raise UserError(
+                [f"frame: must be a frame with item_id and some of {', '.join(encoders[0].reader.columns)}"]
+            )
+        wanted = ["item_id", *dict.fromkeys([*(c for each in encoders for c in each.reader.columns), *TITLES])]
+        columns = columns_of(frame, wanted)
+        names = columns["item_id"] = [str(each) for each in columns["item_id"]]
+        problems = [f"item {name!r}: is known already; leave it out" for name in names if self.vocabulary.number(name)]
+        problems += [f"item {name!r}: stands there twice" for name, n in Counter(names).items() if n > 1]
+        if problems:
+            raise UserError(problems)
+        if not names:
+            return 0
+        items = joined([encoder.encode(columns) for encoder in encoders])
+        column = next((columns[name] for name in TITLES if name in columns), [""] * len(names))
+        titles = [each if isinstance(each, str) else "" for each in column]
+        self.section = section.with_items(self.section, items, titles)
+        self.vocabulary = Vocabulary([*self.item_ids, *names])
+        return len(names)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model as it is now, to be loaded again with `load`; no training can go on from there.

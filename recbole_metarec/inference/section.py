@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,15 @@ from torch import Tensor
 from recbole_metarec.errors import UserError
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.inference.encoder import SequenceEncoder
+from recbole_metarec.inference.item_encoder import ItemEncoder, NewItems
 from recbole_metarec.inference.scorer import Scorer
 from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.training import checkpoint
 
 VERSION = 1
+
+TITLES = ("title", "movie_title", "product_title", "item_name", "name")
+"""Columns that hold what items are called; of several the first counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,8 @@ class Section:
         Of each item, if a quantizer gives it some.
     masks_history : bool
         Whether evaluation left out what a user had.
+    item_encoders : sequence of ItemEncoder
+        What makes vectors of new items, one for each part of the encoder; none where features have no part.
     """
 
     scorer: Scorer
@@ -46,6 +52,7 @@ class Section:
     titles: Sequence[str] = ()
     codes: npt.NDArray[np.int64] | None = None
     masks_history: bool = False
+    item_encoders: Sequence[ItemEncoder] = ()
 
     def state(self) -> dict[str, Any]:
         """Return it as the plain values and tensors of a checkpoint; see `of_state`."""
@@ -62,6 +69,7 @@ class Section:
             "titles": list(self.titles),
             "codes": self.codes,
             "masks_history": self.masks_history,
+            "item_encoders": [encoder.tree() for encoder in self.item_encoders],
         }
 
     @classmethod
@@ -85,7 +93,43 @@ class Section:
             state["first_days"],
         )
         _check(scorer)
-        return cls(scorer, settings, list(state["titles"]), state["codes"], bool(state["masks_history"]))
+        encoders = [ItemEncoder.of_tree(tree) for tree in state["item_encoders"]]
+        return cls(scorer, settings, list(state["titles"]), state["codes"], bool(state["masks_history"]), encoders)
+
+
+def with_items(section: Section, items: NewItems, titles: Sequence[str]) -> Section:
+    """Return a section with more items behind the others.
+
+    Parameters
+    ----------
+    section : Section
+    items : NewItems
+    titles : sequence of str
+        One for each of them.
+
+    Returns
+    -------
+    Section
+    """
+    scorer, settings, n_new = section.scorer, section.settings, len(items.inputs)
+    inputs = torch.cat([scorer.inputs, items.inputs])
+    same = scorer.inputs is scorer.outputs
+    first_days = scorer.first_days
+    if first_days is not None:  # there when they are asked for
+        first_days = np.concatenate([first_days, np.full(n_new, np.iinfo(np.int64).min)])
+    grown = Scorer(
+        inputs,
+        inputs if same else torch.cat([scorer.outputs, items.outputs]),
+        scorer.encoder,
+        scorer.evidence.with_items(scorer.n_items + n_new, settings),
+        first_days,
+    )
+    codes = section.codes
+    if codes is not None and items.codes is not None:
+        codes = np.concatenate([codes, items.codes.numpy()])
+    known = list(section.titles) or [""] * scorer.n_items
+    named = [*known, *titles] if any(titles) or section.titles else []
+    return replace(section, scorer=grown, codes=codes, titles=named)
 
 
 def _check(scorer: Scorer) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.features.features import Form
 from recbole_metarec.inference.encoder import EncoderPart
+from recbole_metarec.inference.item_encoder import ItemEncoder
 from recbole_metarec.models.metarec.settings import MetaRecSettings
 from recbole_metarec.nn.adapter import build_adapter
 from recbole_metarec.nn.backbones import build_backbone
@@ -94,6 +95,14 @@ class MetaRec(DomainRecommender):
     def encoder_parts(self) -> list[EncoderPart]:
         """See `DomainRecommender`."""
         return [EncoderPart(self.settings, self.encoder.backbone)]
+
+    def item_encoders(self) -> list[ItemEncoder]:
+        """See `DomainRecommender`."""
+        reader, adapter, quantizer = self.feature_reader(), self.encoder.adapter, self.encoder.quantizer
+        if reader is None or adapter is None:
+            return []
+        quantized = None if quantizer is None else (quantizer, self.settings)
+        return [ItemEncoder(adapter, self.settings, reader, quantizer=quantized)]
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.

@@ -180,6 +180,7 @@ class TimedEvidence:
         items, days = self._events
         self.first_day, self.last_day = (int(days.min()), int(days.max())) if len(days) else (0, 0)
         self._counts = ItemCounts(items, days, self.n_items)
+        self._today: tuple[int, tuple[Tensor, Tensor, Tensor]] | None = None
         self._seen = np.sort((items.astype(np.int64) << _BITS) + (days - self.first_day))
         near, together = self._near, self._together
         fading = near.weights * self._fade(near.days)
@@ -252,6 +253,17 @@ class TimedEvidence:
         self, requests: Requests, rows: npt.NDArray[np.int64], day: int, counted: int, size: int
     ) -> Iterator[Asked]:
         """Collect what is known of the requests of a day on the morning of an earlier or the same one."""
+        table_KI, share_I, known_I = self._table(counted)
+        for begin in range(0, len(rows), size):
+            few = rows[begin : begin + size]
+            lift_VBI, context_BC = self._lifts(requests.take(few), day, counted, share_I)
+            history, repeated_Kn = _repeats(requests.take(few), day)
+            yield Asked(few, lift_VBI, table_KI, history, repeated_Kn, context_BC, known_I)
+
+    def _table(self, counted: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what is known of all items on the morning of a day, kept until another is asked for."""
+        if self._today is not None and self._today[0] == counted:
+            return self._today[1]
         morning = self._counts.morning(counted)
         known = morning.counts > 0
         since_start = np.int32(max(0, counted - self.first_day))
@@ -259,12 +271,9 @@ class TimedEvidence:
         share_I = torch.from_numpy(np.maximum(morning.counts, 0.5) / max(1, morning.counts.sum())).float()
         windows_KI, ages_KI = torch.from_numpy(morning.windows).float(), torch.from_numpy(ages).float()
         table_KI = torch.cat([windows_KI.log1p(), share_I.log()[None], ages_KI.log1p() / 2])
-        known_I = torch.from_numpy(known)
-        for begin in range(0, len(rows), size):
-            few = rows[begin : begin + size]
-            lift_VBI, context_BC = self._lifts(requests.take(few), day, counted, share_I)
-            history, repeated_Kn = _repeats(requests.take(few), day)
-            yield Asked(few, lift_VBI, table_KI, history, repeated_Kn, context_BC, known_I)
+        found = table_KI, share_I, torch.from_numpy(known)
+        self._today = counted, found
+        return found
 
     def _lifts(self, asked: Requests, day: int, counted: int, share_I: Tensor) -> tuple[Tensor, Tensor]:
         settings, lately = self.settings, self.settings.memory_depth

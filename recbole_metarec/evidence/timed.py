@@ -152,10 +152,18 @@ class TimedEvidence:
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any], settings: EvidenceSettings) -> Self:
-        """Count what `state` returned, with exactly the same result."""
+        """Count what `state` returned, with exactly the same result.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit each other.
+        """
         evidence = cls(int(state["n_items"]), settings)
-        for counted in state["counted"]:
-            evidence._count(_Counted.of_state(counted))
+        for each in state["counted"]:
+            counted = _Counted.of_state(each)
+            counted.check(evidence.n_items)
+            evidence._count(counted)
         evidence._prepare()
         return evidence
 
@@ -348,6 +356,16 @@ class _Counted(NamedTuple):
     def requests(self) -> Requests:
         times, at = (days.astype(np.float64) * DAY for days in (self.days, self.at))
         return Requests(self.sequences, times, self.begin.astype(np.int64), self.end.astype(np.int64), at)
+
+    def check(self, n_items: int) -> None:
+        """Raise a ValueError unless the arrays fit each other."""
+        fits = len({len(part) for part in (self.begin, self.end, self.items, self.at)}) == 1
+        fits = fits and len(self.sequences) == len(self.days)
+        if not fits or (self.begin < 0).any() or (self.begin > self.end).any() or (self.end > len(self.days)).any():
+            raise ValueError("histories do not fit their interactions")
+        for items in (self.sequences, self.items):
+            if len(items) and not 0 <= items.min() <= items.max() <= n_items:
+                raise ValueError(f"counted items must lie between 1 and {n_items}")
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         whole = len(self.end) == len(self.sequences) and bool((self.end == np.arange(len(self.end))).all())

@@ -264,16 +264,18 @@ class Recommender:
         Raises
         ------
         UserError
-            If a column is missing or wrong, or an id is unknown and ``unknown="raise"``.
+            If a column is missing or wrong, the model has no evidence, or an id is unknown and ``unknown="raise"``.
         """
         _check(1, unknown)
         for name, each in (("frame", frame), ("histories", histories)):
             if not (is_frame(each) or (each is None and name == "histories")):
                 raise UserError([f"{name}: must be a frame with the columns user_id, item_id, timestamp"])
+        scorer, settings = self.scorer, self.section.settings
+        if scorer.evidence.timed is None and scorer.evidence.memory is None:
+            raise UserError([f"{self.name}: has no evidence to count in; train it without --memory_weight=0"])
         self.vocabulary.n_unknown = 0
         rows = read_rows(frame, self.time_unit)
         known = None if histories is None else read_rows(histories, self.time_unit, "histories")
-        scorer, settings = self.scorer, self.section.settings
         needs_times = scorer.evidence.timed is not None
         domain, new = to_count(self.vocabulary, rows, known, needs_times, unknown)
         first_days = scorer.first_days

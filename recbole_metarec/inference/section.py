@@ -174,7 +174,7 @@ def read(path: Path) -> tuple[dict[str, Any], Section]:
         raise UserError(
             [
                 f"{path}: holds no model that can be used without its data, since an older version or another model "
-                "wrote it; train it anew, or use recbole_metarec.load_with_data"
+                "wrote it, or training was interrupted; train it anew, or use recbole_metarec.load_with_data"
             ]
         )
     version = section.get("version")

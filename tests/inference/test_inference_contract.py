@@ -16,6 +16,7 @@ from small_models import RUNS
 import recbole_metarec as rm
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.inference.recommender import Recommender
+from recbole_metarec.runs.result import RunResult
 from recbole_metarec.training import checkpoint
 
 AT = "2011-04-20"  # in the second half of the domain whose days are known
@@ -159,6 +160,13 @@ def test_counting_later_is_counting_at_once(recommender: Load, name: str) -> Non
     torch.testing.assert_close(two.scores(requests), one.scores(requests), rtol=1e-4, atol=1e-4)
 
 
+def test_a_model_without_evidence_says_that_it_counts_nothing(recommender: Load) -> None:
+    rec = recommender("MetaRec without clock")
+    rec.scorer.evidence.memory = None
+    with pytest.raises(rm.UserError, match="has no evidence to count in"):
+        rec.update(pd.DataFrame({"user_id": [1], "item_id": [rec.item_ids[0]]}))
+
+
 BAD = {
     "k=0: must be": lambda rec: rec.recommend([["a"]], 0),
     "k=-1: must be": lambda rec: rec.similar([rec.item_ids[0]], -1),
@@ -197,7 +205,7 @@ def test_mistakes_are_one_line(recommender: Load, line: str) -> None:
     assert len(error.value.problems) == 1
 
 
-def test_foreign_and_damaged_files_are_one_line(trained: Callable[[str], list[object]], tmp_path: Path) -> None:
+def test_foreign_and_damaged_files_are_one_line(trained: Callable[[str], list[RunResult]], tmp_path: Path) -> None:
     state = checkpoint.load(Path(str(trained("Memory")[0].checkpoint)))
     changed = {
         "older version or another model": {key: value for key, value in state.items() if key != "inference"},
@@ -214,6 +222,20 @@ def test_foreign_and_damaged_files_are_one_line(trained: Callable[[str], list[ob
         checkpoint.save(tmp_path / "x.pth", each)
         with pytest.raises(rm.UserError, match=line):
             rm.load(tmp_path / "x.pth")
+
+
+def test_evidence_of_items_that_there_are_not_is_one_line(
+    trained: Callable[[str], list[RunResult]], tmp_path: Path
+) -> None:
+    for name, key in {"Evidence": "timed", "Memory": "memory"}.items():
+        state = checkpoint.load(Path(str(trained(name)[0].checkpoint)))
+        table = state["inference"]["evidence"][key]
+        arrays = table["counted"][0] if key == "timed" else table
+        wrong = "sequences" if key == "timed" else "indices"
+        arrays[wrong] = arrays[wrong] + 1000
+        checkpoint.save(tmp_path / "x.safetensors", state)
+        with pytest.raises(rm.UserError, match="is damaged: ValueError"):
+            rm.load(tmp_path / "x.safetensors")
 
 
 def test_an_empty_history_asks_for_what_counts_lately(recommender: Load) -> None:

@@ -65,6 +65,12 @@ def test_a_checkpoint_knows_its_data(runs: list[RunResult], suite: Path) -> None
     assert list(state_of(runs[1])["data"]["files"]) == [planted.TARGET]
 
 
+def test_weights_that_are_needed_twice_are_written_once(runs: list[RunResult]) -> None:
+    state = state_of(runs[0])
+    (part,) = state["inference"]["encoder"]["parts"]
+    assert all(each is state["state_dict"][f"encoder.backbone.{name}"] for name, each in part["weights"].items())
+
+
 def test_intervals_are_of_metrics_of_ranks_alone(runs: list[RunResult]) -> None:
     assert intervals(runs[0], 100).keys() == runs[0].test.keys()
     assert intervals(RunResult("M", None, "d", [], 1, False, {}, {"ndcg@10": 0.5}), 100) == {}

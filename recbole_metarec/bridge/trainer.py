@@ -244,8 +244,13 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         elif valid_data is not None:
             self.validated = self._evaluate_with([evidence.weights])[0]
         self.model.eval()
-        finished = {"other_parameter": self.model.other_parameter(), **section_of(self, train_data._dataset)}
-        checkpoint.save(path, {**state, **finished, **self._texts(train_data)})
+        finished = {
+            "state_dict": self.model.state_dict(),  # the same numbers, which are written once with those of the section
+            "other_parameter": self.model.other_parameter(),
+            **section_of(self, train_data._dataset),
+            **self._texts(train_data),
+        }
+        checkpoint.save(path, {**state, **finished})
         return result
 
     def _texts(self, train_data: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from recbole_metarec.models.metarec.model import MetaRec
 from recbole_metarec.models.metarec.schedule import WarmUp, make_schedule
 from recbole_metarec.models.metarec.steps import MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
+from recbole_metarec.training import checkpoint
 from recbole_metarec.training.runner import prepare
 from recbole_metarec.training.schedule import Schedule
 from recbole_metarec.training.tensors import check_tensors
@@ -81,11 +82,13 @@ class MetaRecTrainer(DomainTrainer):
 
     def _take_over_sources(self, state: Mapping[str, Any]) -> bool:
         """Take over the tables of sources that a checkpoint has as they are; returns whether those are all."""
-        before, tables = state.get("sources", {}), state.get("source_tables", {})
-        tasks = {task.name: task for task in self.steps.tasks[1:]}
-        known = [each.name for each in self.suite.sources if before.get(each.name) == each.fingerprint()]
+        file, tasks = self.config["init_from"], {task.name: task for task in self.steps.tasks[1:]}
+        with checkpoint.named_when_damaged(file):
+            before = state.get("sources", {})
+            known = [each.name for each in self.suite.sources if before.get(each.name) == each.fingerprint()]
+            tables = {name: state["source_tables"][name] for name in known}
         current = {name: tasks[name].table for name in known}
-        check_tensors(str(self.config["init_from"]), {name: tables.get(name) for name in known}, current)
+        check_tensors(file, tables, current)
         with torch.no_grad():
             for name, table in current.items():
                 table.copy_(tables[name])

@@ -5,8 +5,12 @@ from pathlib import Path
 import planted
 import pytest
 import torch
+from hypothesis import settings
 
 import recbole_metarec  # noqa: F401
+
+settings.register_profile("busy", deadline=None)  # examples take longer beside other processes
+settings.load_profile("busy")
 
 REPOSITORY = Path(__file__).parent.parent
 

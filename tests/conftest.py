@@ -8,9 +8,13 @@ import planted
 import pytest
 import small_models
 import torch
+from hypothesis import settings
 
 import recbole_metarec as rm
 from recbole_metarec.runs.result import RunResult
+
+settings.register_profile("busy", deadline=None)  # examples take longer beside other processes
+settings.load_profile("busy")
 
 REPOSITORY = Path(__file__).parent.parent
 

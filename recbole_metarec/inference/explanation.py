@@ -15,7 +15,7 @@ from torch import Tensor
 from recbole_metarec.domains.clock import days
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.timed import KINDS
-from recbole_metarec.evidence.weighing import MODEL
+from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS
 from recbole_metarec.inference.scorer import Scorer
 
@@ -25,6 +25,7 @@ MEMORY, UNSEEN = "transitions", "not yet had"
 _FOR = {
     MODEL: "the model expects it here",
     "transitions": "it tends to follow what was had",
+    "latent factors": "it goes with what goes with what was had",
     "same day": "it goes together with what was had that day",
     "counts of the last days": "many had it in the last days",
     "popularity": "it is popular",

@@ -15,6 +15,7 @@ from small_models import RUNS
 
 import recbole_metarec as rm
 from recbole_metarec.domains.requests import Requests
+from recbole_metarec.evidence.timed import PAIRED
 from recbole_metarec.inference.recommender import Recommender
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.training import checkpoint
@@ -249,4 +250,4 @@ def test_an_empty_history_asks_for_what_counts_lately(recommender: Load) -> None
     (asked,) = timed.ask(nothing)
     expected = (weighing.weights[:, 0] @ asked.features()[0])[1:]
     torch.testing.assert_close(rec.scores(nothing)[0, 1:], expected)
-    assert not asked.features()[0, :4].any()
+    assert not asked.features()[0, : len(PAIRED)].any()

@@ -137,7 +137,9 @@ def _check(scorer: Scorer) -> None:
     inputs, outputs, evidence = scorer.inputs, scorer.outputs, scorer.evidence
     if inputs.ndim != 2 or inputs.shape != outputs.shape or len(inputs) < 2:
         raise ValueError(f"item vectors have shapes {tuple(inputs.shape)} and {tuple(outputs.shape)}")
-    if not (bool(torch.isfinite(inputs).all()) and bool(torch.isfinite(outputs).all())):
+    if not all(
+        bool(torch.isfinite(vectors.sum())) for vectors in {id(each): each for each in (inputs, outputs)}.values()
+    ):
         raise ValueError("item vectors are not all finite")
     if sum(scorer.encoder.widths) != inputs.shape[1]:
         raise ValueError(f"item vectors have width {inputs.shape[1]}, the encoder's {sum(scorer.encoder.widths)}")

@@ -71,7 +71,8 @@ class LatentFactors:
 
     def on(self, day: int) -> Factors:
         """Return the factors of the last refresh until a day, which know what lies on days before it."""
-        return self._of(int(np.searchsorted(self._days, day // self.refresh * self.refresh)))
+        refreshed = np.int32(day // self.refresh * self.refresh)  # another type would copy all days
+        return self._of(int(np.searchsorted(self._days, refreshed)))
 
     def latest(self) -> Factors:
         """Return the factors that know all there is."""

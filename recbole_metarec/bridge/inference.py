@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def section_of(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]:
+def section_of(trainer: DomainTrainer, dataset: DomainDataset, state: Mapping[str, Any]) -> dict[str, Any]:
     """Return the key ``inference`` of a checkpoint.
 
     Parameters
@@ -31,6 +32,8 @@ def section_of(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]
         Whose training has ended.
     dataset : DomainDataset
         Training part of the target.
+    state : mapping
+        The checkpoint of the best epoch, whose weights the model has.
 
     Returns
     -------
@@ -56,6 +59,7 @@ def section_of(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]
         None if codes is None else codes.cpu().numpy(),
         bool(config["mask_history"]),
         model.item_encoders(),
+        trainer.source_items(state),
     )
     return {"inference": kept.state()}
 

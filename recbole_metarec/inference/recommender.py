@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from recbole_metarec.domains.clock import days
@@ -22,7 +23,7 @@ from recbole_metarec.inference.explanation import explain
 from recbole_metarec.inference.frames import Rows, columns_of, is_frame, read_rows, written_like
 from recbole_metarec.inference.histories import is_list, of_lists, of_rows, to_count
 from recbole_metarec.inference.item_encoder import joined
-from recbole_metarec.inference.neighbours import neighbours
+from recbole_metarec.inference.neighbours import nearest_across, neighbours
 from recbole_metarec.inference.scorer import Numbers, Pairs, Scorer, Top
 from recbole_metarec.inference.section import TITLES, Section
 from recbole_metarec.inference.times import At
@@ -151,12 +152,13 @@ class Recommender:
         _check(k, unknown)
         self.vocabulary.n_unknown = 0
         if not is_frame(sequences):
-            return self._answers(self._top(of_lists(self.vocabulary, sequences, at, unknown), k, **options))
+            requests = of_lists(self.vocabulary, sequences, at, unknown)
+            return self._answers(self._top(requests, k, **options), self.item_ids)
         rows = read_rows(sequences, self.time_unit)
         if is_list(at):
             raise UserError(["at: must be a time, or for a frame a dict from users to times"])
         top = self._top(of_rows(self.vocabulary, rows, at, unknown), k, **options)
-        return self._frame(sequences, "user_id", rows.users, top)
+        return self._frame(sequences, "user_id", rows.users, top, self.item_ids)
 
     def recommend_rows(
         self, rows: Rows, k: int, *, at: Sequence[At], unknown: Unknown = "skip", **options: Any
@@ -165,7 +167,7 @@ class Recommender:
         _check(k, unknown)
         self.vocabulary.n_unknown = 0
         requests = of_rows(self.vocabulary, rows, at, unknown)
-        return self._answers(self._top(requests, k, unknown=unknown, **options))
+        return self._answers(self._top(requests, k, unknown=unknown, **options), self.item_ids)
 
     def _top(
         self,
@@ -190,7 +192,8 @@ class Recommender:
         k : int
             How many for each, 1 or more.
         across : {None, "source"}
-            ``source`` is for items of the source domains; no checkpoint has their vectors yet.
+            ``source`` is for items of the source domains, named ``domain/id``, where the model has them in one space:
+            MetaRec with sources.
 
         Returns
         -------
@@ -205,13 +208,24 @@ class Recommender:
             If an argument is wrong or an item unknown.
         """
         _check(k, "raise")
-        if across is not None:
-            raise UserError([f"across={across}: this checkpoint has the vectors of its own items alone; leave it out"])
+        sources = self.section.sources
+        if across not in (None, "source"):
+            raise UserError([f"across={across}: must be source, or left out"])
+        if across and not sources:
+            raise UserError([f"across=source: {self.name} has no items of sources in its space; leave it out"])
         names = columns_of(items, ["item_id"])["item_id"] if is_frame(items) else items
         if not is_list(names):
             raise UserError([f"items={names}: must be a list of item ids"])
-        top = neighbours(self.scorer, self.vocabulary.numbers(names, "items", "raise"), k)
-        return self._frame(items, "target_item_id", names, top) if is_frame(items) else self._answers(top)
+        numbers = self.vocabulary.numbers(names, "items", "raise")
+        ids, vectors_ID = self.item_ids, None
+        if across:
+            ids = [f"{domain}/{item}" for domain, of_domain in sources.items() for item in of_domain.ids]
+            vectors_ID = torch.cat([of_domain.vectors[1:] for of_domain in sources.values()])
+        if vectors_ID is None:
+            top = neighbours(self.scorer, numbers, k)
+        else:
+            top = nearest_across(self.scorer.outputs[torch.from_numpy(numbers)], vectors_ID, k)
+        return self._frame(items, "target_item_id", names, top, ids) if is_frame(items) else self._answers(top, ids)
 
     def explain(self, sequence: Sequence[object], item: Any, at: At = None) -> Any:
         """Say what the score of an item is made of.
@@ -401,8 +415,7 @@ class Recommender:
             item = numbers([name for part in each for name in part], "exclude", unknown)
         return chosen, (row[item > 0], item[item > 0])
 
-    def _answers(self, top: Top) -> list[list[Recommendation]]:
-        ids = self.item_ids
+    def _answers(self, top: Top, ids: Sequence[str]) -> list[list[Recommendation]]:
         return [
             [
                 Recommendation(ids[item - 1], score, rank)
@@ -412,12 +425,12 @@ class Recommender:
             for items, scores in zip(top.items.tolist(), top.scores.tolist(), strict=True)
         ]
 
-    def _frame(self, native: Any, key: str, keys: Sequence[Any], top: Top) -> Any:
+    def _frame(self, native: Any, key: str, keys: Sequence[Any], top: Top, ids: Sequence[str]) -> Any:
         row, place = np.nonzero(top.items)
         items = top.items[row, place]
         columns = {
             key: [keys[number] for number in row.tolist()],
-            "item_id": [self.item_ids[item - 1] for item in items],
+            "item_id": [ids[item - 1] for item in items],
             "score": top.scores[row, place].tolist(),
             "rank": (place + 1).tolist(),
         }

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,21 @@ TITLES = ("title", "movie_title", "product_title", "item_name", "name")
 """Columns that hold what items are called; of several the first counts."""
 
 
+class SourceItems(NamedTuple):
+    """Items of a source domain in the target's space.
+
+    Attributes
+    ----------
+    ids : list of str
+        From item 1.
+    vectors : Tensor, shape (I, D)
+        As the target's ``outputs``, padding first.
+    """
+
+    ids: list[str]
+    vectors: Tensor
+
+
 @dataclass(frozen=True, eq=False)
 class Section:
     """What is known of a trained model beside its weights.
@@ -45,6 +60,8 @@ class Section:
         Whether evaluation left out what a user had.
     item_encoders : sequence of ItemEncoder
         What makes vectors of new items, one for each part of the encoder; none where features have no part.
+    sources : mapping of str to SourceItems
+        Items of source domains that share the space, by the name of the domain.
     """
 
     scorer: Scorer
@@ -53,6 +70,7 @@ class Section:
     codes: npt.NDArray[np.int64] | None = None
     masks_history: bool = False
     item_encoders: Sequence[ItemEncoder] = ()
+    sources: Mapping[str, SourceItems] = field(default_factory=dict)
 
     def state(self) -> dict[str, Any]:
         """Return it as the plain values and tensors of a checkpoint; see `of_state`."""
@@ -70,6 +88,10 @@ class Section:
             "codes": self.codes,
             "masks_history": self.masks_history,
             "item_encoders": [encoder.tree() for encoder in self.item_encoders],
+            "sources": {
+                name: {"ids": items.ids, "vectors": items.vectors.detach().cpu()}
+                for name, items in self.sources.items()
+            },
         }
 
     @classmethod
@@ -94,7 +116,12 @@ class Section:
         )
         _check(scorer)
         encoders = [ItemEncoder.of_tree(tree) for tree in state["item_encoders"]]
-        return cls(scorer, settings, list(state["titles"]), state["codes"], bool(state["masks_history"]), encoders)
+        sources = {name: SourceItems(**items) for name, items in state["sources"].items()}
+        for name, items in sources.items():
+            if items.vectors.shape != (len(items.ids) + 1, inputs.shape[1]):
+                raise ValueError(f"vectors of {name} have shape {tuple(items.vectors.shape)}")
+        titles, masks_history = list(state["titles"]), bool(state["masks_history"])
+        return cls(scorer, settings, titles, state["codes"], masks_history, encoders, sources)
 
 
 def with_items(section: Section, items: NewItems, titles: Sequence[str]) -> Section:

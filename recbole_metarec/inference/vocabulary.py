@@ -24,7 +24,7 @@ class Vocabulary:
     Attributes
     ----------
     n_unknown : int
-        Ids that `numbers` did not know and skipped, in all since `forget_unknown`.
+        Ids that `numbers` did not know and skipped, since this was set to 0.
     """
 
     def __init__(self, ids: Sequence[str]) -> None:

@@ -111,8 +111,17 @@ def test_alike_are_others_in_falling_order(rec: Recommender) -> None:
         assert scores == sorted(scores, reverse=True)
     with pytest.raises(rm.UserError, match="unknown"):
         rec.similar(["no such"])
-    with pytest.raises(rm.UserError, match="across=source"):
-        rec.similar(asked, across="source")
+    if not rec.section.sources:
+        with pytest.raises(rm.UserError, match=r"across=source: .* has no items of sources"):
+            rec.similar(asked, across="source")
+        return
+    names = [f"{domain}/{item}" for domain, of_domain in rec.section.sources.items() for item in of_domain.ids]
+    vectors = torch.cat([of_domain.vectors[1:] for of_domain in rec.section.sources.values()])
+    for number, answer in enumerate(rec.similar(asked, len(names) + 1, across="source"), 1):
+        cosines = torch.cosine_similarity(rec.scorer.outputs[number], vectors)
+        assert sorted(each.item_id for each in answer) == sorted(names)
+        found = {each.item_id: each.score for each in answer}
+        np.testing.assert_allclose([found[name] for name in names], cosines, atol=1e-5)
 
 
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])

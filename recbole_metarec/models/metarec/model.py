@@ -22,6 +22,7 @@ from recbole_metarec.nn.adapter import build_adapter
 from recbole_metarec.nn.backbones import build_backbone
 from recbole_metarec.nn.batches import Batch
 from recbole_metarec.nn.encoder import SharedEncoder
+from recbole_metarec.nn.item_features import ItemFeatures
 from recbole_metarec.nn.quantizers import build_quantizer
 from recbole_metarec.nn.quantizers.usage import Usage, codebook_usage
 
@@ -80,7 +81,12 @@ class MetaRec(DomainRecommender):
 
     def encode_catalogue(self) -> tuple[Tensor, Tensor]:
         """See `DomainRecommender`."""
-        rows_ID = self.encoder.with_features(self.item_embedding.weight, self.features()).detach()
+        return self.in_space(self.item_embedding.weight, self.features())
+
+    @torch.no_grad()
+    def in_space(self, table_ID: Tensor, features: ItemFeatures | None) -> tuple[Tensor, Tensor]:
+        """Map a domain's items into the shared space, to read and to score, shape (I, D) each."""
+        rows_ID = self.encoder.with_features(table_ID, features).detach()
         if self.encoder.quantizer is None:
             return rows_ID, rows_ID
         inputs_ID = torch.zeros_like(rows_ID)

@@ -112,7 +112,8 @@ class ItemEncoder(nn.Module):
         if tree["quantizer"] is not None:
             of_quantizer = QuantizerSettings.of(tree["quantizer"]["settings"])
             built = build_quantizer(of_quantizer, tree["width"])
-            assert built is not None
+            if built is None:
+                raise ValueError("there are weights of a quantizer, but none is asked for")
             built.load_state_dict(tree["quantizer"]["weights"])
             quantizer = built, of_quantizer
         return cls(adapter, settings, FeatureReader.of_tree(tree["reader"], forms), tree["temperature"], quantizer)

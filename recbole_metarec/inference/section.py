@@ -170,6 +170,8 @@ def _check(scorer: Scorer) -> None:
         raise ValueError("item vectors are not all finite")
     if sum(scorer.encoder.widths) != inputs.shape[1]:
         raise ValueError(f"item vectors have width {inputs.shape[1]}, the encoder's {sum(scorer.encoder.widths)}")
+    if evidence.timed is None and (evidence.weights.timed is not None or (evidence.alone and evidence.memory is None)):
+        raise ValueError("evidence has weights, but no counts")
     sizes = [] if scorer.first_days is None else [len(scorer.first_days)]
     sizes += [] if evidence.memory is None else [len(evidence.memory.popularity)]
     sizes += [] if evidence.timed is None else [evidence.timed.n_items + 1]
@@ -209,7 +211,7 @@ def read(path: Path) -> tuple[dict[str, Any], Section]:
     version = section.get("version")
     if version != VERSION:
         raise UserError([f"{path}: was written by a newer version of this package ({version}); upgrade it"])
-    with checkpoint.named_when_damaged(path):
+    with checkpoint.named_when_damaged(path), torch.random.fork_rng(devices=[]):  # modules draw weights when built
         found = Section.of_state(section)
         names = state["item_tokens"]
         if not isinstance(names, list) or len(names) != found.scorer.n_items:

@@ -170,6 +170,13 @@ def test_counting_later_is_counting_at_once(recommender: Load, name: str) -> Non
     torch.testing.assert_close(two.scores(requests), one.scores(requests), rtol=1e-4, atol=1e-4)
 
 
+def test_loading_draws_nothing(recommender: Load) -> None:
+    recommender("MetaRec with clock")  # which trains it
+    before = torch.get_rng_state()
+    recommender("MetaRec with clock")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_model_without_evidence_says_that_it_counts_nothing(recommender: Load) -> None:
     rec = recommender("MetaRec without clock")
     rec.scorer.evidence.memory = None
@@ -245,6 +252,10 @@ def test_evidence_of_items_that_there_are_not_is_one_line(
         arrays[wrong] = arrays[wrong] + 1000
         checkpoint.save(tmp_path / "x.safetensors", state)
         with pytest.raises(rm.UserError, match="is damaged: ValueError"):
+            rm.load(tmp_path / "x.safetensors")
+        state["inference"]["evidence"][key] = None
+        checkpoint.save(tmp_path / "x.safetensors", state)
+        with pytest.raises(rm.UserError, match="is damaged: ValueError: evidence has weights, but no counts"):
             rm.load(tmp_path / "x.safetensors")
 
 

@@ -18,6 +18,7 @@ _SHIFT = 1.0  # added to the information: pairs that come together as often as b
 _SMOOTHING = 0.75  # power of popularity, as for the negative samples of word2vec
 _POWER_ITERATIONS = 2
 _KEPT = 2
+_LATE = 2**30  # a day behind all others
 
 
 class Factors(NamedTuple):
@@ -72,11 +73,16 @@ class LatentFactors:
     def on(self, day: int) -> Factors:
         """Return the factors of the last refresh until a day, which know what lies on days before it."""
         refreshed = np.int32(day // self.refresh * self.refresh)  # another type would copy all days
-        return self._of(int(np.searchsorted(self._days, refreshed)))
+        n_pairs = int(np.searchsorted(self._days, refreshed))
+        if n_pairs not in self._made:
+            while len(self._made) >= _KEPT:
+                del self._made[next(iter(self._made))]
+            self._made[n_pairs] = self._factors(n_pairs)
+        return self._made[n_pairs]
 
     def latest(self) -> Factors:
         """Return the factors that know all there is."""
-        return self._of(len(self._days))
+        return self.on(_LATE)
 
     def keep_latest(self, factors: Factors) -> None:
         """Take over what `latest` returned, which takes long to make.
@@ -90,13 +96,6 @@ class LatentFactors:
         if any(part.shape != shape for part in factors):
             raise ValueError(f"latent factors must have shape {shape}")
         self._made[len(self._days)] = factors
-
-    def _of(self, n_pairs: int) -> Factors:
-        if n_pairs not in self._made:
-            while len(self._made) >= _KEPT:
-                del self._made[next(iter(self._made))]
-            self._made[n_pairs] = self._factors(n_pairs)
-        return self._made[n_pairs]
 
     def _factors(self, n_pairs: int) -> Factors:
         before, after = (items[:n_pairs] for items in self._pairs)

@@ -11,6 +11,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "recbole_metarec"
 CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "inference", "evaluation", "settings"}
+CORE |= {"inspection"}
 
 
 def levels() -> dict[str, int]:

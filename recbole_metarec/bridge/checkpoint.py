@@ -10,11 +10,13 @@ from typing import Any
 from recbole.config import Config
 from torch import Tensor
 
-from recbole_metarec.bridge.config import from_plain, to_plain
+from recbole_metarec.bridge.config import data_path, from_plain, to_plain
 from recbole_metarec.bridge.names import names_of
 from recbole_metarec.errors import UserError
-from recbole_metarec.training.checkpoint import FORMAT, mark, named_when_damaged
-from recbole_metarec.training.packing import pack, unpack
+from recbole_metarec.files import fingerprint
+from recbole_metarec.models import SPECS
+from recbole_metarec.training.checkpoint import FORMATS, SUFFIX, mark, named_when_damaged
+from recbole_metarec.training.packing import unpack
 
 # What a run that goes on takes from every checkpoint.
 _RESUMED: dict[str, type | tuple[type, ...]] = {
@@ -48,10 +50,10 @@ def restore(state: Any, name: str) -> Any:
     UserError
         If it is no trained model, or damaged.
     """
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    if not isinstance(state, dict) or state.get("format") not in FORMATS:
         return state
     if not isinstance(state.get("config"), dict) or not isinstance(state.get("state_dict"), dict):
-        raise UserError([f"{name}: is no trained model; the name of a core, for pretrained, ends in -core.pth"])
+        raise UserError([f"{name}: is no trained model; the name of a core, for pretrained, ends in -core{SUFFIX}"])
     config = _config_of(state["config"], name)
     if not isinstance(state.get("other_parameter", {}), dict):
         raise UserError([f"{name}: is damaged: other_parameter is of type {type(state['other_parameter']).__name__}"])
@@ -91,11 +93,20 @@ def state_of(trainer: Any, epoch: int) -> dict[str, Any]:
         "cur_step": trainer.cur_step,
         "best_valid_score": float(trainer.best_valid_score),
         "state_dict": model.state_dict(),
-        "other_parameter": pack(model.other_parameter()),
+        "other_parameter": model.other_parameter(),
         "optimizer": trainer.optimizer.state_dict(),
         **names_of(model),
+        "data": data_of(trainer.config, model),
         **getattr(trainer, "own_state", dict)(),
     }
+
+
+def data_of(config: Config, model: Any) -> dict[str, Any]:
+    """Return what a checkpoint says of its data: checksums of the files of target and sources, the target's sizes."""
+    sources = config["source_datasets"] or [] if config["model"] in SPECS else []
+    names = getattr(model, "field_names", {})
+    sizes = {f"{kind}s": len(names[kind]) - 1 for kind in ("user", "item") if kind in names}
+    return {"files": fingerprint(data_path(config), [config["dataset"], *sources]), **sizes}
 
 
 def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
@@ -113,7 +124,7 @@ def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
     Raises
     ------
     UserError
-        If model, target or sources are others, or the file is damaged or no trained model.
+        If model, target, sources or beginning are others, or the file is damaged or no trained model.
     """
     if not {"config", "epoch", "state_dict"} <= state.keys():
         raise UserError([f"{path}: is no trained model, so that no run can go on from it"])
@@ -126,7 +137,7 @@ def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
         raise UserError(damaged)
     problems = [
         f"{path}: is of {key} {state['config'].get(key)}, not of {settings[key]}"
-        for key in ("model", "dataset", "source_datasets")
+        for key in ("model", "dataset", "source_datasets", "init_from")
         if (state["config"].get(key) or []) != (settings[key] or [])
     ]
     if problems:

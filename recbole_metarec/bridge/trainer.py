@@ -20,6 +20,7 @@ from recbole.trainer import Trainer
 from recbole.utils import calculate_valid_score, dict2str, set_color
 from torch import Tensor
 
+from recbole_metarec.bridge.beginning import load_beginning, take_over
 from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
@@ -34,6 +35,7 @@ from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.evidence.learning import HeldOut, Learnt, learn_weighing
 from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
+from recbole_metarec.inference.section import SourceItems
 from recbole_metarec.training import checkpoint
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
@@ -90,10 +92,11 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         # RecBole names checkpoints by the second: two runs that start together would share one.
         parts = (Path(self.saved_model_file).stem, config["dataset"], variant, config["seed"], os.getpid())
         stem = "-".join(str(part) for part in parts if part is not None)
-        self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}.pth"))
+        self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}{checkpoint.SUFFIX}"))
         self.eval_collector = RankCollector(config)
         self._masks_history = bool(config["mask_history"])
         self._resumed: dict[str, Any] | None = None
+        self._beginning: dict[str, Any] | None = None
         self._valid_data: Any = None
         self._told: Callable[[int, float], None] | None = None
         self._verbose = self._show_progress = False
@@ -122,6 +125,10 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """
         self._valid_data = valid_data or None  # RecBole makes a loader without rows where a split has no validation
         self._told, self._verbose, self._show_progress = callback_fn, verbose, show_progress
+        beginning = self.config["init_from"]
+        if beginning and self._resumed is None:
+            self._beginning = load_beginning(beginning, self.config["model"])
+            take_over(self.model, self._beginning, beginning)
         schedule = self.begin(train_data, show_progress)
         with self._kept(saved):
             self._run(schedule, train_data)
@@ -238,13 +245,28 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         elif valid_data is not None:
             self.validated = self._evaluate_with([evidence.weights])[0]
         self.model.eval()
-        finished = {"other_parameter": self.model.other_parameter(), **section_of(self, train_data._dataset)}
+        finished = {
+            "state_dict": self.model.state_dict(),  # the same numbers, which are written once with those of the section
+            "other_parameter": self.model.other_parameter(),
+            **section_of(self, train_data._dataset, state),
+            **self._texts(train_data),
+        }
         checkpoint.save(path, {**state, **finished})
         return result
+
+    def _texts(self, train_data: Any) -> dict[str, Any]:
+        """Return how texts of items are read, so that new ones can be read likewise."""
+        prepared = train_data._dataset.item_features(self.config)
+        space = None if prepared is None else prepared.text_space(self.config["dataset"])
+        return {"text_space": None if space is None else space.state()}
 
     def sources(self, target: Domain) -> Sequence[Domain]:
         """Return the source domains, from which the weights of evidence may be learnt."""
         return load_suite(self.config, target).sources
+
+    def source_items(self, state: Mapping[str, Any]) -> dict[str, SourceItems]:
+        """Return the items of each source in the target's space, if there is one, as a checkpoint has them."""
+        return {}
 
     def _weigh(self, train_data: Any) -> None:
         """Learn the weights of evidence that knows the clock, beside the model's scores on validation."""

@@ -17,6 +17,7 @@ from recbole_metarec.models.ant.core_file import load_core, save_core
 from recbole_metarec.models.ant.model import ANT
 from recbole_metarec.models.ant.pretraining import Pretraining, Source
 from recbole_metarec.models.ant.schedule import TargetSteps, make_schedule
+from recbole_metarec.training.checkpoint import SUFFIX
 from recbole_metarec.training.runner import prepare
 from recbole_metarec.training.sampler import BatchSampler
 from recbole_metarec.training.schedule import Schedule
@@ -27,7 +28,8 @@ class ANTTrainer(DomainTrainer):
     """RecBole trainer of `ANT`.
 
     The core is read from ``pretrained``, or pre-trained on ``source_datasets`` and written beside the checkpoints;
-    without either, or with ``adapt: scratch``, the model learns from the target alone.
+    without either, or with ``adapt: scratch``, the model learns from the target alone. With ``init_from`` the core is
+    that of the checkpoint.
 
     Parameters
     ----------
@@ -63,6 +65,8 @@ class ANTTrainer(DomainTrainer):
         frozen: frozenset[str] = frozenset()
         if self._resumed is not None:
             frozen = self._restore()
+        elif self._beginning is not None:
+            frozen = frozenset(self.model.core.state_dict() if settings.adapt == "frozen" else ())
         elif settings.adapt != "scratch" and (settings.pretrained or settings.source_datasets):
             frozen = self._adapt(dataset, show_progress)
         return make_schedule(self.steps, frozen)
@@ -90,7 +94,7 @@ class ANTTrainer(DomainTrainer):
         with torch.random.fork_rng():  # the target's training draws what it would draw with a core from a file
             self.pretraining_losses = prepare(pretraining.phase(), show_progress)
         path = Path(self.saved_model_file)
-        self.core_file = str(path.with_name(f"{path.stem}-core.pth"))
+        self.core_file = str(path.with_name(f"{path.stem}-core{SUFFIX}"))
         text_space = self._features_of(dataset).text_space(sources[0].domain.name)
         save_core(Path(self.core_file), core, text_space, self.model.settings)
         return core.state_dict()

@@ -24,7 +24,7 @@ def serve(checkpoints: tuple[str, ...], host: str, port: int) -> int:
     names = Counter(Path(path).stem for path in checkpoints)
     problems = [f"{name}: is the name of {n} of the checkpoints; rename one" for name, n in names.items() if n > 1]
     if not checkpoints:
-        problems.append("CHECKPOINT: is missing; name the file of a trained model, as in saved/MetaRec.pth")
+        problems.append("CHECKPOINT: is missing; name the file of a trained model, as in saved/NAME.safetensors")
     if not 0 <= port < 2**16:
         problems.append(f"--port={port}: must be a whole number from 0 to 65535")
     if problems:

@@ -238,6 +238,6 @@ def test_mistakes_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == (
         "error: x: is the name of 2 of the checkpoints; rename one\n"
         "error: --port=70000: must be a whole number from 0 to 65535\n"
-        "error: CHECKPOINT: is missing; name the file of a trained model, as in saved/MetaRec.pth\n"
+        "error: CHECKPOINT: is missing; name the file of a trained model, as in saved/NAME.safetensors\n"
         "error: nowhere.pth: no such checkpoint\n"
     )

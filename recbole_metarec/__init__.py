@@ -19,12 +19,13 @@ from recbole_metarec.lazy import attributes_of
 if TYPE_CHECKING:
     from recbole_metarec.bridge.pickles import allow_pickle
     from recbole_metarec.errors import UserError
+    from recbole_metarec.inference.recommender import Recommender, load
     from recbole_metarec.models.ant.settings import ANTSettings
     from recbole_metarec.models.memory.settings import MemorySettings
     from recbole_metarec.models.metarec.settings import MetaRecSettings
     from recbole_metarec.models.spec import ModelSpec
-    from recbole_metarec.quick_start import compare, load, register, run
-    from recbole_metarec.runs.load import TrainedModel
+    from recbole_metarec.quick_start import compare, register, run
+    from recbole_metarec.runs.load import TrainedModel, load_with_data
     from recbole_metarec.runs.result import RunResult
     from recbole_metarec.settings.shared import SharedSettings
 
@@ -34,6 +35,7 @@ __all__ = [
     "MemorySettings",
     "MetaRecSettings",
     "ModelSpec",
+    "Recommender",
     "RunResult",
     "SharedSettings",
     "TrainedModel",
@@ -42,6 +44,7 @@ __all__ = [
     "allow_pickle",
     "compare",
     "load",
+    "load_with_data",
     "register",
     "run",
 ]
@@ -52,13 +55,15 @@ _PLACES = {
     "MemorySettings": "models.memory.settings",
     "MetaRecSettings": "models.metarec.settings",
     "ModelSpec": "models.spec",
+    "Recommender": "inference.recommender",
     "RunResult": "runs.result",
     "SharedSettings": "settings.shared",
     "TrainedModel": "runs.load",
     "UserError": "errors",
     "allow_pickle": "bridge.pickles",
     "compare": "quick_start",
-    "load": "quick_start",
+    "load": "inference.recommender",
+    "load_with_data": "runs.load",
     "register": "quick_start",
     "run": "quick_start",
 }

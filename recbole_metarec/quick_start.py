@@ -8,10 +8,11 @@ from typing import Any
 from recbole_metarec.bridge.registry import register_model as register
 from recbole_metarec.comparison import compare as comparisons
 from recbole_metarec.comparison.compare import Comparison
-from recbole_metarec.runs.load import TrainedModel, load
+from recbole_metarec.inference.recommender import load
+from recbole_metarec.runs.load import TrainedModel, load_with_data
 from recbole_metarec.runs.run import run
 
-__all__ = ["TrainedModel", "compare", "load", "register", "run"]
+__all__ = ["TrainedModel", "compare", "load", "load_with_data", "register", "run"]
 
 
 def compare(models: Sequence[str], settings: Mapping[str, Any] | None = None, /, **keys: Any) -> Comparison:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "recbole_metarec"
-CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "evaluation", "settings"}
+CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "inference", "evaluation", "settings"}
 
 
 def levels() -> dict[str, int]:

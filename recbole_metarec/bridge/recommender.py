@@ -27,6 +27,7 @@ from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.features.features import Form
+from recbole_metarec.inference.encoder import EncoderPart
 from recbole_metarec.models import SPECS
 from recbole_metarec.nn.item_features import FeatureBuffers, ItemFeatures, to_tensors
 from recbole_metarec.settings.evidence import EvidenceSettings
@@ -102,6 +103,14 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
     @abstractmethod
     def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
         """Encode sequences of item vectors, shape (B, L, D), for one position each, shape (B, D)."""
+
+    def encoder_parts(self) -> list[EncoderPart] | None:
+        """Return what `states` is made of, so that checkpoints can be used without data; ``None`` if they cannot."""
+        return None
+
+    def item_codes(self) -> Tensor | None:
+        """Return the codes that a quantizer gives the items, shape (n_items - 1, H), if there is one."""
+        return None
 
     def catalogue(self) -> tuple[Tensor, Tensor]:
         """Return the vectors of all items, to read sequences with and to score against; kept until weights change.

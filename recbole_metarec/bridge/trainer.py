@@ -24,6 +24,7 @@ from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.inference import sections
 from recbole_metarec.bridge.ranks import can_stream, encode, stream_ranks
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.suite import load_suite
@@ -236,7 +237,9 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             result = calculate_valid_score(self.validated.metrics, self.valid_metric), self.validated.metrics
         elif valid_data is not None:
             self.validated = self._evaluate_with([evidence.weights])[0]
-        checkpoint.save(path, {**state, "other_parameter": self.model.other_parameter()})
+        self.model.eval()
+        finished = {"other_parameter": self.model.other_parameter(), **sections(self, train_data._dataset)}
+        checkpoint.save(path, {**state, **finished})
         return result
 
     def sources(self, target: Domain) -> Sequence[Domain]:

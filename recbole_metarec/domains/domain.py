@@ -106,13 +106,15 @@ class Domain:
         times = None if self.times is None else self.times[chosen]
         return Domain(self.name, self.items[chosen], kept, self.n_items, times)
 
-    def pairs(self, reach: int) -> Iterator[tuple[Ints, Ints]]:
+    def pairs(self, reach: int, new: npt.NDArray[np.bool_] | None = None) -> Iterator[tuple[Ints, Ints]]:
         """List the items that stand near each other in a sequence, by their distance.
 
         Parameters
         ----------
         reach : int
             Largest distance.
+        new : bool array, shape (n_interactions,), optional
+            Only pairs whose later interaction is among these.
 
         Yields
         ------
@@ -123,6 +125,8 @@ class Domain:
         farthest = max(1, int(self.lengths.max(initial=0)) - 1)
         for gap in range(1, min(reach, farthest) + 1):
             same = sequence[gap:] == sequence[:-gap]
+            if new is not None:
+                same &= new[gap:]
             yield self.items[:-gap][same], self.items[gap:][same]
 
     def describe(self) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from typing_extensions import Self
@@ -19,7 +18,7 @@ from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.memory import TransitionMemory
 from recbole_metarec.evidence.timed import KINDS, Asked, TimedEvidence
-from recbole_metarec.evidence.transitions import share_of_repeats, transitions
+from recbole_metarec.evidence.transitions import TransitionCounts, share_of_repeats
 from recbole_metarec.evidence.weights import EvidenceWeights, Weighing
 from recbole_metarec.settings.evidence import EvidenceSettings
 
@@ -119,7 +118,7 @@ class Evidence(nn.Module):
         item_seq : LongTensor, shape (B, L)
             Item ids, right-padded with 0.
         item_seq_len : LongTensor, shape (B,)
-            Number of items in each sequence, at least 1.
+            Number of items in each sequence.
         trials : iterable of EvidenceWeights
         requests : Requests, optional
             The whole histories with their times, for evidence that knows the clock.
@@ -150,6 +149,34 @@ class Evidence(nn.Module):
                 without_BL = joined_BI.gather(1, item_seq)
                 yield joined_BI.scatter_(1, item_seq, without_BL - repeat_penalty)
                 joined_BI.scatter_(1, item_seq, without_BL)
+
+    def tables(self) -> dict[str, Any]:
+        """Return all that scoring needs, as plain values and arrays; see `of_tables`."""
+        return {
+            "weights": self.weights.plain(),
+            "alone": self.alone,
+            "until": self.until,
+            "timed": None if self.timed is None else self.timed.state(),
+            "memory": None if self.memory is None else self.memory.state(),
+        }
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, Any], settings: EvidenceSettings) -> Self:
+        """Make evidence of what `tables` returned, exactly as it was.
+
+        Raises
+        ------
+        KeyError
+            If something is missing.
+        """
+        memory, timed = tables["memory"], tables["timed"]
+        return cls(
+            None if memory is None else TransitionMemory.of_state(memory, settings),
+            EvidenceWeights.of(tables["weights"]),
+            tables["alone"],
+            None if timed is None else TimedEvidence.of_state(timed, settings),
+            tables["until"],
+        )
 
     def forget_clock(self) -> None:
         """Put the memory of the training part in the place of evidence that knows the clock."""
@@ -217,15 +244,6 @@ def weighed(scores_BI: Tensor, asked: Iterable[Asked], weighing: Weighing) -> Te
 
 def fit_memory(domain: Domain, settings: EvidenceSettings) -> TransitionMemory:
     """Count the transitions of a domain; see `TransitionMemory`."""
-    known, background, popularity = transitions(
-        domain, settings.memory_reach, settings.memory_backward, settings.memory_smoothing
-    )
-    return TransitionMemory(
-        torch.from_numpy(known.indptr.astype(np.int64)),
-        torch.from_numpy(known.indices.astype(np.int64)),
-        torch.from_numpy(known.data),
-        torch.from_numpy(background),
-        torch.from_numpy(popularity),
-        decay=settings.memory_decay,
-        depth=settings.memory_depth,
+    return TransitionMemory.of_counts(
+        TransitionCounts.fit(domain, settings.memory_reach, settings.memory_backward), settings
     )

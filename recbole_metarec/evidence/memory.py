@@ -9,8 +9,17 @@ that does not are made apart and joined where they are asked; here as a product 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor, nn
+from typing_extensions import Self
+
+from recbole_metarec.evidence.transitions import TransitionCounts
+from recbole_metarec.settings.evidence import EvidenceSettings
 
 
 class TransitionMemory(nn.Module):
@@ -34,6 +43,8 @@ class TransitionMemory(nn.Module):
         Weight of an item relative to that of the item behind it, in (0, 1].
     depth : int
         Number of last items that are read.
+    counts : TransitionCounts, optional
+        What it is made of, so that more can be counted.
     """
 
     offsets: Tensor
@@ -51,6 +62,7 @@ class TransitionMemory(nn.Module):
         popularity: Tensor,
         decay: float,
         depth: int,
+        counts: TransitionCounts | None = None,
     ) -> None:
         super().__init__()
         tensors = {
@@ -62,17 +74,45 @@ class TransitionMemory(nn.Module):
         }
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor, persistent=False)
-        self.decay, self.depth = decay, depth
+        self.decay, self.depth, self.counts = decay, depth, counts
+
+    @classmethod
+    def of_counts(cls, counts: TransitionCounts, settings: EvidenceSettings) -> Self:
+        """Make the memory of what was counted."""
+        known, background, popularity = counts.probabilities(settings.memory_smoothing)
+        return cls(
+            torch.from_numpy(known.indptr.astype(np.int64)),
+            torch.from_numpy(known.indices.astype(np.int64)),
+            torch.from_numpy(known.data),
+            torch.from_numpy(background),
+            torch.from_numpy(popularity),
+            decay=settings.memory_decay,
+            depth=settings.memory_depth,
+            counts=counts,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return the counts as plain arrays; see `of_state`."""
+        assert self.counts is not None
+        counts, had = self.counts
+        return {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data, "had": had}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any], settings: EvidenceSettings) -> Self:
+        """Make the memory of what `state` returned, exactly as it was."""
+        had = state["had"]
+        counts = csr_array((state["counts"], state["indices"], state["indptr"]), shape=(len(had), len(had)))
+        return cls.of_counts(TransitionCounts(counts, had), settings)
 
     def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """Compute the log probability of every item to be next.
+        """Compute the log probability of every item to be next; after no item at all, its popularity's.
 
         Parameters
         ----------
         item_seq : LongTensor, shape (B, L)
             Item ids, right-padded with 0.
         item_seq_len : LongTensor, shape (B,)
-            Number of items in each sequence, at least 1.
+            Number of items in each sequence.
 
         Returns
         -------
@@ -83,8 +123,8 @@ class TransitionMemory(nn.Module):
         place_BR = item_seq_len[:, None] - 1 - ago_R
         read_BR = item_seq.gather(1, place_BR.clamp(min=0)).where(place_BR >= 0, 0)
         weight_BR = (self.decay**ago_R).expand_as(read_BR) * (place_BR >= 0)
-        weight_BR = weight_BR / weight_BR.sum(1, keepdim=True)
-        spread_B = (weight_BR * self.background[read_BR]).sum(1)
+        weight_BR = weight_BR / weight_BR.sum(1, keepdim=True).clamp(min=1)  # the last item alone has 1
+        spread_B = (weight_BR * self.background[read_BR]).sum(1).where(item_seq_len > 0, 1.0)
         probability_BI = torch.outer(spread_B, self.popularity)
 
         read, weight = read_BR.flatten(), weight_BR.flatten()

@@ -9,7 +9,7 @@ unknown, never tell of each other. What a request's own history holds of its day
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
+from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.counts import WINDOWS, Days, ItemCounts, days_of
@@ -119,6 +120,7 @@ class TimedEvidence:
 
     def __init__(self, n_items: int, settings: EvidenceSettings) -> None:
         self.n_items, self.settings = n_items, settings
+        self._counted: list[_Counted] = []
         self._events = (np.zeros(0, np.int32), np.zeros(0, np.int32))
         self._near = _Pairs.none()
         self._together = _Pairs.none()
@@ -141,7 +143,31 @@ class TimedEvidence:
         items : int array, shape (n_new,)
             The item of each.
         """
+        self._count(_Counted.of(histories, items))
+        self._prepare()
+
+    def state(self) -> dict[str, Any]:
+        """Return what was counted as plain values and arrays; see `of_state`."""
+        return {"n_items": self.n_items, "counted": [counted.state() for counted in self._counted]}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any], settings: EvidenceSettings) -> Self:
+        """Count what `state` returned, with exactly the same result."""
+        evidence = cls(int(state["n_items"]), settings)
+        for counted in state["counted"]:
+            evidence._count(_Counted.of_state(counted))
+        evidence._prepare()
+        return evidence
+
+    def grow(self, n_items: int) -> None:
+        """Take up items that nobody has had, behind the others."""
+        self.n_items = n_items
+        self._prepare()
+
+    def _count(self, counted: _Counted) -> None:
+        histories, items = counted.requests(), counted.items
         assert histories.at is not None
+        self._counted.append(counted)
         days = days_of(histories.at)
         self._events = (
             np.concatenate([self._events[0], items.astype(np.int32)]),
@@ -149,7 +175,6 @@ class TimedEvidence:
         )
         near, together = _pairs(histories, items, self.settings)
         self._near, self._together = self._near.and_also(near), self._together.and_also(together)
-        self._prepare()
 
     def _prepare(self) -> None:
         items, days = self._events
@@ -178,7 +203,7 @@ class TimedEvidence:
         Parameters
         ----------
         requests : Requests
-            Not empty histories with their times.
+            Histories with their times. One that is empty says nothing of its user.
         size : int
             Requests at a time.
         until : float, optional
@@ -233,12 +258,12 @@ class TimedEvidence:
         smoothing_V = torch.tensor([_SAME_DAY_SMOOTHING])
         weight_BR = _shares(today_BR[:, :lately].float())
         together_VBI, _ = _lift(self._same_day, item_BR[:, :lately], weight_BR, counted, smoothing_V, share_I)
-        gap_B = torch.from_numpy(day - days_BR[:, 0]).float().clamp(min=0)
-        length_B = torch.from_numpy(asked.end - asked.begin).float()
+        gap_B = torch.from_numpy(np.where(real_BR[:, 0], day - days_BR[:, 0], 0)).float().clamp(min=0)
+        length_B = torch.from_numpy(np.maximum(asked.end - asked.begin, 1)).float()
         few = slice(None), slice(lately)
         hot_B, new_B = self._tastes(items_BR[few], np.minimum(days_BR[few], counted), real_BR[few])
         always_B, stale_B = torch.ones_like(gap_B), torch.full_like(gap_B, np.log1p(day - counted) / 3)
-        today_B = (gap_B == 0).float()
+        today_B = ((gap_B == 0) & there_BR[:, 0]).float()
         context = (always_B, gap_B.log1p() / 3, today_B, length_B.log() / 3, mass_B, hot_B, new_B, stale_B)
         return torch.cat([near_VBI, all_VBI, together_VBI]), torch.stack(context, 1)
 
@@ -262,8 +287,45 @@ def _last_of_each(asked: Requests, depth: int) -> tuple[npt.NDArray[np.int64], D
     assert asked.times is not None
     place_BR = asked.end[:, None] - 1 - np.arange(depth)
     real_BR = place_BR >= asked.begin[:, None]
-    place_BR = np.where(real_BR, place_BR, asked.begin[:, None])
+    place_BR = np.where(real_BR, place_BR, 0)
     return np.asarray(asked.items[place_BR]).astype(np.int64), days_of(asked.times[place_BR]), real_BR
+
+
+class _Counted(NamedTuple):
+    """Interactions that were counted together: histories as in `Requests`, days in the place of times."""
+
+    sequences: npt.NDArray[np.int32]
+    days: Days
+    begin: npt.NDArray[np.int32]
+    end: npt.NDArray[np.int32]
+    items: npt.NDArray[np.int32]
+    at: Days
+
+    @classmethod
+    def of(cls, histories: Requests, items: npt.NDArray[Any]) -> _Counted:
+        assert histories.times is not None
+        assert histories.at is not None
+        sequences, begin, end, own = (
+            np.asarray(part).astype(np.int32) for part in (histories.items, histories.begin, histories.end, items)
+        )
+        return cls(sequences, days_of(histories.times), begin, end, own, days_of(histories.at))
+
+    def requests(self) -> Requests:
+        times, at = (days.astype(np.float64) * DAY for days in (self.days, self.at))
+        return Requests(self.sequences, times, self.begin.astype(np.int64), self.end.astype(np.int64), at)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        whole = len(self.end) == len(self.sequences) and bool((self.end == np.arange(len(self.end))).all())
+        if whole and (self.items == self.sequences).all() and (self.at == self.days).all():
+            return {"sequences": self.sequences, "days": self.days, "begin": self.begin}  # the rest says it again
+        return self._asdict()
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, npt.NDArray[Any]]) -> _Counted:
+        if "end" in state:
+            return cls(**state)
+        sequences, days, begin = state["sequences"], state["days"], state["begin"]
+        return cls(sequences, days, begin, np.arange(len(sequences), dtype=np.int32), sequences, days)
 
 
 class _Pairs(NamedTuple):

@@ -33,7 +33,52 @@ class Transitions(NamedTuple):
     popularity: Floats
 
 
-def count_transitions(domain: Domain, reach: int, backward: float) -> csr_array:
+class TransitionCounts(NamedTuple):
+    """What transition probabilities are made of; counts of several parts of the data add up.
+
+    Attributes
+    ----------
+    counts : csr_array, shape (n_items + 1, n_items + 1)
+        See `count_transitions`.
+    had : int64 array, shape (n_items + 1,)
+        Interactions of each item.
+    """
+
+    counts: csr_array
+    had: npt.NDArray[np.int64]
+
+    @classmethod
+    def fit(
+        cls, domain: Domain, reach: int, backward: float, new: npt.NDArray[np.bool_] | None = None
+    ) -> TransitionCounts:
+        """Count a domain; of its interactions only some are ``new``, shape (n_interactions,), if others are known."""
+        had = np.bincount(domain.items if new is None else domain.items[new], minlength=domain.n_items + 1)
+        return cls(count_transitions(domain, reach, backward, new), had)
+
+    def and_also(self, others: TransitionCounts) -> TransitionCounts:
+        """Return the sums; ``others`` may know more items."""
+        size = len(others.had)
+        grown = self.counts.copy()
+        grown.resize((size, size))
+        had = others.had.copy()
+        had[: len(self.had)] += self.had
+        return TransitionCounts(csr_array(grown + others.counts), had)
+
+    def probabilities(self, smoothing: float) -> Transitions:
+        """Estimate transition probabilities; see `transitions`."""
+        totals = self.counts.sum(axis=1) + smoothing
+        shares = self.counts.data / np.repeat(totals, np.diff(self.counts.indptr))
+        known = csr_array((shares.astype(np.float32), self.counts.indices, self.counts.indptr), shape=self.counts.shape)
+        popularity = self.had + 1.0  # no item is impossible
+        popularity[0] = 0
+        return Transitions(
+            known, (smoothing / totals).astype(np.float32), (popularity / popularity.sum()).astype(np.float32)
+        )
+
+
+def count_transitions(
+    domain: Domain, reach: int, backward: float, new: npt.NDArray[np.bool_] | None = None
+) -> csr_array:
     """Count which items follow which, those nearby more than those far away.
 
     Parameters
@@ -43,6 +88,8 @@ def count_transitions(domain: Domain, reach: int, backward: float) -> csr_array:
         Largest distance of two items that count, at least 1. A pair ``g`` places apart counts ``1 / g``.
     backward : float
         What a pair counts in the other direction, as a share.
+    new : bool array, shape (n_interactions,), optional
+        Only pairs whose later interaction is among these.
 
     Returns
     -------
@@ -51,7 +98,7 @@ def count_transitions(domain: Domain, reach: int, backward: float) -> csr_array:
     """
     shape = (domain.n_items + 1, domain.n_items + 1)
     forward = csr_array(shape, dtype=np.float64)
-    for gap, (earlier, later) in enumerate(domain.pairs(reach), 1):
+    for gap, (earlier, later) in enumerate(domain.pairs(reach, new), 1):
         forward += coo_array((np.full(len(earlier), 1 / gap), (earlier, later)), shape=shape).tocsr()
     counts = csr_array(forward + backward * forward.T)
     counts.eliminate_zeros()
@@ -76,16 +123,7 @@ def transitions(domain: Domain, reach: int, backward: float, smoothing: float) -
     -------
     Transitions
     """
-    counts = count_transitions(domain, reach, backward)
-    totals = counts.sum(axis=1) + smoothing
-    counts.data /= np.repeat(totals, np.diff(counts.indptr))
-    popularity = domain.item_counts() + 1.0  # no item is impossible
-    popularity[0] = 0
-    return Transitions(
-        counts.astype(np.float32),
-        (smoothing / totals).astype(np.float32),
-        (popularity / popularity.sum()).astype(np.float32),
-    )
+    return TransitionCounts.fit(domain, reach, backward).probabilities(smoothing)
 
 
 def share_of_repeats(domain: Domain) -> float:

@@ -1,4 +1,4 @@
-"""A trained model out of its checkpoint."""
+"""A trained model out of its checkpoint, with its data."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ class TrainedModel:
     test_data: Any
 
 
-def load(path: str | PathLike[str]) -> TrainedModel:
+def load_with_data(path: str | PathLike[str]) -> TrainedModel:
     """Load a trained model, of this package or of RecBole's, together with its data.
+
+    To recommend, `recbole_metarec.load` does without them.
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ def test_it_trains_and_learns(suite: Path) -> None:
     (result,) = rm.run(keys(suite, model="Factors", learning_rate=0.03, epochs=10, memory_weight=0))
     assert result.curve[-1] > result.curve[0]
     assert get_model("Factors") is Factors
-    assert rm.load(result.checkpoint).settings["n_factors"] == 8
+    assert rm.load_with_data(result.checkpoint).settings["n_factors"] == 8
 
 
 def test_it_takes_part_in_comparisons_with_its_variants(suite: Path, tmp_path: Path) -> None:

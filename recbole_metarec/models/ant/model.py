@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.inference.encoder import EncoderPart
 from recbole_metarec.models.ant.core import build_core
 from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.nn.loss import full_softmax
@@ -109,6 +110,10 @@ class ANT(DomainRecommender):
         """See `DomainRecommender`."""
         normed_BD: Tensor = normalize(self.core.backbone.at(x_BLD, place_B), dim=-1)
         return normed_BD
+
+    def encoder_parts(self) -> list[EncoderPart]:
+        """See `DomainRecommender`."""
+        return [EncoderPart(self.settings, self.core.backbone, normed=True)]
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.

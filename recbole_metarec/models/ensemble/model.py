@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from recbole_metarec.bridge.config import from_plain
 from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.inference.encoder import EncoderPart
 
 
 def member_configs(config: Config) -> list[Config]:
@@ -57,6 +58,16 @@ class Ensemble(DomainRecommender):
         """See `DomainRecommender`."""
         parts = x_BLD.split(self._widths, dim=-1)
         return torch.cat([member.states(part, place_B) for member, part in zip(self._each(), parts, strict=True)], 1)
+
+    def encoder_parts(self) -> list[EncoderPart] | None:
+        """See `DomainRecommender`."""
+        found: list[EncoderPart] = []
+        for member in self._each():
+            parts = member.encoder_parts()
+            if parts is None:
+                return None
+            found += parts
+        return found
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Return the sum of the members' losses."""

@@ -12,6 +12,7 @@ from recbole.data.interaction import Interaction
 from torch import Tensor
 
 from recbole_metarec.bridge.recommender import DomainRecommender
+from recbole_metarec.inference.encoder import EncoderPart
 
 
 class Memory(DomainRecommender):
@@ -46,6 +47,10 @@ class Memory(DomainRecommender):
     def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
         """See `DomainRecommender`."""
         return x_BLD.new_zeros(len(x_BLD), 0)
+
+    def encoder_parts(self) -> list[EncoderPart]:
+        """See `DomainRecommender`; there are none."""
+        return []
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Return 0: there is nothing to learn."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.features.features import Form
+from recbole_metarec.inference.encoder import EncoderPart
 from recbole_metarec.models.metarec.settings import MetaRecSettings
 from recbole_metarec.nn.adapter import build_adapter
 from recbole_metarec.nn.backbones import build_backbone
@@ -90,6 +91,10 @@ class MetaRec(DomainRecommender):
         """See `DomainRecommender`."""
         return self.encoder.backbone.at(x_BLD, place_B)
 
+    def encoder_parts(self) -> list[EncoderPart]:
+        """See `DomainRecommender`."""
+        return [EncoderPart(self.settings, self.encoder.backbone)]
+
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.
 
@@ -116,10 +121,14 @@ class MetaRec(DomainRecommender):
 
     def codebook_usage(self) -> Usage | None:
         """Measure how the target's items use the codebooks; ``None`` without a quantizer."""
+        quantizer, codes_NH = self.encoder.quantizer, self.item_codes()
+        return None if quantizer is None or codes_NH is None else codebook_usage(codes_NH, quantizer.codes)
+
+    @torch.no_grad()
+    def item_codes(self) -> Tensor | None:
+        """See `DomainRecommender`."""
         quantizer = self.encoder.quantizer
         if quantizer is None:
             return None
-        with torch.no_grad():
-            blocks = self.encoder.with_features(self.item_embedding.weight, self.features())[1:].split(_BLOCK)
-            codes_NH = torch.cat([quantizer(rows_ID).codes for rows_ID in blocks])
-        return codebook_usage(codes_NH, quantizer.codes)
+        blocks = self.encoder.with_features(self.item_embedding.weight, self.features())[1:].split(_BLOCK)
+        return torch.cat([quantizer(rows_ID).codes for rows_ID in blocks])

@@ -1,0 +1,103 @@
+"""What a trainer leaves in a checkpoint so that its model can be used without RecBole and without data."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.item_features import item_files
+from recbole_metarec.bridge.stamped import first_days
+from recbole_metarec.domains.atomic import read_header
+from recbole_metarec.errors import UserError
+from recbole_metarec.inference.encoder import SequenceEncoder
+from recbole_metarec.inference.scorer import Scorer
+from recbole_metarec.inference.section import Section
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+
+    from recbole_metarec.bridge.trainer import DomainTrainer
+
+_TITLES = ("title", "movie_title", "product_title", "item_name", "name")
+
+
+@torch.no_grad()
+def sections(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]:
+    """Return the keys ``inference`` and ``metrics`` of a checkpoint.
+
+    Parameters
+    ----------
+    trainer : DomainTrainer
+        Whose training has ended.
+    dataset : DomainDataset
+        Training part of the target.
+
+    Returns
+    -------
+    dict
+        Without ``inference`` if the model does not say what its encoder is made of.
+    """
+    model, config = trainer.model, trainer.config
+    validated = {} if trainer.validated is None else trainer.validated.metrics
+    found: dict[str, Any] = {"metrics": {"valid": plain_metrics(validated), "protocol": _protocol(config)}}
+    parts = model.encoder_parts()
+    if parts is None:
+        return found
+    first_I = first_days(dataset) if config["known_items"] else None
+    inputs_ID, outputs_ID = (vectors.detach() for vectors in model.catalogue())
+    if model.catalogue()[0] is model.catalogue()[1]:
+        outputs_ID = inputs_ID
+    codes = model.item_codes()
+    scorer = Scorer(
+        inputs_ID,
+        outputs_ID,
+        SequenceEncoder(parts, int(config["MAX_ITEM_LIST_LENGTH"])),
+        model.evidence,
+        None if first_I is None else first_I.numpy(),
+    )
+    kept = Section(
+        scorer,
+        model.settings,
+        _titles(config, dataset.item_tokens()),
+        None if codes is None else codes.cpu().numpy(),
+        bool(config["mask_history"]),
+    )
+    return {**found, "inference": kept.state()}
+
+
+def plain_metrics(metrics: Any) -> dict[str, float]:
+    """Return metrics under RecBole's names in lower case, those that are no number left out."""
+    return {name.lower(): float(value) for name, value in metrics.items() if math.isfinite(value)}
+
+
+def _protocol(config: Config) -> dict[str, Any]:
+    """Say how a run evaluates."""
+    arguments = config["eval_args"]
+    return {
+        "split": dict(arguments["split"]),
+        "order": arguments["order"],
+        "mode": arguments["mode"],
+        "mask_history": bool(config["mask_history"]),
+        "known_items": bool(config["known_items"]),
+        "seed": config["seed"],
+    }
+
+
+def _titles(config: Config, tokens: list[str]) -> list[str]:
+    """Read the title of each item, from item 1, blank where there is none; none at all if no column has them."""
+    files, domain = item_files(config), config["dataset"]
+    path = files.path(domain, "item")
+    if not path.is_file():
+        return []
+    try:
+        header = read_header(path, files.separator, files.encoding)
+        column = next((name for name in _TITLES if name in header), None)
+        if column is None:
+            return []
+        cells = files.read(domain, [column]).set_index(files.item_field)[column]
+    except UserError:  # a file that nothing else reads may be of any form
+        return []
+    return [str(title) for title in cells.reindex(tokens, fill_value="")]

@@ -1,0 +1,63 @@
+"""The time of a request, as people write it."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import date, datetime, timezone
+from typing import Any
+
+from recbole_metarec.errors import UserError
+
+At = float | int | str | date | None
+"""Seconds since 1970, a date or time, or one as ISO text, UTC unless it says otherwise; ``None`` is now."""
+
+# What has more digits is of another unit: to the year 2286, as `domains.clock` tells units.
+_END = 1e10
+
+
+def seconds_of(at: Any, key: str = "at") -> float:
+    """Return a time as seconds since 1970.
+
+    Parameters
+    ----------
+    at : At
+    key : str
+        What it is called, for the line of an error.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UserError
+        If it is no time.
+    """
+    if at is None:
+        return time.time()
+    if isinstance(at, str):
+        try:
+            at = float(at)
+        except ValueError:
+            at = _parse(at, key)
+    if isinstance(at, datetime):
+        return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()
+    if isinstance(at, date):
+        return datetime(at.year, at.month, at.day, tzinfo=timezone.utc).timestamp()
+    try:
+        found = float(at)
+    except (TypeError, ValueError):
+        found = math.nan
+    if isinstance(at, bool) or not math.isfinite(found) or abs(found) >= _END:
+        raise UserError([f"{key}={at}: is no time; write seconds since 1970, or 2014-07-01 or 2014-07-01T12:00"])
+    return found
+
+
+def _parse(text: str, key: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise UserError(
+            [f"{key}={text}: is no time; write seconds since 1970, or 2014-07-01 or 2014-07-01T12:00"]
+        ) from None

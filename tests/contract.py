@@ -14,6 +14,7 @@ from recbole.data import data_preparation
 from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import ModelType, get_model, get_trainer, init_seed
 from recbole.utils.case_study import full_sort_topk
+from safetensors.torch import load_file
 
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.dataset import DomainDataset
@@ -56,7 +57,7 @@ class ScoringContract:
             patch.chdir(folder)
             patch.setattr("sys.argv", ["pytest"])
             result = run_recbole(config_dict=cls.settings(small_suite, folder))
-            (checkpoint,) = (file for file in folder.glob("*.pth") if not file.stem.endswith("-core"))
+            (checkpoint,) = (file for file in folder.glob("*.safetensors") if not file.stem.endswith("-core"))
             yield result, load_data_and_model(str(checkpoint))
 
     def test_stock_run_recbole_trains_and_evaluates(self, trained: Any) -> None:
@@ -72,8 +73,8 @@ class ScoringContract:
 
     def test_checkpoint_holds_no_pickled_class(self, trained: Any, small_suite: Path) -> None:
         _, (config, *_) = trained
-        for file in Path(config["checkpoint_dir"]).glob("*.pth"):
-            torch.load(file, weights_only=True)
+        for file in Path(config["checkpoint_dir"]).glob("*.safetensors"):
+            assert load_file(file).keys()
 
     def test_case_study_ranks_items(self, trained: Any) -> None:
         _, (config, model, dataset, _, _, test_data) = trained
@@ -110,7 +111,7 @@ class ScoringContract:
 
     def test_without_saving_the_best_epoch_is_kept_and_no_file(self, small_suite: Path, tmp_path: Path) -> None:
         trainer = self._fit(small_suite, tmp_path, epochs=3)
-        assert not [file for file in tmp_path.glob("*.pth") if not file.stem.endswith("-core")]
+        assert not [file for file in tmp_path.glob("*.safetensors") if not file.stem.endswith("-core")]
         _, valid_data, _ = self._data(small_suite, tmp_path)
         again = trainer.evaluate(valid_data, load_best_model=False)
         assert again == trainer.validated.metrics
@@ -188,9 +189,9 @@ class RecommenderContract(ScoringContract):
         assert sum(float(g.abs().sum()) for g in gradients if g is not None) > 0
 
     def test_resuming_gives_the_same_weights_as_not_stopping(self, small_suite: Path, tmp_path: Path) -> None:
-        self._fit(small_suite, tmp_path, epochs=3, last=tmp_path / "whole.pth")
-        self._fit(small_suite, tmp_path, epochs=2, last=tmp_path / "part.pth")
-        self._fit(small_suite, tmp_path, epochs=3, last=tmp_path / "resumed.pth", resume=tmp_path / "part.pth")
-        whole, resumed = (checkpoint.load(tmp_path / f"{name}.pth")["state_dict"] for name in ("whole", "resumed"))
+        self._fit(small_suite, tmp_path, epochs=3, last=tmp_path / "whole")
+        self._fit(small_suite, tmp_path, epochs=2, last=tmp_path / "part")
+        self._fit(small_suite, tmp_path, epochs=3, last=tmp_path / "resumed", resume=tmp_path / "part")
+        whole, resumed = (checkpoint.load(tmp_path / name)["state_dict"] for name in ("whole", "resumed"))
         for name, value in whole.items():
             assert torch.equal(value, resumed[name]), name

@@ -13,8 +13,8 @@ from torch import Tensor
 from recbole_metarec.bridge.config import from_plain, to_plain
 from recbole_metarec.bridge.names import names_of
 from recbole_metarec.errors import UserError
-from recbole_metarec.training.checkpoint import FORMAT, mark, named_when_damaged
-from recbole_metarec.training.packing import pack, unpack
+from recbole_metarec.training.checkpoint import FORMATS, SUFFIX, mark, named_when_damaged
+from recbole_metarec.training.packing import unpack
 
 # What a run that goes on takes from every checkpoint.
 _RESUMED: dict[str, type | tuple[type, ...]] = {
@@ -48,10 +48,10 @@ def restore(state: Any, name: str) -> Any:
     UserError
         If it is no trained model, or damaged.
     """
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    if not isinstance(state, dict) or state.get("format") not in FORMATS:
         return state
     if not isinstance(state.get("config"), dict) or not isinstance(state.get("state_dict"), dict):
-        raise UserError([f"{name}: is no trained model; the name of a core, for pretrained, ends in -core.pth"])
+        raise UserError([f"{name}: is no trained model; the name of a core, for pretrained, ends in -core{SUFFIX}"])
     config = _config_of(state["config"], name)
     if not isinstance(state.get("other_parameter", {}), dict):
         raise UserError([f"{name}: is damaged: other_parameter is of type {type(state['other_parameter']).__name__}"])
@@ -91,7 +91,7 @@ def state_of(trainer: Any, epoch: int) -> dict[str, Any]:
         "cur_step": trainer.cur_step,
         "best_valid_score": float(trainer.best_valid_score),
         "state_dict": model.state_dict(),
-        "other_parameter": pack(model.other_parameter()),
+        "other_parameter": model.other_parameter(),
         "optimizer": trainer.optimizer.state_dict(),
         **names_of(model),
         **getattr(trainer, "own_state", dict)(),

@@ -90,7 +90,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         # RecBole names checkpoints by the second: two runs that start together would share one.
         parts = (Path(self.saved_model_file).stem, config["dataset"], variant, config["seed"], os.getpid())
         stem = "-".join(str(part) for part in parts if part is not None)
-        self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}.pth"))
+        self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}{checkpoint.SUFFIX}"))
         self.eval_collector = RankCollector(config)
         self._masks_history = bool(config["mask_history"])
         self._resumed: dict[str, Any] | None = None

@@ -1,7 +1,13 @@
-"""Checkpoints of plain values and tensors: no pickled classes, never half written, with the names of their items."""
+"""Checkpoints of plain values and tensors: nothing is unpickled, never half written, with the names of their items.
+
+A checkpoint is one file in the form of safetensors: tensors under names that say where they stand, all else as JSON in
+the header. Those of format 1, which torch wrote, are told by their content and read, too.
+"""
 
 from __future__ import annotations
 
+import platform
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,12 +16,22 @@ from typing import Any
 
 import torch
 
+from recbole_metarec import __version__
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import whole_file
+from recbole_metarec.training import tensor_file
+from recbole_metarec.training.packing import pack, unpack
+from recbole_metarec.training.tree import flatten, unflatten
 
-FORMAT = "recbole_metarec/1"
+FORMAT = "recbole_metarec/2"
+OLD_FORMAT = "recbole_metarec/1"
+FORMATS = (OLD_FORMAT, FORMAT)
+"""What `load` reads."""
+
+SUFFIX = ".safetensors"
 
 _ORIGIN = "names"
+_TREE = "tree"
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
@@ -26,24 +42,26 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     path : Path
         Where it goes; a file of that name is replaced at the end.
     state : mapping
-        Plain values and tensors; `FORMAT` is added.
+        Plain values, tensors, arrays and sparse matrices; ``format`` and ``versions`` are added. A tensor that stands
+        in several places is written once.
 
     Raises
     ------
+    TypeError
+        If a value is of another type.
     OSError
         If it cannot be written; it names ``path``.
     """
+    versions = {"recbole_metarec": __version__, "torch": torch.__version__, "python": platform.python_version()}
+    tree, tensors = flatten(pack({**state, "format": FORMAT, "versions": versions}))
     with whole_file(path) as file:
-        try:
-            torch.save({"format": FORMAT, **state}, file)
-        except RuntimeError as error:
-            if isinstance(error.__context__, OSError):  # what torch's writer says instead tells nothing
-                raise error.__context__ from None
-            raise
+        tensor_file.write(file, tensors, {"format": FORMAT, _TREE: tree})
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Read a checkpoint without unpickling code.
+
+    On the CPU tensors are read from the disk where they are used, as long as the file is of `FORMAT`.
 
     Parameters
     ----------
@@ -59,19 +77,49 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     Raises
     ------
     UserError
-        If the file is missing, damaged or none of this package's checkpoints.
+        If the file is missing, damaged, of a newer version or none of this package's checkpoints.
     """
     if not path.is_file():
         raise UserError([f"{path}: no such checkpoint"])
+    state = _load_tensor_file(path, device) if tensor_file.is_one(path) else _load_old(path, device)
+    if "state_dict" in state:
+        mark(state, str(path))
+    return state
+
+
+def _load_tensor_file(path: Path, device: torch.device | str) -> dict[str, Any]:
+    try:
+        with tensor_file.opened(path, device) as file:
+            _check_format(path, file.texts.get("format"))
+            with named_when_damaged(path):
+                state = unpack(unflatten(file.texts[_TREE], file.tensor))
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError([f"{path}: not a checkpoint of this package, or cut off ({error})"]) from error
+    if not isinstance(state, dict):
+        raise UserError([f"{path}: is damaged: it holds a {type(state).__name__}"])
+    return {**state, "format": FORMAT}
+
+
+def _load_old(path: Path, device: torch.device | str) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
         raise UserError([f"{path}: not a checkpoint of this package ({type(error).__name__})"]) from error
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise UserError([f"{path}: not a checkpoint of format {FORMAT}"])
-    if "state_dict" in state:
-        mark(state, str(path))
-    return state
+    _check_format(path, state.get("format") if isinstance(state, dict) else None, OLD_FORMAT)
+    with named_when_damaged(path):
+        found: dict[str, Any] = unpack(state)
+        return found
+
+
+def _check_format(path: Path, found: object, wanted: str = FORMAT) -> None:
+    if found == wanted:
+        return
+    number = re.fullmatch(r"recbole_metarec/(\d{1,9})", str(found))
+    if number and int(number[1]) > int(FORMAT.rpartition("/")[2]):
+        raise UserError([f"{path}: is of a newer format ({found}): update the package recbole-metarec"])
+    raise UserError([f"{path}: not a checkpoint of format {FORMAT}"])
 
 
 def mark(state: dict[str, Any], file: str) -> None:
@@ -129,6 +177,6 @@ def named_when_damaged(path: str | Path) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError([f"{path}: is damaged: {type(error).__name__}: {reason}"]) from error

@@ -60,7 +60,7 @@ def check_checkpoint(settings: dict[str, object]) -> None:
     """Check that what a run wrote is plain, and gives the test metrics of the run."""
     result = run_one(settings)
     assert result.checkpoint is not None
-    assert torch.load(result.checkpoint, weights_only=True)["format"] == checkpoint.FORMAT
+    assert checkpoint.load(Path(result.checkpoint))["format"] == checkpoint.FORMAT
     config, loaded, _, _, _, test_data = load_data_and_model(result.checkpoint)
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, loaded)
     found = trainer.evaluate(test_data, load_best_model=False)
@@ -71,7 +71,7 @@ def test_checkpoints_of_stock_runs_keep_the_stock_configuration(suite: Path) -> 
     settings = {"data_path": str(suite), "gpu_id": "", "epochs": 1, "show_progress": False, "state": "ERROR"}
     settings["load_col"] = {"inter": ["user_id", "item_id", "timestamp"]}
     result = run_recbole(model="BPR", dataset=planted.TARGET, config_dict=settings)
-    (file,) = Path("saved").glob("BPR*.pth")
+    (file,) = Path("saved").glob("BPR*.safetensors")
     config, loaded, _, _, _, test_data = load_data_and_model(str(file))
     assert config["mask_history"] is None
     assert config["eval_args"]["split"] == {"RS": [0.8, 0.1, 0.1]}
@@ -91,10 +91,19 @@ def resume(suite: Path, file: Path, **changes: object) -> int:
     return main([f"--{key}={str(value).replace(chr(39), chr(34))}" for key, value in given.items()])
 
 
-def damaged(trained: Path, path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    state = torch.load(trained, weights_only=True)
+def write_old(path: Path, state: dict[str, Any]) -> None:
+    torch.save({**state, "format": checkpoint.OLD_FORMAT}, path)
+
+
+def damaged(
+    trained: Path,
+    path: Path,
+    change: Callable[[dict[str, Any]], object],
+    write: Callable[[Path, dict[str, Any]], None] = checkpoint.save,
+) -> Path:
+    state = checkpoint.load(trained)
     change(state)
-    torch.save(state, path)
+    write(path, state)
     return path
 
 
@@ -117,7 +126,7 @@ def test_a_tensor_that_cannot_be_a_models_is_named(trained: Path, suite: Path, t
     def change(state: dict[str, Any]) -> None:
         state["state_dict"][WEIGHT] = TENSORS[message](state["state_dict"][WEIGHT])
 
-    path = damaged(trained, tmp_path / "x.pth", change)
+    path = damaged(trained, tmp_path / "x.pth", change, write_old if "without values" in message else checkpoint.save)
     line = rf"^\S*x\.pth: does not fit the model: {WEIGHT} {message.strip()}[^\n]*$"
     with pytest.raises(UserError, match=line):
         load_data_and_model(path)

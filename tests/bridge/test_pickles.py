@@ -28,7 +28,7 @@ from recbole_metarec.models.ant.core_file import load_core
 from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.runs.prepare import prepare
 from recbole_metarec.runs.run import run_one
-from recbole_metarec.training.checkpoint import FORMAT
+from recbole_metarec.training.checkpoint import OLD_FORMAT
 
 MARK = Path("mark")
 QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 1}
@@ -60,7 +60,7 @@ def plant_old_checkpoint(path: Path) -> None:
 
 
 def plant_own_format(path: Path) -> None:
-    torch.save({"format": FORMAT, "core": Evil(), "config": {}, "state_dict": {}}, path)
+    torch.save({"format": OLD_FORMAT, "core": Evil(), "config": {}, "state_dict": {}}, path)
 
 
 def plant_array(path: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_checkpoints_configuration_runs_nothing(tmp_path: Path) -> None:
     evaluated = f"__import__('pathlib').Path('{MARK}').touch()"
     for config in ({"teacher": evaluated, "model": "KD_DAGFM"}, {"model": evaluated}, {"dataset": None}):
         torch.save(
-            {"format": FORMAT, "state_dict": {}, "config": {"dataset": "x", "model": "MetaRec", **config}}, "x.pth"
+            {"format": OLD_FORMAT, "state_dict": {}, "config": {"dataset": "x", "model": "MetaRec", **config}}, "x.pth"
         )
         with pytest.raises(UserError, match=r"x\.pth: "):
             load_data_and_model("x.pth")

@@ -84,7 +84,7 @@ def test_stock_baselines_train_save_and_load(suite: Path) -> None:
     settings = {"data_path": str(suite), "gpu_id": "", "epochs": 1, "show_progress": False, "state": "ERROR"}
     settings |= {"load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "train_neg_sample_args": None}
     result = run_recbole(model="GRU4Rec", dataset=planted.TARGET, config_dict=settings)
-    (file,) = Path("saved").glob("GRU4Rec*.pth")
+    (file,) = Path("saved").glob("GRU4Rec*.safetensors")
     _, model, *_ = load_data_and_model(str(file))
     assert type(model).__name__ == "GRU4Rec"
     assert 0 <= result["test_result"]["recall@10"] <= 1

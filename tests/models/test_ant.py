@@ -81,7 +81,7 @@ def test_what_is_frozen_does_not_move_and_the_rest_does(featured: Path) -> None:
 def test_a_core_is_a_file_that_other_runs_take_up(featured: Path, tmp_path: Path) -> None:
     first = fit(featured, adapt="finetune", checkpoint_dir=str(tmp_path))
     assert first.core_file is not None
-    assert Path(first.core_file).name.endswith("-core.pth")
+    assert Path(first.core_file).name.endswith("-core.safetensors")
     for adapt in ("relearn", "finetune", "frozen"):
         again = fit(featured, adapt=adapt, pretrained=first.core_file, source_datasets=[])
         assert again.pretraining_losses == []

@@ -237,7 +237,7 @@ def test_a_full_disk_ends_in_one_line(
     assert main(arguments(planted.settings(suite, **QUICK))) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {tmp_path}/saved/MetaRec-")
-    assert line.endswith(".pth: No space left on device")
+    assert line.endswith(".safetensors: No space left on device")
     assert list((tmp_path / "saved").iterdir()) == []
 
 

@@ -12,7 +12,7 @@ import torch
 
 from recbole_metarec.errors import UserError
 from recbole_metarec.training import checkpoint
-from recbole_metarec.training.packing import pack, unpack
+from recbole_metarec.training.packing import pack
 
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
     checkpoint.save(path, {"a": 1})
-    with pytest.raises(AttributeError, match="pickle"):
+    with pytest.raises(TypeError, match="cannot hold a function"):
         checkpoint.save(path, {"a": lambda: None})
     assert checkpoint.load(path)["a"] == 1
     assert list(tmp_path.iterdir()) == [path]
@@ -70,7 +70,7 @@ def test_a_failure_over_a_checkpoint_names_the_file() -> None:
 def test_arrays_and_sparse_matrices_are_packed_and_unpacked(tmp_path: Path, form: str) -> None:
     matrix = scipy.sparse.random(4, 3, 0.5, form, random_state=0)
     checkpoint.save(tmp_path / "x.pth", {"packed": pack({"a": [np.arange(3), matrix], "b": (np.float64(2), None)})})
-    found = unpack(checkpoint.load(tmp_path / "x.pth")["packed"])
+    found = checkpoint.load(tmp_path / "x.pth")["packed"]
     assert found["b"] == (2, None)
     assert found["a"][0].tolist() == [0, 1, 2]
     assert found["a"][1].format == form

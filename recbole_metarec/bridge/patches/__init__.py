@@ -141,8 +141,9 @@ PATCHES = (
     ),
     Patch(
         "saving",
-        what="`Trainer._save_checkpoint`, `PretrainTrainer.save_pretrained_model`",
-        why="RecBole pickles its configuration into checkpoints, which torch then refuses to load",
+        what="`Trainer.__init__`, `Trainer._save_checkpoint`, `PretrainTrainer.save_pretrained_model`",
+        why="RecBole pickles its configuration into checkpoints, which torch then refuses to load; they are named and "
+        "written as this package's own are",
         until="a RecBole that writes plain values",
         upstream=(2212,),
     ),

@@ -25,7 +25,9 @@ from recbole_metarec.bridge.checkpoint import restore
 from recbole_metarec.bridge.pickles import HOW_TO_ALLOW, is_allowed
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import domain_files, known_checksum
-from recbole_metarec.training.checkpoint import FORMAT
+from recbole_metarec.training import tensor_file
+from recbole_metarec.training.checkpoint import OLD_FORMAT
+from recbole_metarec.training.checkpoint import load as load_checkpoint
 
 # Key of a configuration that holds checksums of the data's files.
 _CHECKSUMS = "_checksums"
@@ -53,16 +55,18 @@ def _asked_by_recbole() -> bool:
 
 
 def _guarded_torch_load(torch_load: Callable[..., Any]) -> Callable[..., Any]:
-    """Load weights only; RecBole pickles its Config into every checkpoint."""
+    """Load weights only, this package's checkpoints too; RecBole pickles its Config into every checkpoint."""
 
     @wraps(torch_load)
     def load(file: Any, *args: Any, **options: Any) -> Any:
         if not _asked_by_recbole() or "weights_only" in options:
             return torch_load(file, *args, **options)
+        if isinstance(file, (str, Path)) and Path(file).is_file() and tensor_file.is_one(Path(file)):
+            return restore(load_checkpoint(Path(file), options.get("map_location") or "cpu"), str(file))
         try:
             state = torch_load(file, *args, weights_only=True, **options)
         except pickle.UnpicklingError as error:
-            if _says(file, FORMAT):
+            if _says(file, OLD_FORMAT):
                 raise UserError([f"{file}: is damaged or forged: this package puts no pickled object there"]) from error
             if not is_allowed():
                 raise UserError([f"{file}: holds pickled objects, which can run code; {HOW_TO_ALLOW}"]) from error

@@ -6,10 +6,13 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from recbole.config import Config
 from recbole.trainer.trainer import PretrainTrainer, Trainer
 
 from recbole_metarec.bridge.checkpoint import state_of
-from recbole_metarec.training.checkpoint import save
+from recbole_metarec.training.checkpoint import SUFFIX, save
+
+_stock_init = Trainer.__init__
 
 
 @wraps(Trainer._save_checkpoint)
@@ -29,7 +32,14 @@ def _save_pretrained_model(self: PretrainTrainer, epoch: int, saved_model_file: 
     self.saved_model_file = saved_model_file
 
 
+@wraps(_stock_init)
+def _init(self: Trainer, config: Config, model: Any) -> None:
+    _stock_init(self, config, model)
+    self.saved_model_file = str(Path(self.saved_model_file).with_suffix(SUFFIX))
+
+
 def apply() -> None:
-    """Replace both methods."""
+    """Replace the methods."""
+    Trainer.__init__ = _init
     Trainer._save_checkpoint = _save_checkpoint
     PretrainTrainer.save_pretrained_model = _save_pretrained_model

@@ -9,6 +9,7 @@ from typing import Any
 from recbole_metarec.errors import UserError
 from recbole_metarec.models.ant.core_file import load_core
 from recbole_metarec.models.ant.settings import CORE_KEYS, ANTSettings
+from recbole_metarec.training.checkpoint import SUFFIX
 
 
 def core_problems(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -28,7 +29,7 @@ def core_problems(settings: Mapping[str, Any]) -> Iterator[str]:
     if path and adapt == "scratch":
         yield f"--pretrained={path}: has no part in --adapt=scratch; leave one of them out"
     elif path and not Path(path).is_file():
-        yield f"--pretrained={path}: no such file; a core is written beside the checkpoints as *-core.pth"
+        yield f"--pretrained={path}: no such file; a core is written beside the checkpoints as *-core{SUFFIX}"
     elif adapt in ("finetune", "frozen") and not path and not settings["source_datasets"]:
         yield f"--adapt={adapt}: there is nothing to adapt; name source_datasets or a file as pretrained"
     elif path:

@@ -74,7 +74,9 @@ def load_core(path: Path, settings: ANTSettings) -> StoredCore:
     """
     state = checkpoint.load(path)
     if "core" not in state:
-        raise UserError([f"--pretrained={path}: is a trained model; the name of a core ends in -core.pth"])
+        raise UserError(
+            [f"--pretrained={path}: is a trained model; the name of a core ends in -core{checkpoint.SUFFIX}"]
+        )
     if not _is_whole(state):
         raise UserError([f"--pretrained={path}: is damaged; pre-train it again with source_datasets"])
     kept, now = state["config"], settings.model_dump()

@@ -17,6 +17,7 @@ from recbole_metarec.models.ant.core_file import load_core, save_core
 from recbole_metarec.models.ant.model import ANT
 from recbole_metarec.models.ant.pretraining import Pretraining, Source
 from recbole_metarec.models.ant.schedule import TargetSteps, make_schedule
+from recbole_metarec.training.checkpoint import SUFFIX
 from recbole_metarec.training.runner import prepare
 from recbole_metarec.training.sampler import BatchSampler
 from recbole_metarec.training.schedule import Schedule
@@ -90,7 +91,7 @@ class ANTTrainer(DomainTrainer):
         with torch.random.fork_rng():  # the target's training draws what it would draw with a core from a file
             self.pretraining_losses = prepare(pretraining.phase(), show_progress)
         path = Path(self.saved_model_file)
-        self.core_file = str(path.with_name(f"{path.stem}-core.pth"))
+        self.core_file = str(path.with_name(f"{path.stem}-core{SUFFIX}"))
         text_space = self._features_of(dataset).text_space(sources[0].domain.name)
         save_core(Path(self.core_file), core, text_space, self.model.settings)
         return core.state_dict()

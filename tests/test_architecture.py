@@ -10,7 +10,18 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "recbole_metarec"
-CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "inference", "evaluation", "settings"}
+CORE = {
+    "domains",
+    "features",
+    "nn",
+    "evidence",
+    "transfer",
+    "training",
+    "inference",
+    "export",
+    "evaluation",
+    "settings",
+}
 
 
 def levels() -> dict[str, int]:

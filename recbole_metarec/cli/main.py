@@ -11,6 +11,7 @@ import click
 
 from recbole_metarec import __version__
 from recbole_metarec.cli.amazon import amazon
+from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.training import compare, run, tune
 from recbole_metarec.errors import UserError
@@ -43,7 +44,7 @@ def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
 
 
-for subcommand in (run, compare, tune, amazon):
+for subcommand in (run, compare, tune, export, amazon):
     cli.add_command(subcommand)
 
 

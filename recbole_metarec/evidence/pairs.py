@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 Ints = npt.NDArray[np.int32]
+Ids = npt.NDArray[np.int64]
 _DAYS = 2**22  # more than a domain can span, so that item and day make one number
 
 
@@ -28,6 +29,7 @@ class TimedPairs:
     """
 
     def __init__(self, before: Ints, after: Ints, days: Ints, weights: npt.NDArray[np.float64], n_items: int) -> None:
+        self.n_items = n_items
         self.origin = int(days.min(initial=np.iinfo(np.int32).max)) - 1
         key = before.astype(np.int64) * _DAYS + (days - self.origin)
         order = np.argsort(key, kind="stable")
@@ -57,3 +59,10 @@ class TimedPairs:
         first_Q = self._begins[items_Q]
         end_Q = torch.searchsorted(self._key, items_Q * _DAYS + offset)
         return first_Q, end_Q - first_Q, (self._sums[end_Q] - self._sums[first_Q]).float()
+
+    def known(self, day: int, way: int) -> tuple[Ids, Ids, npt.NDArray[np.float64]]:
+        """Return all pairs that are known on the morning of a day: item, its partner, and a weight, shape (E,) each."""
+        offset = min(max(0, day - self.origin), _DAYS - 1)
+        known_E = (self._key % _DAYS < offset).numpy()
+        before_E = (self._key // _DAYS).numpy()[known_E]
+        return before_E, self.after.numpy()[known_E], self.weights[:, way].double().numpy()[known_E]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,8 +24,8 @@ _TITLES = ("title", "movie_title", "product_title", "item_name", "name")
 
 
 @torch.no_grad()
-def sections(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]:
-    """Return the keys ``inference`` and ``metrics`` of a checkpoint.
+def section_of(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]:
+    """Return the key ``inference`` of a checkpoint.
 
     Parameters
     ----------
@@ -38,22 +37,16 @@ def sections(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]:
     Returns
     -------
     dict
-        Without ``inference`` if the model does not say what its encoder is made of.
+        Empty if the model does not say what its encoder is made of.
     """
     model, config = trainer.model, trainer.config
-    validated = {} if trainer.validated is None else trainer.validated.metrics
-    found: dict[str, Any] = {"metrics": {"valid": plain_metrics(validated), "protocol": _protocol(config)}}
     parts = model.encoder_parts()
     if parts is None:
-        return found
+        return {}
     first_I = first_days(dataset) if config["known_items"] else None
-    inputs_ID, outputs_ID = (vectors.detach() for vectors in model.catalogue())
-    if model.catalogue()[0] is model.catalogue()[1]:
-        outputs_ID = inputs_ID
     codes = model.item_codes()
     scorer = Scorer(
-        inputs_ID,
-        outputs_ID,
+        *model.catalogue(),
         SequenceEncoder(parts, int(config["MAX_ITEM_LIST_LENGTH"])),
         model.evidence,
         None if first_I is None else first_I.numpy(),
@@ -65,25 +58,7 @@ def sections(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]:
         None if codes is None else codes.cpu().numpy(),
         bool(config["mask_history"]),
     )
-    return {**found, "inference": kept.state()}
-
-
-def plain_metrics(metrics: Any) -> dict[str, float]:
-    """Return metrics under RecBole's names in lower case, those that are no number left out."""
-    return {name.lower(): float(value) for name, value in metrics.items() if math.isfinite(value)}
-
-
-def _protocol(config: Config) -> dict[str, Any]:
-    """Say how a run evaluates."""
-    arguments = config["eval_args"]
-    return {
-        "split": dict(arguments["split"]),
-        "order": arguments["order"],
-        "mode": arguments["mode"],
-        "mask_history": bool(config["mask_history"]),
-        "known_items": bool(config["known_items"]),
-        "seed": config["seed"],
-    }
+    return {"inference": kept.state()}
 
 
 def _titles(config: Config, tokens: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
-from recbole_metarec.bridge.inference import sections
+from recbole_metarec.bridge.inference import section_of
 from recbole_metarec.bridge.ranks import can_stream, encode, stream_ranks
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.suite import load_suite
@@ -238,7 +238,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         elif valid_data is not None:
             self.validated = self._evaluate_with([evidence.weights])[0]
         self.model.eval()
-        finished = {"other_parameter": self.model.other_parameter(), **sections(self, train_data._dataset)}
+        finished = {"other_parameter": self.model.other_parameter(), **section_of(self, train_data._dataset)}
         checkpoint.save(path, {**state, **finished})
         return result
 

@@ -14,6 +14,7 @@ from recbole_metarec.cli.amazon import amazon
 from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.training import compare, run, tune
+from recbole_metarec.cli.using import recommend, similar
 from recbole_metarec.errors import UserError
 
 
@@ -44,7 +45,7 @@ def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
 
 
-for subcommand in (run, compare, tune, export, amazon):
+for subcommand in (run, compare, tune, recommend, similar, export, amazon):
     cli.add_command(subcommand)
 
 

@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -177,6 +181,41 @@ class Evidence(nn.Module):
             None if timed is None else TimedEvidence.of_state(timed, settings),
             tables["until"],
         )
+
+    def counting_also(self, domain: Domain, new: npt.NDArray[np.bool_], settings: EvidenceSettings) -> Evidence:
+        """Return evidence that counts more interactions; weights stay.
+
+        Parameters
+        ----------
+        domain : Domain
+            Of the same items, and with times if evidence knows the clock.
+        new : bool array, shape (n_interactions,)
+            Which of them are counted; the others are what their users had before, and counted already.
+        settings : EvidenceSettings
+
+        Returns
+        -------
+        Evidence
+        """
+        memory, timed, until = self.memory, copy(self.timed), self.until
+        if memory is not None and memory.counts is not None:
+            more = TransitionCounts.fit(domain, settings.memory_reach, settings.memory_backward, new)
+            memory = TransitionMemory.of_counts(memory.counts.and_also(more), settings)
+        if timed is not None and new.any():
+            assert domain.times is not None
+            timed.update(domain.requests(np.flatnonzero(new)), domain.items[new])
+            until = None if until is None else max(until, float(domain.times[new].max()) + DAY)
+        return Evidence(memory, self.weights, self.alone, timed, until)
+
+    def with_items(self, n_items: int, settings: EvidenceSettings) -> Evidence:
+        """Return evidence with more items, of which nothing is counted, behind the others."""
+        memory, timed = self.memory, copy(self.timed)
+        if memory is not None and memory.counts is not None:
+            none = TransitionCounts(csr_array((n_items + 1, n_items + 1)), np.zeros(n_items + 1, np.int64))
+            memory = TransitionMemory.of_counts(memory.counts.and_also(none), settings)
+        if timed is not None:
+            timed.grow(n_items)
+        return Evidence(memory, self.weights, self.alone, timed, self.until)
 
     def forget_clock(self) -> None:
         """Put the memory of the training part in the place of evidence that knows the clock."""

@@ -104,6 +104,27 @@ class TransitionMemory(nn.Module):
         counts = csr_array((state["counts"], state["indices"], state["indptr"]), shape=(len(had), len(had)))
         return cls.of_counts(TransitionCounts(counts, had), settings)
 
+    def shares_of(self, sequence: Tensor, item: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Say which items of a sequence lead to an item by transitions.
+
+        Parameters
+        ----------
+        sequence : LongTensor, shape (L,)
+        item : int
+
+        Returns
+        -------
+        float64 array, shape (n,)
+            For each of the last items, the very last first, its share in the evidence; all are 0 if there is none.
+        """
+        last = sequence.tolist()[::-1][: self.depth]
+        found = np.zeros(len(last))
+        for place, former in enumerate(last):
+            entries = slice(int(self.offsets[former]), int(self.offsets[former + 1]))
+            led = self.probabilities[entries][self.items[entries] == item].sum()
+            found[place] = self.decay**place * float(led)
+        return found / found.sum() if found.any() else found
+
     def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Compute the log probability of every item to be next; after no item at all, its popularity's.
 

@@ -186,7 +186,7 @@ class TimedEvidence:
     def _count(self, counted: _Counted) -> None:
         histories, items = counted.requests(), counted.items
         assert histories.at is not None
-        self._counted.append(counted)
+        self._counted = [*self._counted, counted]
         days = days_of(histories.at)
         self._events = (
             np.concatenate([self._events[0], items.astype(np.int32)]),
@@ -216,6 +216,32 @@ class TimedEvidence:
             np.clip((days - self.last_day) / self.settings.evidence_half_life, -120, 120)
         )
         return fade
+
+    def shares_of(self, requests: Requests, item: int) -> npt.NDArray[np.float64]:
+        """Say which items of a history lead to an item by transitions.
+
+        Parameters
+        ----------
+        requests : Requests
+            One.
+        item : int
+
+        Returns
+        -------
+        float64 array, shape (n,)
+            For each of the last items, the very last first, its share in the evidence; all are 0 if there is none.
+        """
+        assert requests.at is not None
+        day, depth, settings = int(days_of(requests.at)[0]), self.settings.memory_depth, self.settings
+        items_1R, _, real_1R = _last_of_each(requests, depth)
+        first_R, count_R, total_RV = self._transitions.until(torch.from_numpy(items_1R[0]), day)
+        found = np.zeros(depth)
+        for place in np.flatnonzero(real_1R[0]).tolist():
+            entries = slice(int(first_R[place]), int(first_R[place] + count_R[place]))
+            led = self._transitions.weights[entries, 0][self._transitions.after[entries] == item].sum()
+            share = float(led) / (float(total_RV[place, 0]) + settings.memory_smoothing)
+            found[place] = settings.memory_decay**place * share
+        return found / found.sum() if found.any() else found
 
     def ask(self, requests: Requests, size: int = 64, until: float | None = None) -> Iterator[Asked]:
         """Collect what is known of requests, those of one day together, days in rising order.

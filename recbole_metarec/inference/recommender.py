@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,17 +13,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from recbole_metarec.domains.clock import days
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.errors import UserError
 from recbole_metarec.inference import section
+from recbole_metarec.inference.explanation import explain
+from recbole_metarec.inference.frames import Rows, columns_of, is_frame, read_rows, written_like
+from recbole_metarec.inference.histories import is_list, of_lists, of_rows, to_count
+from recbole_metarec.inference.neighbours import neighbours
 from recbole_metarec.inference.scorer import Numbers, Pairs, Scorer, Top
 from recbole_metarec.inference.section import Section
-from recbole_metarec.inference.times import At, seconds_of
+from recbole_metarec.inference.times import At
 from recbole_metarec.inference.vocabulary import Unknown, Vocabulary
+from recbole_metarec.training import checkpoint
 
 
 class Recommendation(NamedTuple):
-    """One recommended item.
+    """One item among those recommended, or alike.
 
     Attributes
     ----------
@@ -54,13 +61,19 @@ class Recommender:
     ----------
     name : str
         Of the model and its dataset.
-    settings : dict
-    metrics : dict
-    scorer : Scorer
-        What scores item numbers; the number of item ``item_ids[n]`` is ``n + 1``.
+    settings, metrics : dict
+    section : Section
+    vocabulary : Vocabulary
+        Item ids and their numbers: that of ``item_ids[n]`` is ``n + 1``.
     """
 
-    def __init__(self, kept: Section, item_ids: Sequence[str], settings: Any, metrics: Any = None) -> None:
+    def __init__(
+        self,
+        kept: Section,
+        item_ids: Sequence[str],
+        settings: Mapping[str, Any],
+        metrics: Mapping[str, Any] | None = None,
+    ) -> None:
         self.section, self.vocabulary = kept, Vocabulary(item_ids)
         self.settings, self.metrics = dict(settings), dict(metrics or {})
         self.name = f"{self.settings.get('model', 'model')} on {self.settings.get('dataset', 'data')}"
@@ -83,56 +96,207 @@ class Recommender:
 
     @property
     def n_unknown(self) -> int:
-        """Ids of the last call that were unknown and skipped."""
+        """How many ids of the last call were unknown and skipped."""
         return self.vocabulary.n_unknown
 
     def recommend(
         self,
-        sequences: Sequence[Sequence[object]],
+        sequences: Any,
         k: int = 10,
         *,
         exclude_seen: bool = True,
         candidates: Iterable[object] | None = None,
         exclude: Sequence[object] | Sequence[Sequence[object]] | None = None,
-        at: At | Sequence[At] = None,
+        at: Any = None,
         unknown: Unknown = "skip",
-    ) -> list[list[Recommendation]]:
+    ) -> Any:
         """Recommend items that may come next.
 
         Parameters
         ----------
-        sequences : list of list of str
-            Item ids of each user, the oldest first; users need not be known, and a list may be empty.
+        sequences : list of list of str, or frame
+            Item ids of each user, the oldest first; users need not be known, and a list may be empty. Or a frame of
+            pandas or polars with the columns ``user_id``, ``item_id`` and, if it is known, ``timestamp``.
         k : int
             How many items, 1 or more; fewer come back where fewer are left.
         exclude_seen : bool
             Whether the items of a sequence are left out. ``False`` gives the scores of evaluation with
-            ``mask_history=False``: what the model has learnt of repeats still counts, which may rule them out.
+            ``mask_history=False``: what the model has learnt of repeats still counts, and may rule them out.
         candidates : iterable of str, optional
             The only items to choose from.
         exclude : list of str or list of list of str, optional
             Items that are left out, for all sequences or a list for each.
-        at : time or list of times, optional
+        at : time, list of times, or dict of times by user, optional
             Of the request, or of each: seconds since 1970, a datetime or ISO text; now by default. Evidence that knows
-            the clock counts what was until the day before it, and takes the items of a list for had on that day.
+            the clock counts what was until the day before. All in a list counts as had at that time; of a frame, what
+            came later is not read.
         unknown : {"skip", "raise"}
             What becomes of ids that are no items; see `n_unknown`.
 
         Returns
         -------
-        list of list of Recommendation
-            The best first; of equal scores the item of the lower number.
+        list of list of Recommendation, or frame
+            The best first; of equal scores the item of the lower number. For a frame another one of its kind, with the
+            columns ``user_id``, ``item_id``, ``score`` and ``rank``.
 
         Raises
         ------
         UserError
-            If an argument is wrong, or an id unknown and ``unknown="raise"``.
+            If an argument is wrong, or an id is unknown and ``unknown="raise"``.
         """
-        self._check(k, unknown)
-        requests = self.requests(sequences, at, unknown)
+        options: dict[str, Any] = {"exclude_seen": exclude_seen, "candidates": candidates, "exclude": exclude}
+        options["unknown"] = unknown
+        _check(k, unknown)
+        self.vocabulary.n_unknown = 0
+        if not is_frame(sequences):
+            return self._answers(self._top(of_lists(self.vocabulary, sequences, at, unknown), k, **options))
+        rows = read_rows(sequences, self.time_unit)
+        if is_list(at):
+            raise UserError(["at: must be a time, or for a frame a dict from users to times"])
+        top = self._top(of_rows(self.vocabulary, rows, at, unknown), k, **options)
+        return self._frame(sequences, "user_id", rows.users, top)
+
+    def recommend_rows(
+        self, rows: Rows, k: int, *, at: Sequence[At], unknown: Unknown = "skip", **options: Any
+    ) -> list[list[Recommendation]]:
+        """Recommend for interactions that are read already, a time for each user; see `recommend`."""
+        _check(k, unknown)
+        self.vocabulary.n_unknown = 0
+        requests = of_rows(self.vocabulary, rows, at, unknown)
+        return self._answers(self._top(requests, k, unknown=unknown, **options))
+
+    def _top(
+        self,
+        requests: Requests,
+        k: int,
+        *,
+        exclude_seen: bool = True,
+        candidates: Iterable[object] | None = None,
+        exclude: Any = None,
+        unknown: Unknown = "skip",
+    ) -> Top:
         chosen, left_out = self._choices(candidates, exclude, requests.size, unknown)
-        top = self.scorer.top(requests, k, exclude_seen=exclude_seen, candidates=chosen, exclude=left_out)
-        return [self._named(items_K, scores_K) for items_K, scores_K in zip(*top, strict=True)]
+        return self.scorer.top(requests, k, exclude_seen=exclude_seen, candidates=chosen, exclude=left_out)
+
+    def similar(self, items: Any, k: int = 10, across: str | None = None) -> Any:
+        """Find items that are alike.
+
+        Parameters
+        ----------
+        items : list of str, or frame
+            Item ids, or a frame with the column ``item_id``.
+        k : int
+            How many for each, 1 or more.
+        across : {None, "source"}
+            ``source`` is for items of the source domains; no checkpoint has their vectors yet.
+
+        Returns
+        -------
+        list of list of Recommendation, or frame
+            For each item the most alike first. Scores are cosines of item vectors; for the memory and evidence alone,
+            the logarithm of how much likelier than by popularity an item is to follow. For a frame another one of its
+            kind, with the columns ``target_item_id``, ``item_id``, ``score`` and ``rank``.
+
+        Raises
+        ------
+        UserError
+            If an argument is wrong or an item unknown.
+        """
+        _check(k, "raise")
+        if across is not None:
+            raise UserError([f"across={across}: this checkpoint has the vectors of its own items alone; leave it out"])
+        names = columns_of(items, ["item_id"])["item_id"] if is_frame(items) else items
+        if not is_list(names):
+            raise UserError([f"items={names}: must be a list of item ids"])
+        top = neighbours(self.scorer, self.vocabulary.numbers(names, "items", "raise"), k)
+        return self._frame(items, "target_item_id", names, top) if is_frame(items) else self._answers(top)
+
+    def explain(self, sequence: Sequence[object], item: Any, at: At = None) -> Any:
+        """Say what the score of an item is made of.
+
+        Parameters
+        ----------
+        sequence : list of str
+            Item ids, the oldest first; see `recommend`.
+        item : str, or list of str
+        at : time, optional
+            Of the request; now by default.
+
+        Returns
+        -------
+        Explanation, or list of Explanation
+
+        Raises
+        ------
+        UserError
+            If an item is unknown; those of the sequence are skipped.
+        """
+        if not is_list(sequence):
+            raise UserError([f"sequence={sequence}: must be a list of item ids"])
+        self.vocabulary.n_unknown = 0
+        request = of_lists(self.vocabulary, [sequence], at, "skip")
+        asked = list(item) if is_list(item) else [item]
+        numbers = self.vocabulary.numbers(asked, "item", "raise").tolist()
+        found = explain(self.scorer, request, numbers, lambda number: self.item_ids[number - 1], self._said)
+        return found if is_list(item) else found[0]
+
+    def update(self, frame: Any, histories: Any = None, unknown: Unknown = "skip") -> int:
+        """Count new interactions in the evidence; nothing is trained.
+
+        Vectors of items and the weights of evidence stay as they are.
+
+        Parameters
+        ----------
+        frame : frame
+            Columns ``user_id``, ``item_id``, ``timestamp``: interactions that are not counted yet.
+        histories : frame, optional
+            What the same users had before, which is counted already; without it they begin with the new ones.
+        unknown : {"skip", "raise"}
+            What becomes of ids that are no items; see `add_items`.
+
+        Returns
+        -------
+        int
+            How many interactions were counted.
+
+        Raises
+        ------
+        UserError
+            If a column is missing or wrong, or an id is unknown and ``unknown="raise"``.
+        """
+        _check(1, unknown)
+        for name, each in (("frame", frame), ("histories", histories)):
+            if not (is_frame(each) or (each is None and name == "histories")):
+                raise UserError([f"{name}: must be a frame with the columns user_id, item_id, timestamp"])
+        self.vocabulary.n_unknown = 0
+        rows = read_rows(frame, self.time_unit)
+        known = None if histories is None else read_rows(histories, self.time_unit, "histories")
+        scorer, settings = self.scorer, self.section.settings
+        needs_times = scorer.evidence.timed is not None
+        domain, new = to_count(self.vocabulary, rows, known, needs_times, unknown)
+        first_days = scorer.first_days
+        if first_days is not None and domain.times is not None:
+            first_days = first_days.copy()
+            np.minimum.at(first_days, domain.items[new], days(domain.times[new]))
+        evidence = scorer.evidence.counting_also(domain, new, settings)
+        self.section = replace(self.section, scorer=replace(scorer, evidence=evidence, first_days=first_days))
+        return int(new.sum())
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model as it is now, to be loaded again with `load`; no training can go on from there.
+
+        Parameters
+        ----------
+        path : path
+            A file of that name is replaced at the end.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        state = {"config": self.settings, "metrics": self.metrics, "item_tokens": self.item_ids}
+        checkpoint.save(Path(fspath(path)), {**state, "inference": self.section.state()})
 
     def scores(self, requests: Requests) -> Tensor:
         """Score all items for sequences of item numbers; see `Scorer.scores`."""
@@ -142,46 +306,26 @@ class Recommender:
         """Find the best items for sequences of item numbers; see `Scorer.top`."""
         return self.scorer.top(requests, k, **options)
 
-    def requests(
-        self, sequences: Sequence[Sequence[object]], at: At | Sequence[At] = None, unknown: Unknown = "skip"
-    ) -> Requests:
+    def requests(self, sequences: Any, at: Any = None, unknown: Unknown = "skip") -> Requests:
         """Turn lists of ids into requests of item numbers; see `recommend`."""
         self.vocabulary.n_unknown = 0
-        if isinstance(sequences, str) or not isinstance(sequences, Sequence):
-            raise UserError(["sequences: must be a list of lists of item ids, as in [['A', 'B'], ['C']]"])
-        wrong = [number for number, each in enumerate(sequences) if isinstance(each, str) or not _is_list(each)]
-        if wrong:
-            raise UserError(
-                [f"sequences: number {wrong[0] + 1} is no list; for a single one write [['A', 'B']], two brackets"]
-            )
-        if isinstance(at, (Sequence, np.ndarray)) and not isinstance(at, str):
-            times = np.array([seconds_of(each) for each in at], np.float64)
-            if len(times) != len(sequences):
-                raise UserError([f"at: has {len(times)} times for {len(sequences)} sequences; write one for each"])
-        else:
-            times = np.full(len(sequences), seconds_of(at))
-        flat = self.vocabulary.numbers([item for each in sequences for item in each], "sequences", unknown)
-        row = np.repeat(np.arange(len(sequences)), [len(each) for each in sequences])
-        row, items = row[flat > 0], flat[flat > 0]
-        offsets = np.searchsorted(row, np.arange(len(sequences) + 1))
-        padded = np.append(items, 0)  # so that there is a place for sequences without any
-        return Requests(padded, np.append(times[row], 0.0), offsets[:-1], offsets[1:], times)
+        return of_lists(self.vocabulary, sequences, at, unknown)
 
-    def _check(self, k: object, unknown: object) -> None:
-        problems = []
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            problems.append(f"k={k}: must be a whole number, 1 or more")
-        if unknown not in ("skip", "raise"):
-            problems.append(f"unknown={unknown}: must be skip or raise")
-        if problems:
-            raise UserError(problems)
+    @property
+    def time_unit(self) -> str:
+        """What the run was told of the unit of timestamps."""
+        return str(self.settings.get("time_unit") or "auto")
+
+    def _said(self, number: int) -> str:
+        """Return what an item is called in a sentence."""
+        titles = self.section.titles
+        return (titles[number - 1] if len(titles) >= number else "") or self.item_ids[number - 1]
 
     def _choices(
         self, candidates: Iterable[object] | None, exclude: Any, size: int, unknown: Unknown
     ) -> tuple[Numbers | None, Pairs | None]:
         """Return candidates and what is left out as item numbers."""
-        numbers = self.vocabulary.numbers
-        chosen = None
+        numbers, chosen = self.vocabulary.numbers, None
         if candidates is not None:
             if isinstance(candidates, str):
                 raise UserError([f"candidates={candidates}: must be a list of item ids"])
@@ -192,23 +336,47 @@ class Recommender:
         if isinstance(exclude, str):
             raise UserError([f"exclude={exclude}: must be a list of item ids, or a list of those for each sequence"])
         each = list(exclude)
-        if not any(_is_list(part) and not isinstance(part, str) for part in each):
+        if not any(map(is_list, each)):
             item = numbers(each, "exclude", unknown)
             row, item = np.repeat(np.arange(size), len(item)), np.tile(item, size)
-        elif len(each) != size:
-            raise UserError([f"exclude: has {len(each)} lists for {size} sequences; write one for each"])
+        elif len(each) != size or not all(map(is_list, each)):
+            raise UserError([f"exclude: must be a list of item ids, or {size} such lists, one for each sequence"])
         else:
             row = np.repeat(np.arange(size), [len(part) for part in each])
             item = numbers([name for part in each for name in part], "exclude", unknown)
         return chosen, (row[item > 0], item[item > 0])
 
-    def _named(self, items_K: Numbers, scores_K: Any) -> list[Recommendation]:
-        found = [(int(item), float(score)) for item, score in zip(items_K, scores_K, strict=True) if item]
-        return [Recommendation(self.item_ids[item - 1], score, rank) for rank, (item, score) in enumerate(found, 1)]
+    def _answers(self, top: Top) -> list[list[Recommendation]]:
+        ids = self.item_ids
+        return [
+            [
+                Recommendation(ids[item - 1], score, rank)
+                for rank, (item, score) in enumerate(zip(items, scores, strict=True), 1)
+                if item
+            ]
+            for items, scores in zip(top.items.tolist(), top.scores.tolist(), strict=True)
+        ]
+
+    def _frame(self, native: Any, key: str, keys: Sequence[Any], top: Top) -> Any:
+        row, place = np.nonzero(top.items)
+        items = top.items[row, place]
+        columns = {
+            key: [keys[number] for number in row.tolist()],
+            "item_id": [self.item_ids[item - 1] for item in items],
+            "score": top.scores[row, place].tolist(),
+            "rank": (place + 1).tolist(),
+        }
+        return written_like(native, columns)
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, (Sequence, np.ndarray))
+def _check(k: object, unknown: object) -> None:
+    problems = []
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        problems.append(f"k={k}: must be a whole number, 1 or more")
+    if unknown not in ("skip", "raise"):
+        problems.append(f"unknown={unknown}: must be skip or raise")
+    if problems:
+        raise UserError(problems)
 
 
 def load(path: str | PathLike[str]) -> Recommender:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +76,7 @@ class Scorer:
         order = order[lengths[order] > 0]
         for begin in range(0, len(order), _ENCODED_ROWS):
             few = order[begin : begin + _ENCODED_ROWS]
-            items_BL, length_B = self._windows(requests.take(few))
+            items_BL, length_B = self.windows(requests.take(few))
             states_BD[torch.from_numpy(few)] = self.encoder(self.inputs[items_BL], length_B)
         return states_BD
 
@@ -167,22 +167,18 @@ class Scorer:
     def _joined(self, states_BD: Tensor, requests: Requests) -> Tensor:
         scores_BI = states_BD @ self.outputs.T
         scores_BI[:, 0] = -torch.inf
-        items_BL, length_B = self._windows(requests)
+        items_BL, length_B = self.windows(requests)
         if self.first_days is not None and requests.at is not None:
             scores_BI.masked_fill_(torch.from_numpy(self.first_days >= days(requests.at)[:, None]), -torch.inf)
         return next(self.evidence.joined(scores_BI, items_BL, length_B, [self.evidence.weights], requests))
 
-    def _windows(self, requests: Requests) -> tuple[Tensor, Tensor]:
+    def windows(self, requests: Requests) -> tuple[Tensor, Tensor]:
         """Return the last items of histories, right-padded with 0, shape (B, L), and their number, shape (B,)."""
         lengths = np.minimum(requests.end - requests.begin, self.encoder.max_length)
         place_BL = (requests.end - lengths)[:, None] + np.arange(max(1, lengths.max(initial=0)))
         real_BL = place_BL < requests.end[:, None]
         items_BL = np.where(real_BL, requests.items[np.where(real_BL, place_BL, 0)], 0)
         return torch.from_numpy(items_BL.astype(np.int64)), torch.from_numpy(lengths.astype(np.int64))
-
-    def with_evidence(self, evidence: Evidence) -> Scorer:
-        """Return it with other evidence."""
-        return replace(self, evidence=evidence)
 
 
 def best_of(scores_BI: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -51,7 +51,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_commands_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rum", "--model=MetaRec"]) == 2
     assert capsys.readouterr().err == (
-        "error: rum: no such command; write one of run, compare, tune, export, amazon, or --key=value\n"
+        "error: rum: no such command; write one of run, compare, tune, recommend, similar, export, amazon, or --key=value\n"
     )
 
 

@@ -2,54 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import planted
 import pytest
-import timed
+from small_models import RUNS
 
 import recbole_metarec as rm
-
-COMMON = ("dataset", "source_datasets", "gpu_id", "show_progress", "state", "seed")
-SMALL = {
-    "MetaRec": {"hidden_size": 16, "inner_size": 16, "n_layers": 1, "epochs": 2, "warmup_epochs": 1, "meta_epochs": 1},
-    "ANT": {"hidden_size": 8, "n_layers": 1, "inner_size": 8, "epochs": 2, "n_experts": 2, "text_size": 8},
-}
-SPLITS: dict[str, Any] = {"leave one out": {"LS": "valid_and_test"}, "time": {"time": [0.7, 0.85]}}
-CLOCK = {"memory_weight": "auto", "dataset": "target", "source_datasets": ["source"], "evidence_rows": 200}
-RUNS = {
-    "MetaRec without clock": {},
-    "MetaRec, masked": {"mask_history": True, "backbone": "gru", "repeat_items": True},
-    "MetaRec with clock": {**CLOCK, "known_items": True},
-    "MetaRec with clock, by time": {**CLOCK, "known_items": True, "mask_history": True, "split": "time"},
-    "Evidence by time, frozen": {**CLOCK, "model": "Evidence", "split": "time", "evidence_frozen": True},
-    "Evidence": {**CLOCK, "model": "Evidence", "MAX_ITEM_LIST_LENGTH": 4},
-    "Memory": {"model": "Memory", "MAX_ITEM_LIST_LENGTH": 5},
-    "ANT": {"model": "ANT", "dataset": planted.FEATURED_TARGET, "source_datasets": []},
-}
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("domains")
-    for seed, name in enumerate(("target", "source")):
-        timed.write(folder, timed.draw_lines(seed, n_users=80), name=name)
-    planted.write_suite(folder, target_users=24, source_users=30)
-    planted.write_featured_suite(folder, target_users=40, source_users=20)
-    return folder
-
-
-def train(root: Path, changes: dict[str, Any]) -> list[Any]:
-    model, planted_settings = changes.get("model", "MetaRec"), planted.settings(root)
-    settings = {"model": model, "data_path": str(root), "checkpoint_dir": str(root / "saved")}
-    settings |= {key: planted_settings[key] for key in COMMON} | SMALL.get(model, {})
-    settings |= {key: value for key, value in changes.items() if key != "split"}
-    if model == "ANT":
-        settings |= {"feature_cache": str(root / "features"), "max_bad_features": 0.2}
-    split = SPLITS[changes.get("split", "leave one out")]
-    return rm.run({**settings, "eval_args": {"split": split, "order": "TO", "mode": "full"}})
+from recbole_metarec.runs.result import RunResult
 
 
 def answers(rec: rm.Recommender, test: Any, exclude_seen: bool) -> list[list[tuple[str, float]]]:
@@ -74,8 +35,8 @@ def rank_of(answer: list[tuple[str, float]], target: str) -> int:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_recommendations_rank_as_evaluation_does(root: Path, name: str) -> None:
-    for result in train(root, RUNS[name]):
+def test_recommendations_rank_as_evaluation_does(trained: Callable[[str], list[RunResult]], name: str) -> None:
+    for result in trained(name):
         assert result.checkpoint is not None
         test = rm.load_with_data(result.checkpoint).test_data._dataset
         found = answers(rm.load(result.checkpoint), test, result.mask_history)

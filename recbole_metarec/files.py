@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -92,6 +93,29 @@ def what_failed(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
 
 
+def why_not_written(folder: Path, name: str = "") -> str | None:
+    """Try to write to a folder, or to the one in which it would be made: permissions tell not all to everybody.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it is needed.
+    name : str, optional
+        Of a file in it.
+
+    Returns
+    -------
+    str, or None
+        Why it cannot be; ``None`` if it can.
+    """
+    try:
+        folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        with tempfile.NamedTemporaryFile(prefix=f".{name}.", suffix=8 * "0", dir=folder):
+            return None
+    except (OSError, ValueError) as error:
+        return f"{folder} is no folder that you may write to ({getattr(error, 'strerror', error)})"
+
+
 def write_text(path: Path, lines: Iterable[str]) -> None:
     """Write lines of UTF-8 text as a `whole_file`.
 
@@ -132,6 +156,24 @@ def domain_files(folder: Path, name: str) -> list[Path]:
     """
     found = sorted(folder.glob(f"{glob.escape(name)}.*"))
     return [file for file in found if file.is_file() and file.suffix != ".json"]
+
+
+def fingerprint(folder: Path, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the checksums of domains' files, each of which is read once as long as it does not change.
+
+    Parameters
+    ----------
+    folder : Path
+        Of all domains.
+    names : iterable of str
+        Theirs.
+
+    Returns
+    -------
+    dict of str to dict of str to str
+        Of each domain, the SHA-256 of each file by its name; none where there are no files.
+    """
+    return {name: {file.name: known_checksum(file) for file in domain_files(folder / name, name)} for name in names}
 
 
 def known_checksum(path: Path) -> str:

@@ -81,7 +81,7 @@ def make_recommender(
     codes_IH = np.random.default_rng(seed).integers(0, 5, (domain.n_items, 3)) if codes else None
     kept = Section(scorer, EvidenceSettings(memory_depth=4, evidence_depth=6), titles, codes_IH)
     names = [f"i{number}" for number in range(1, domain.n_items + 1)]
-    return Recommender(kept, names, {"model": "MetaRec", "dataset": domain.name})
+    return Recommender(kept, names, {"model": "MetaRec", "dataset": domain.name, "seed": seed})
 
 
 def save(rec: Recommender, path: Path) -> Path:

@@ -17,10 +17,11 @@ CORE = {
     "evidence",
     "transfer",
     "training",
-    "inference",
-    "export",
     "evaluation",
     "settings",
+    "inference",
+    "inspection",
+    "export",
 }
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from recbole.config import Config
 from torch import Tensor
 
-from recbole_metarec.bridge.config import from_plain, to_plain
+from recbole_metarec.bridge.config import data_path, from_plain, to_plain
 from recbole_metarec.bridge.names import names_of
 from recbole_metarec.errors import UserError
+from recbole_metarec.files import fingerprint
+from recbole_metarec.models import SPECS
 from recbole_metarec.training.checkpoint import FORMATS, SUFFIX, mark, named_when_damaged
 from recbole_metarec.training.packing import unpack
 
@@ -94,8 +96,17 @@ def state_of(trainer: Any, epoch: int) -> dict[str, Any]:
         "other_parameter": model.other_parameter(),
         "optimizer": trainer.optimizer.state_dict(),
         **names_of(model),
+        "data": data_of(trainer.config, model),
         **getattr(trainer, "own_state", dict)(),
     }
+
+
+def data_of(config: Config, model: Any) -> dict[str, Any]:
+    """Return what a checkpoint says of its data: checksums of the files of target and sources, the target's sizes."""
+    sources = config["source_datasets"] or [] if config["model"] in SPECS else []
+    names = getattr(model, "field_names", {})
+    sizes = {f"{kind}s": len(names[kind]) - 1 for kind in ("user", "item") if kind in names}
+    return {"files": fingerprint(data_path(config), [config["dataset"], *sources]), **sizes}
 
 
 def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:

@@ -16,6 +16,7 @@ from recbole.utils.argument_list import (
     training_arguments,
 )
 
+from recbole_metarec.bridge.beginning import load_beginning
 from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.columns import KEY_FIELDS
 from recbole_metarec.bridge.config import PluginConfig, Resolved, known_models, resolve, transfers
@@ -24,8 +25,9 @@ from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.metrics import measured
 from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.bridge.time_split import points_of
-from recbole_metarec.bridge.writable import file_problems, folder_problems, why_not_written
+from recbole_metarec.bridge.writable import file_problems, folder_problems
 from recbole_metarec.errors import UserError, nearest, shown
+from recbole_metarec.files import why_not_written
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.backbone import HEADS_DIVIDE
 from recbole_metarec.settings.base import CrossCheck
@@ -255,6 +257,21 @@ def _run_can_be_resumed(effective: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"--resume={problem}" for problem in error.problems)
 
 
+def _run_can_begin_from_it(effective: Mapping[str, Any]) -> Iterator[str]:
+    file, model = effective["init_from"], effective["model"]
+    if not file:
+        return
+    if model not in SPECS or SPECS[model].item_table is None:
+        yield f"--init_from={file}: {model} cannot begin from a checkpoint; leave it out"
+    elif effective["resume"]:
+        yield f"--init_from={file}: a run that is resumed has begun already; leave one of them out"
+    else:
+        try:
+            load_beginning(file, model)
+        except UserError as error:
+            yield from (f"--init_from={problem}" for problem in error.problems)
+
+
 def _packages_are_there(effective: Mapping[str, Any]) -> Iterator[str]:
     needed = {
         "--log_wandb=True": ("wandb", "Weights & Biases; pip install wandb", effective["log_wandb"]),
@@ -283,4 +300,5 @@ _CROSS_CHECKS: list[CrossCheck] = [
     (("result_file", "checkpoint_dir", "feature_cache"), _files_can_be_written),
     (("allow_pickle", "dataset_save_path", "dataloaders_save_path"), _pickles_are_allowed),
     (("resume", "dataset", "source_datasets"), _run_can_be_resumed),
+    (("init_from", "resume"), _run_can_begin_from_it),
 ]

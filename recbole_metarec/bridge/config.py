@@ -41,6 +41,8 @@ def transfers(model: str, settings: Any) -> bool:
     spec = SPECS.get(model)
     if spec is None:
         return False
+    if spec.item_table and "init_from" in settings and settings["init_from"]:
+        return True
     return spec.transfers({key: settings[key] for key in spec.settings.model_fields if key in settings})
 
 

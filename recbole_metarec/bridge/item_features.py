@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recbole.config import Config
 
+from recbole_metarec.bridge.beginning import load_beginning, text_space_of
 from recbole_metarec.bridge.config import data_path, settings_of, to_plain
 from recbole_metarec.features.item_files import ItemFiles
 from recbole_metarec.features.modalities import Sharing
@@ -23,7 +25,7 @@ def key_of(config: Config) -> str | None:
     spec = SPECS.get(config["model"])
     if spec is None or not spec.reads_features(to_plain(config)):
         return None
-    return repr(settings_of(config, spec.settings))
+    return repr((settings_of(config, spec.settings), config["init_from"]))
 
 
 def prepare(config: Config, dataset: DomainDataset) -> SuiteFeatures:
@@ -47,6 +49,9 @@ def prepare(config: Config, dataset: DomainDataset) -> SuiteFeatures:
     """
     spec, tokens, counts = SPECS[config["model"]], dataset.item_tokens(), dataset.domain().item_counts()[1:]
     sharing: Sharing = load_object(spec.sharing)(settings_of(config, spec.settings)) if spec.sharing else Sharing()
+    if config["init_from"]:  # whose weights read texts as they were read then
+        before = load_beginning(config["init_from"], config["model"])
+        sharing = replace(sharing, text_space=text_space_of(before, config["init_from"]))
     return prepare_suite(
         settings_of(config, FeatureSettings),
         item_files(config),

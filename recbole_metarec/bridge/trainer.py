@@ -20,6 +20,7 @@ from recbole.trainer import Trainer
 from recbole.utils import calculate_valid_score, dict2str, set_color
 from torch import Tensor
 
+from recbole_metarec.bridge.beginning import load_beginning, take_over
 from recbole_metarec.bridge.checkpoint import check_origin
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
@@ -94,6 +95,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.eval_collector = RankCollector(config)
         self._masks_history = bool(config["mask_history"])
         self._resumed: dict[str, Any] | None = None
+        self._beginning: dict[str, Any] | None = None
         self._valid_data: Any = None
         self._told: Callable[[int, float], None] | None = None
         self._verbose = self._show_progress = False
@@ -122,6 +124,10 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """
         self._valid_data = valid_data or None  # RecBole makes a loader without rows where a split has no validation
         self._told, self._verbose, self._show_progress = callback_fn, verbose, show_progress
+        beginning = self.config["init_from"]
+        if beginning and self._resumed is None:
+            self._beginning = load_beginning(beginning, self.config["model"])
+            take_over(self.model, self._beginning, beginning)
         schedule = self.begin(train_data, show_progress)
         with self._kept(saved):
             self._run(schedule, train_data)
@@ -239,8 +245,14 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             self.validated = self._evaluate_with([evidence.weights])[0]
         self.model.eval()
         finished = {"other_parameter": self.model.other_parameter(), **section_of(self, train_data._dataset)}
-        checkpoint.save(path, {**state, **finished})
+        checkpoint.save(path, {**state, **finished, **self._texts(train_data)})
         return result
+
+    def _texts(self, train_data: Any) -> dict[str, Any]:
+        """Return how texts of items are read, so that new ones can be read likewise."""
+        prepared = train_data._dataset.item_features(self.config)
+        space = None if prepared is None else prepared.text_space(self.config["dataset"])
+        return {"text_space": None if space is None else space.state()}
 
     def sources(self, target: Domain) -> Sequence[Domain]:
         """Return the source domains, from which the weights of evidence may be learnt."""

@@ -13,6 +13,7 @@ from recbole_metarec import __version__
 from recbole_metarec.cli.amazon import amazon
 from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
+from recbole_metarec.cli.inspect import inspect
 from recbole_metarec.cli.training import compare, run, tune
 from recbole_metarec.cli.using import recommend, similar
 from recbole_metarec.errors import UserError
@@ -45,7 +46,7 @@ def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
 
 
-for subcommand in (run, compare, tune, recommend, similar, export, amazon):
+for subcommand in (run, compare, tune, recommend, similar, inspect, export, amazon):
     cli.add_command(subcommand)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from recbole_metarec.comparison.alignment import Alignment
 from recbole_metarec.comparison.effects import LEVEL, Effect
 from recbole_metarec.comparison.entry_result import EntryResult
+from recbole_metarec.evaluation.wording import interval, percent, spell
 from recbole_metarec.models import SPECS
 from recbole_metarec.runs.delivery import Delivery
 from recbole_metarec.runs.report import why
-from recbole_metarec.runs.wording import interval, percent, spell
 
 DELIVERED = "delivered"
 """Ends the label of the runs that are to be used."""

@@ -168,6 +168,8 @@ def _own_problems(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"--seeds={seeds}: the last would be {seed + seeds - 1}; {MOST_SEED} is the largest"
     if settings.get("resume"):
         yield "--resume: is for a single run; a comparison goes on where it was by itself"
+    if settings.get("init_from"):
+        yield "--init_from: is for a single run; leave it out"
     sound = ComparisonSettings.of({key: value for key, value in given.items() if key not in wrong})
     yield from folder_problems("comparison_folder", sound.comparison_folder)
     if settings.get("result_file"):

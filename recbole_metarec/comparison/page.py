@@ -22,8 +22,8 @@ from recbole_metarec.comparison.group_means import labels_of
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
 from recbole_metarec.comparison.summary import MADE_OF_RUNS, Summary
 from recbole_metarec.comparison.text_report import by_seed, heading, mean_and_spread, number_or_blank
+from recbole_metarec.evaluation.wording import interval, percent, spell
 from recbole_metarec.runs.evidence_text import say_shifts, say_taught, say_worth
-from recbole_metarec.runs.wording import interval, percent, spell
 
 
 def html_page(comparison: Comparison, summary: Summary) -> str:

@@ -17,7 +17,7 @@ from recbole_metarec import __version__
 from recbole_metarec.bridge.config import Resolved
 from recbole_metarec.bridge.rules import settings_of
 from recbole_metarec.evaluation.targets import Ranks, Targets
-from recbole_metarec.files import domain_files, known_checksum, write_text
+from recbole_metarec.files import fingerprint, known_checksum, write_text
 from recbole_metarec.runs.result import ARRAYS, DIAGNOSTICS, RunResult
 from recbole_metarec.settings.base import deciding
 from recbole_metarec.settings.evidence import EvidenceSettings
@@ -52,10 +52,10 @@ def run_file(folder: Path, label: str, resolved: Resolved) -> Path:
     silent |= set() if resolved.spec else _OF_OURS
     decisive = {key: value for key, value in resolved.values.items() if key not in silent}
     domains = [resolved["dataset"], *(decisive.get("source_datasets") or [])]
-    files = [file for name in domains for file in domain_files(Path(resolved["data_path"]) / name, name)]
+    content = [pair for files in fingerprint(Path(resolved["data_path"]), domains).values() for pair in files.items()]
     by_content = {key for each in classes for key in deciding(each, "content")}
-    files += [Path(name) for key in sorted(by_content) if (name := decisive.pop(key, None))]
-    content = [(file.name, known_checksum(file)) for file in files]
+    named = [Path(name) for key in sorted(by_content) if (name := decisive.pop(key, None))]
+    content += [(file.name, known_checksum(file)) for file in named]
     decided_by = json.dumps([decisive, content, __version__], sort_keys=True, default=str)
     name = f"{label.replace(':', '-')}-{resolved['dataset']}-{resolved['seed']}"
     return folder / f"{name}-{hashlib.sha256(decided_by.encode()).hexdigest()[:10]}.json"

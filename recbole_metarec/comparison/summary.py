@@ -21,8 +21,8 @@ from recbole_metarec.comparison.entries import left_out
 from recbole_metarec.comparison.entry_result import EntryResult, entry_result, mean_weights
 from recbole_metarec.comparison.group_means import Group, group_means
 from recbole_metarec.evaluation.ranking import is_of_ranks
+from recbole_metarec.evaluation.wording import size
 from recbole_metarec.runs.result import RunResult
-from recbole_metarec.runs.wording import size
 
 MADE_OF_RUNS = (DELIVERED, "ensemble")
 """Ends of the labels of what is made of other runs of the comparison."""

@@ -11,7 +11,8 @@ from recbole_metarec.comparison.effects import Effect
 from recbole_metarec.comparison.entry_result import EntryResult
 from recbole_metarec.comparison.group_means import labels_of
 from recbole_metarec.comparison.summary import Summary
-from recbole_metarec.runs.wording import interval, percent, protocol, spell
+from recbole_metarec.evaluation.wording import interval, percent, spell
+from recbole_metarec.runs.wording import protocol
 
 
 def text_report(comparison: Comparison, summary: Summary, markdown: bool = False) -> str:

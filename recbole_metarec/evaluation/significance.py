@@ -120,6 +120,38 @@ def _resampled_sums(a_SU: Floats, b_SU: Floats, samples: int, rng: np.random.Gen
     return found[0], found[1]
 
 
+def mean_intervals(
+    values: Floats, samples: int, seed: int, users: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[np.float64]:
+    """Resample users, and find the 95% intervals of the means of metrics.
+
+    In each resample as many users as there are are drawn with replacement, a user with all of his or her targets
+    (percentile method). Users who are alike are drawn together, which is the same and takes less time.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n_rows, n_metrics)
+        Metrics of each test target; at least one.
+    samples : int
+        Number of resamples.
+    seed : int
+        Seed of the resampling.
+    users : int64 array, shape (n_rows,), optional
+        Number of the user of each row, from 0; every row is another user without it.
+
+    Returns
+    -------
+    float64 array, shape (n_metrics, 2)
+        Lower and upper bound of each.
+    """
+    with_count = np.c_[values, np.ones(len(values))]
+    of_users = _by_user(with_count.T, users).T
+    kinds, sizes = np.unique(of_users, axis=0, return_counts=True)
+    rng, share = np.random.default_rng(seed), sizes / sizes.sum()
+    sums = np.stack([rng.multinomial(sizes.sum(), share) @ kinds for _ in range(samples)])
+    return np.quantile(sums[:, :-1] / sums[:, -1:], (0.025, 0.975), axis=0).T
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values of several comparisons (Holm, Scandinavian Journal of Statistics 1979).
 

@@ -19,6 +19,8 @@ from recbole_metarec.export.items import item_arrays, write_parquet
 from recbole_metarec.export.parts import check_names, choose
 from recbole_metarec.files import whole_file
 from recbole_metarec.inference.recommender import Recommender, load
+from recbole_metarec.inspection.card import card
+from recbole_metarec.training import checkpoint
 
 FORMAT = "recbole_metarec.export/1"
 
@@ -76,7 +78,11 @@ def _files(
     if "evidence" in chosen:
         yield "evidence.npz", lambda file: np.savez(file, **evidence)
     if "hub" in chosen:
-        yield f"model{path.suffix}", partial(_copy, path)
+        name = f"model{path.suffix}"
+        yield name, partial(_copy, path)
+        with checkpoint.named_when_damaged(path):
+            text = card(checkpoint.load(path), name)
+        yield "README.md", lambda file: file.write(text.encode())
 
 
 def _settings(rec: Recommender, day: int, about: dict[str, Any]) -> dict[str, Any]:

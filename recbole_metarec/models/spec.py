@@ -52,6 +52,9 @@ class ModelSpec:
         The model that is run beside it to show what its memory finds alone.
     unread : tuple of str
         Fields of its settings' components that it does not read.
+    item_table : str, optional
+        Name of the parameter with a row for each item, padding first; of a model that can begin from a checkpoint of
+        other data (``init_from``).
     is_combined : bool
         Whether the mean of its scores and those that it has from scratch is a model, too.
     is_listed : bool
@@ -72,6 +75,7 @@ class ModelSpec:
     diagnostics: str | None = None
     baseline: str | None = None
     unread: tuple[str, ...] = ()
+    item_table: str | None = None
     is_combined: bool = True
     is_listed: bool = True
 

@@ -34,7 +34,7 @@ def controls(resolved: Resolved, run: RunResult, train: Train) -> Iterator[RunRe
         From scratch and an ensemble of both if the model transfers, evidence alone if it knows the clock, the model's
         baseline if it has one.
     """
-    user, spec = {**resolved.user, "resume": None}, resolved.spec
+    user, spec = {**resolved.user, "resume": None, "init_from": None}, resolved.spec
     if spec is not None and transfers(spec.name, resolved):
         scratch = train({**user, **(spec.scratch or {})})
         yield scratch
@@ -71,6 +71,6 @@ def combine(members: list[RunResult], train: Train) -> RunResult:
     """
     files = [str(member.checkpoint) for member in members]
     plain = [checkpoint.load(Path(file))["config"] for file in files]
-    settings = {**plain[0], "model": ENSEMBLE.name, "members": plain, "member_files": files}
+    settings = {**plain[0], "init_from": None, "model": ENSEMBLE.name, "members": plain, "member_files": files}
     first = members[0]
     return replace(train(settings), model=first.model, variant="ensemble", source_datasets=first.source_datasets)

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
+from recbole_metarec.evaluation.wording import percent
 from recbole_metarec.evidence.situations import trust
 from recbole_metarec.evidence.weighing import MODEL
 from recbole_metarec.evidence.worth import GROUPS
-from recbole_metarec.runs.wording import percent
 
 # What is said of evidence: its name, and whether that is one thing.
 _SUBJECTS = {

@@ -13,11 +13,12 @@ from tabulate import tabulate
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.significance import Change, paired_bootstrap
 from recbole_metarec.evaluation.targets import common_rows
+from recbole_metarec.evaluation.wording import interval, percent, size, spell
 from recbole_metarec.files import write_text
 from recbole_metarec.runs.delivery import Delivery
 from recbole_metarec.runs.evidence_text import evidence_text
 from recbole_metarec.runs.result import RunResult
-from recbole_metarec.runs.wording import interval, percent, protocol, size, spell
+from recbole_metarec.runs.wording import protocol
 
 
 def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Change]:

@@ -29,6 +29,7 @@ from recbole_metarec.runs.controls import controls
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.peak import peak_megabytes, reset_peak
 from recbole_metarec.runs.prepare import configure, prepare
+from recbole_metarec.runs.record import record, record_controls
 from recbole_metarec.runs.report import write_json
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.settings.suite import DEFAULT_TARGET
@@ -97,7 +98,10 @@ def make_runs(resolved: Resolved) -> list[RunResult]:
     """Do what `run` does with settings that are `checked`, but write no results."""
     make_embedded(resolved.values)
     first = run_one(resolved.user)
-    return [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
+    runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
+    if len(runs) > 1:
+        record_controls(runs, resolved["bootstrap_samples"])
+    return runs
 
 
 def delivery(resolved: Resolved, runs: Sequence[RunResult]) -> Delivery | None:
@@ -142,6 +146,8 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
     getLogger().info(f"best valid: {valid}, test result: {test}")
     seconds = time.perf_counter() - start
     result = _result(config, trainer, valid or {}, test, train_data._dataset, test_data._dataset)
+    target = train_data._dataset
+    record(result, config, len(target.interactions()[target.iid_field]) if isinstance(target, DomainDataset) else None)
     return replace(result, seconds=round(seconds, 2), curve=curve, log=log)
 
 
@@ -156,7 +162,7 @@ def _result(
         model=config["model"],
         variant=variant_of(config),
         dataset=config["dataset"],
-        source_datasets=list(config["source_datasets"]) if transfers(config["model"], config) else [],
+        source_datasets=list(config["source_datasets"] or ()) if transfers(config["model"], config) else [],
         seed=config["seed"],
         mask_history=bool(config["mask_history"]),
         mode=_mode(config),

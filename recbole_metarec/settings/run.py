@@ -34,6 +34,12 @@ class RunSettings(Settings):
         "validation improves. For this package's models.",
         decides="nothing",
     )
+    init_from: FileToRead | None = option(
+        None,
+        "A checkpoint of the same model from which training begins on other data: weights are taken over, and what was "
+        "learnt of items with the same ids; new items are drawn. For MetaRec and ANT.",
+        decides="content",
+    )
     allow_pickle: bool = option(
         False,
         "Whether to read what RecBole pickles: its own checkpoints, saved data sets and data loaders. Such a file can "

@@ -29,8 +29,8 @@ from recbole_metarec.comparison.summary import Summary, summarize, with_delivere
 from recbole_metarec.comparison.text_report import text_report
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
+from recbole_metarec.evaluation.wording import percent
 from recbole_metarec.runs.result import RunResult
-from recbole_metarec.runs.wording import percent
 
 MODELS = ["MetaRec", "SASRec", "Pop", "MetaRec:maml"]
 LABELS = ["MetaRec", "MetaRec:scratch", "SASRec", "Pop", "MetaRec:maml", "Memory"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from recbole_metarec.evaluation.significance import holm, paired_bootstrap
+from recbole_metarec.evaluation.significance import holm, mean_intervals, paired_bootstrap
 
 RNG = np.random.default_rng(0)
 BASE = RNG.random(400)
@@ -132,3 +132,16 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.6]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_the_interval_of_a_mean_has_the_width_of_the_normal_one() -> None:
+    hits = (BASE < 0.3).astype(float)
+    for values, bounds in zip((BASE, hits), mean_intervals(np.c_[BASE, hits], samples=4000, seed=0), strict=True):
+        assert bounds[0] < values.mean() < bounds[1]
+        assert bounds[1] - bounds[0] == pytest.approx(2 * 1.96 * values.std() / np.sqrt(400), rel=0.1)
+
+
+def test_equal_rows_of_a_user_make_the_interval_of_a_mean_no_narrower() -> None:
+    once = mean_intervals(BASE[:, None], samples=4000, seed=0)[0]
+    four_times = mean_intervals(np.repeat(BASE, 4)[:, None], 4000, 0, np.repeat(np.arange(400), 4))[0]
+    assert four_times == pytest.approx(once, rel=0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 from conftest import REPOSITORY
 from made import FIRST_DAY, make_domain, make_encoder, make_evidence, make_recommender, save
 
+from recbole_metarec.cli.main import main
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.requests import Requests, first_days
 from recbole_metarec.errors import UserError
 from recbole_metarec.export.export import export
+from recbole_metarec.inference.recommender import load
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -99,4 +102,22 @@ def test_what_is_asked_for_in_vain_is_named_all_at_once(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in error.value.problems] == ["--what=encoder", "--what=codes"]
     with pytest.raises(UserError, match="did you mean encoder"):
         list(export(path, tmp_path / "out", ["encoders"]))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_makes_what_a_hub_holds_and_its_checkpoint_loads(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(checkpoint), str(tmp_path / "out"), "--what=hub", "--at=2014-07-01"]) == 0
+    names = [Path(line.split("  ")[0]).name for line in capsys.readouterr().out.splitlines()]
+    assert names == ["model.safetensors", "README.md", "settings.json"]
+    assert json.loads((tmp_path / "out" / "settings.json").read_text())["date"] == "2014-07-01"
+    expected = load(checkpoint).recommend([["i1", "i3"]])
+    assert load(tmp_path / "out" / "model.safetensors").recommend([["i1", "i3"]]) == expected
+    assert "rm.load('model.safetensors')" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_day_that_is_none_is_one_line(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(checkpoint), str(tmp_path / "out"), "--at=soon"]) == 2
+    assert capsys.readouterr().err.splitlines()[0].startswith("error: --at=soon: is no time")
     assert not (tmp_path / "out").exists()

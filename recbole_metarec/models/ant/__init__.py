@@ -31,8 +31,9 @@ SPEC = ModelSpec(
     scratch={"source_datasets": [], "adapt": "scratch", "pretrained": None},
     transfers=_has_core,
     variants={name: {"adapt": name} for name in ("relearn", "finetune", "frozen")},
-    checks=((("pretrained", "adapt", "source_datasets", *CORE_KEYS), _core_can_be_read),),
+    checks=((("pretrained", "adapt", "source_datasets", "init_from", *CORE_KEYS), _core_can_be_read),),
     reads_features=_reads_features,
     sharing="recbole_metarec.models.ant.core_file:sharing",
     baseline=MEMORY.name,
+    item_table="item_embedding.weight",
 )

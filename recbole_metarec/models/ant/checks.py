@@ -25,12 +25,14 @@ def core_problems(settings: Mapping[str, Any]) -> Iterator[str]:
     str
         One line for each problem.
     """
-    path, adapt = settings["pretrained"], settings["adapt"]
-    if path and adapt == "scratch":
+    path, adapt, beginning = settings["pretrained"], settings["adapt"], settings["init_from"]
+    if path and beginning:
+        yield f"--pretrained={path}: has no part beside --init_from={beginning}; leave one of them out"
+    elif path and adapt == "scratch":
         yield f"--pretrained={path}: has no part in --adapt=scratch; leave one of them out"
     elif path and not Path(path).is_file():
         yield f"--pretrained={path}: no such file; a core is written beside the checkpoints as *-core{SUFFIX}"
-    elif adapt in ("finetune", "frozen") and not path and not settings["source_datasets"]:
+    elif adapt in ("finetune", "frozen") and not path and not beginning and not settings["source_datasets"]:
         yield f"--adapt={adapt}: there is nothing to adapt; name source_datasets or a file as pretrained"
     elif path:
         try:

@@ -28,7 +28,8 @@ class ANTTrainer(DomainTrainer):
     """RecBole trainer of `ANT`.
 
     The core is read from ``pretrained``, or pre-trained on ``source_datasets`` and written beside the checkpoints;
-    without either, or with ``adapt: scratch``, the model learns from the target alone.
+    without either, or with ``adapt: scratch``, the model learns from the target alone. With ``init_from`` the core is
+    that of the checkpoint.
 
     Parameters
     ----------
@@ -64,6 +65,8 @@ class ANTTrainer(DomainTrainer):
         frozen: frozenset[str] = frozenset()
         if self._resumed is not None:
             frozen = self._restore()
+        elif self._beginning is not None:
+            frozen = frozenset(self.model.core.state_dict() if settings.adapt == "frozen" else ())
         elif settings.adapt != "scratch" and (settings.pretrained or settings.source_datasets):
             frozen = self._adapt(dataset, show_progress)
         return make_schedule(self.steps, frozen)

@@ -41,5 +41,6 @@ SPEC = ModelSpec(
     checks=((("freeze", "source_datasets", "warmup_epochs", "meta_epochs"), _freezing_makes_sense),),
     reads_features=_reads_features,
     baseline=MEMORY.name,
+    item_table="item_embedding.weight",
     diagnostics="recbole_metarec.models.metarec.trainer:diagnostics",
 )

@@ -58,7 +58,7 @@ class MetaRecTrainer(DomainTrainer):
         return {name: sum(epoch[name] for epoch in history) / len(history) for name in history[0]} if history else None
 
     def begin(self, train_data: Any, show_progress: bool) -> Schedule:
-        """Load the suite, then warm up or go on from a checkpoint."""
+        """Load the suite, then warm up or go on from a checkpoint; one to begin from may have the sources already."""
         dataset, settings, features = train_data._dataset, self.model.settings, None
         target, prepared = dataset.domain(), dataset.item_features(self.config)
         if prepared is None:
@@ -71,13 +71,25 @@ class MetaRecTrainer(DomainTrainer):
         if self._resumed is not None:
             with self.restoring() as state:
                 self._restore(state)
-        else:
+        elif self._beginning is None or not self._take_over_sources(self._beginning):
             prepare(WarmUp(self.steps, settings, self.model.train).phase(), show_progress)
         return make_schedule(self.steps, settings, self.weight_history, self.model.train)
 
     def sources(self, target: Domain) -> Sequence[Domain]:
         """See `DomainTrainer`."""
         return self.suite.sources
+
+    def _take_over_sources(self, state: Mapping[str, Any]) -> bool:
+        """Take over the tables of sources that a checkpoint has as they are; returns whether those are all."""
+        before, tables = state.get("sources", {}), state.get("source_tables", {})
+        tasks = {task.name: task for task in self.steps.tasks[1:]}
+        known = [each.name for each in self.suite.sources if before.get(each.name) == each.fingerprint()]
+        current = {name: tasks[name].table for name in known}
+        check_tensors(str(self.config["init_from"]), {name: tables.get(name) for name in known}, current)
+        with torch.no_grad():
+            for name, table in current.items():
+                table.copy_(tables[name])
+        return len(known) == len(tasks)
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 

@@ -234,11 +234,11 @@ class TimedEvidence:
         assert requests.at is not None
         day, depth, settings = int(days_of(requests.at)[0]), self.settings.memory_depth, self.settings
         items_1R, _, real_1R = _last_of_each(requests, depth)
-        first_R, count_R, total_RV = self._transitions.until(torch.from_numpy(items_1R[0]), day)
+        first_R, count_R, total_RV = self.transitions.until(torch.from_numpy(items_1R[0]), day)
         found = np.zeros(depth)
         for place in np.flatnonzero(real_1R[0]).tolist():
             entries = slice(int(first_R[place]), int(first_R[place] + count_R[place]))
-            led = self._transitions.weights[entries, 0][self._transitions.after[entries] == item].sum()
+            led = self.transitions.weights[entries, 0][self.transitions.after[entries] == item].sum()
             share = float(led) / (float(total_RV[place, 0]) + settings.memory_smoothing)
             found[place] = settings.memory_decay**place * share
         return found / found.sum() if found.any() else found

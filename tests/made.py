@@ -26,6 +26,9 @@ from recbole_metarec.training import checkpoint
 FIRST_DAY = 16_000
 
 
+SETTINGS = EvidenceSettings(memory_depth=4, evidence_depth=6)
+
+
 def make_domain(n_items: int = 40, n_users: int = 60, longest: int = 12, n_days: int = 60, seed: int = 0) -> Domain:
     """Draw sequences by popularity; the last two items nobody has, and some come on one day with others."""
     rng = np.random.default_rng(seed)
@@ -48,9 +51,11 @@ def make_encoder(*backbones: str, width: int = 8, max_length: int = 10, normed: 
     return SequenceEncoder(parts, max_length)
 
 
-def make_evidence(domain: Domain, kind: str, alone: bool = False, seed: int = 0, **settings: Any) -> Evidence:
+def make_evidence(
+    domain: Domain, kind: str, alone: bool = False, settings: EvidenceSettings = SETTINGS, seed: int = 0
+) -> Evidence:
     """Count a domain, with weights drawn at random."""
-    chosen = EvidenceSettings(memory_depth=4, evidence_depth=6, timed_evidence=kind == "timed", **settings)
+    chosen = settings.model_copy(update={"timed_evidence": kind == "timed"})
     if kind == "none":
         chosen = chosen.model_copy(update={"memory_weight": 0.0})
     evidence = Evidence.fit(domain, chosen, alone)
@@ -72,6 +77,7 @@ def make_recommender(
     codes: bool = False,
     titles: Sequence[str] = (),
     first_days: Any = None,
+    settings: EvidenceSettings = SETTINGS,
     seed: int = 0,
 ) -> Recommender:
     """Put a recommender together; items are called i1, i2 and so on."""
@@ -79,7 +85,7 @@ def make_recommender(
     inputs, outputs = (torch.randn(domain.n_items + 1, sum(encoder.widths), generator=rng) for _ in range(2))
     scorer = Scorer(inputs, outputs, encoder, evidence, first_days)
     codes_IH = np.random.default_rng(seed).integers(0, 5, (domain.n_items, 3)) if codes else None
-    kept = Section(scorer, EvidenceSettings(memory_depth=4, evidence_depth=6), titles, codes_IH)
+    kept = Section(scorer, settings, titles, codes_IH)
     names = [f"i{number}" for number in range(1, domain.n_items + 1)]
     return Recommender(kept, names, {"model": "MetaRec", "dataset": domain.name, "seed": seed})
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import REPOSITORY
-from made import FIRST_DAY, make_domain, make_encoder, make_evidence, make_recommender, save
+from made import FIRST_DAY, SETTINGS, make_domain, make_encoder, make_evidence, make_recommender, save
 
 from recbole_metarec.cli.main import main
 from recbole_metarec.domains.clock import DAY
@@ -27,7 +27,11 @@ MODES: dict[str, dict[str, Any]] = {
     "timed": {"kind": "timed"},
     "timed, after its last day": {"kind": "timed", "day": FIRST_DAY + 90},
     "timed, early, known items": {"kind": "timed", "day": FIRST_DAY + 20, "known": True},
-    "timed, frozen": {"kind": "timed", "evidence_frozen": True, "day": FIRST_DAY + 75},
+    "timed, frozen": {
+        "kind": "timed",
+        "settings": SETTINGS.model_copy(update={"evidence_frozen": True}),
+        "day": FIRST_DAY + 75,
+    },
     "timed alone": {"kind": "timed", "alone": True},
     "memory": {"kind": "memory"},
     "memory alone": {"kind": "memory", "alone": True},

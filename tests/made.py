@@ -29,11 +29,16 @@ FIRST_DAY = 16_000
 SETTINGS = EvidenceSettings(memory_depth=4, evidence_depth=6)
 
 
-def make_domain(n_items: int = 40, n_users: int = 60, longest: int = 12, n_days: int = 60, seed: int = 0) -> Domain:
-    """Draw sequences by popularity; the last two items nobody has, and some come on one day with others."""
+def make_domain(
+    n_items: int = 40, n_users: int = 60, longest: int = 12, n_days: int = 60, skew: float = 1.0, seed: int = 0
+) -> Domain:
+    """Draw sequences by popularity, which falls with the rank to the power of ``skew``.
+
+    The last two items nobody has, and some come on one day with others.
+    """
     rng = np.random.default_rng(seed)
     lengths = rng.integers(2, longest + 1, n_users)
-    popularity = 1 / np.arange(1, n_items - 1)
+    popularity = 1 / np.arange(1, n_items - 1) ** skew
     items = rng.choice(n_items - 2, lengths.sum(), p=popularity / popularity.sum()) + 1
     times = [np.sort(rng.integers(0, n_days, length)) for length in lengths]
     offsets = np.append(0, np.cumsum(lengths))

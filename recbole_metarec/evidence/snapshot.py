@@ -100,9 +100,9 @@ def memory_rows(memory: TransitionMemory) -> Rows:
 
 def _rows(pairs: TimedPairs, day: int, way: int, smoothing: float) -> Rows:
     """Sum pairs that lie before a day, and turn sums into shares as evidence does when it is asked."""
-    before_E, after_E, weight_E = pairs.known(day, way)
+    before_E, after_E, weights_EV = pairs.known(day)
     size = pairs.n_items + 1
-    sums = csr_array((weight_E, (before_E, after_E)), shape=(size, size))
+    sums = csr_array((weights_EV[:, way], (before_E, after_E)), shape=(size, size))
     sums.sum_duplicates()
     totals = np.asarray(sums.sum(axis=1)).ravel() + smoothing
     values = sums.data / np.repeat(totals, np.diff(sums.indptr))

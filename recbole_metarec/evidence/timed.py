@@ -307,22 +307,23 @@ class TimedEvidence:
 
     def _lifts(self, asked: Requests, day: int, counted: int, share_I: Tensor) -> tuple[Tensor, Tensor]:
         settings, lately = self.settings, self.settings.memory_depth
+        transitions = self.transitions.on(counted)
         items_BR, days_BR, real_BR = _last_of_each(asked, max(lately, settings.evidence_depth))
         item_BR, there_BR = torch.from_numpy(items_BR), torch.from_numpy(real_BR)
         smoothing_V = settings.memory_smoothing * torch.tensor([1.0, float(self.fade(np.array(counted)))])
         weight_BR = settings.memory_decay ** torch.arange(lately) * there_BR[:, :lately]
-        near_VBI, mass_B = _lift(
-            self.transitions, item_BR[:, :lately], _shares(weight_BR), counted, smoothing_V, share_I
-        )
+        near_VBI, mass_B = _lift(transitions, item_BR[:, :lately], _shares(weight_BR), counted, smoothing_V, share_I)
         near_VBI[1] -= near_VBI[0]
         of_all_BR = _shares(there_BR[:, : settings.evidence_depth].float())
         all_VBI, _ = _lift(
-            self.transitions, item_BR[:, : settings.evidence_depth], of_all_BR, counted, smoothing_V[:1], share_I
+            transitions, item_BR[:, : settings.evidence_depth], of_all_BR, counted, smoothing_V[:1], share_I
         )
         today_BR = torch.from_numpy(days_BR == day) & there_BR
         smoothing_V = torch.tensor([SAME_DAY_SMOOTHING])
         weight_BR = _shares(today_BR[:, :lately].float())
-        together_VBI, _ = _lift(self.same_day, item_BR[:, :lately], weight_BR, counted, smoothing_V, share_I)
+        together_VBI, _ = _lift(
+            self.same_day.on(counted), item_BR[:, :lately], weight_BR, counted, smoothing_V, share_I
+        )
         gap_B = torch.from_numpy(np.where(real_BR[:, 0], day - days_BR[:, 0], 0)).float().clamp(min=0)
         length_B = torch.from_numpy(np.maximum(asked.end - asked.begin, 1)).float()
         few = slice(None), slice(lately)

@@ -38,7 +38,7 @@ class TimedPairs:
         order = np.argsort(key, kind="stable")
         self._key = torch.from_numpy(key[order])
         self.after = torch.from_numpy(after[order].astype(np.int64))
-        self.weights = torch.from_numpy(weights[order].astype(np.float32))
+        self.weights = torch.from_numpy(np.ascontiguousarray(weights[order].T, np.float32))  # (V, E)
         self._sums = torch.zeros(len(order) + 1, weights.shape[1], dtype=torch.float64)
         torch.cumsum(torch.from_numpy(weights[order]), 0, out=self._sums[1:])
         self._begins = torch.searchsorted(self._key, torch.arange(n_items + 2) * _DAYS)
@@ -95,4 +95,4 @@ class TimedPairs:
         offset = min(max(0, day - self.origin), _DAYS - 1)
         known_E = self._key % _DAYS < offset
         before_E = self._key[known_E] // _DAYS
-        return before_E.numpy(), self.after[known_E].numpy(), self.weights[known_E].double().numpy()
+        return before_E.numpy(), self.after[known_E].numpy(), self.weights[:, known_E].double().numpy().T

@@ -238,7 +238,7 @@ class TimedEvidence:
         found = np.zeros(depth)
         for place in np.flatnonzero(real_1R[0]).tolist():
             entries = slice(int(first_R[place]), int(first_R[place] + count_R[place]))
-            led = self.transitions.weights[entries, 0][self.transitions.after[entries] == item].sum()
+            led = self.transitions.weights[0, entries][self.transitions.after[entries] == item].sum()
             share = float(led) / (float(total_RV[place, 0]) + settings.memory_smoothing)
             found[place] = settings.memory_decay**place * share
         return found / found.sum() if found.any() else found
@@ -442,13 +442,14 @@ def _lift(
     count_Q = count_Q * (weight_Q > 0)
     factor_QV = weight_Q[:, None] / (total_QV + smoothing_V)
     spread_VB = (factor_QV * smoothing_V).view(n_requests, depth, -1).sum(1).T
-    source_E = torch.repeat_interleave(torch.arange(len(weight_Q)), count_Q)
-    entry_E = torch.arange(len(source_E)) + (first_Q - count_Q.cumsum(0) + count_Q)[source_E]
-    place_E = source_E // depth * len(share_I) + pairs.after[entry_E]
-    value_VE = (pairs.weights[entry_E, : len(smoothing_V)] * factor_QV[source_E]).T
+    source_E = torch.repeat_interleave(count_Q)
+    begin_Q = first_Q - count_Q.cumsum(0) + count_Q
+    entry_E = begin_Q.index_select(0, source_E).add_(torch.arange(len(source_E)))
+    row_Q = torch.arange(n_requests).repeat_interleave(depth) * len(share_I)
+    place_E = pairs.after.index_select(0, entry_E).add_(row_Q.index_select(0, source_E))
     sums_VBI = torch.zeros(len(smoothing_V), n_requests * len(share_I))
-    for sums, value_E in zip(sums_VBI, value_VE, strict=True):
-        sums.index_add_(0, place_E, value_E)
+    for sums, weight_P, factor_Q in zip(sums_VBI, pairs.weights, factor_QV.T, strict=False):
+        sums.index_add_(0, place_E, weight_P.index_select(0, entry_E).mul_(factor_Q.index_select(0, source_E)))
     known_B = (1 - spread_VB[0]) * (weight_BR.sum(1) > 0)
     spread_VB = spread_VB.where(spread_VB > 0, 1.0)  # of requests that have no item to ask of
     lift_VBI = sums_VBI.view(len(smoothing_V), n_requests, -1).div_(spread_VB[:, :, None]).div_(share_I).log1p_()

@@ -23,6 +23,7 @@ from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.counts import WINDOWS, Days, ItemCounts, days_of
 from recbole_metarec.evidence.pairs import TimedPairs
+from recbole_metarec.evidence.sparse import entries_of
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 PAIRED = ("transitions", "transitions that fade", "transitions of all", "same day")
@@ -442,9 +443,7 @@ def _lift(
     count_Q = count_Q * (weight_Q > 0)
     factor_QV = weight_Q[:, None] / (total_QV + smoothing_V)
     spread_VB = (factor_QV * smoothing_V).view(n_requests, depth, -1).sum(1).T
-    source_E = torch.repeat_interleave(count_Q)
-    begin_Q = first_Q - count_Q.cumsum(0) + count_Q
-    entry_E = begin_Q.index_select(0, source_E).add_(torch.arange(len(source_E)))
+    source_E, entry_E = entries_of(first_Q, count_Q)
     row_Q = torch.arange(n_requests).repeat_interleave(depth) * len(share_I)
     place_E = pairs.after.index_select(0, entry_E).add_(row_Q.index_select(0, source_E))
     sums_VBI = torch.zeros(len(smoothing_V), n_requests * len(share_I))

@@ -64,11 +64,13 @@ class Exported:
         context = [1, np.log1p(gap) / 3, len(days) > 0 and gap == 0, np.log(length) / 3, 1 - unknown]
         context += [hot / (len(ago) + 2), new / (len(ago) + 2), about["out_of_date"]]
         trust = np.array(about["weights"]) @ context
-        joined = trust[:12] @ np.vstack([near, fading - near, of_all, together, self.evidence["counted"]])
+        weights = about["factor_decay"] ** np.arange(len(ago))
+        latent = self.evidence["latent"] @ (weights @ self.evidence["asked"][items[few]] / max(weights.sum(), 1))
+        joined = trust[:13] @ np.vstack([near, fading - near, of_all, together, latent, self.evidence["counted"]])
         for item in np.unique(items):
             had = days[items == item]
-            joined[item] += trust[12:15] @ [1, np.log(len(had)), np.log1p(max(0, today - had[0])) / 2]
-        return joined + trust[15] * scores if len(trust) > 15 else joined
+            joined[item] += trust[13:16] @ [1, np.log(len(had)), np.log1p(max(0, today - had[0])) / 2]
+        return joined + trust[16] * scores if len(trust) > 16 else joined
 
     def lift(self, of, share, items, shares):
         """Return the log of how much likelier than by popularity items are behind some, and what is not known of it."""

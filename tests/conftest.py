@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import planted
 import pytest
+import small_models
 import torch
+from hypothesis import settings
 
-import recbole_metarec  # noqa: F401
+import recbole_metarec as rm
+from recbole_metarec.runs.result import RunResult
+
+settings.register_profile("busy", deadline=None)  # examples take longer beside other processes
+settings.load_profile("busy")
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -30,3 +38,17 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("planted")
     planted.write_suite(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[RunResult]]:
+    """Give the runs of a name in `small_models.RUNS`: a model and its controls, trained when first asked for."""
+    root = tmp_path_factory.mktemp("domains")
+    small_models.write_domains(root)
+    return cache(lambda name: small_models.train(root, small_models.RUNS[name]))
+
+
+@pytest.fixture(scope="session")
+def recommender(trained: Callable[[str], list[RunResult]]) -> Callable[[str], rm.Recommender]:
+    """Load the model of a name in `small_models.RUNS` anew."""
+    return lambda name: rm.load(str(trained(name)[0].checkpoint))

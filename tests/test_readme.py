@@ -45,6 +45,12 @@ def loader_commands() -> list[str]:
     return [line for line in lines if line.startswith("recbole-metarec amazon") and "--category" not in line]
 
 
+def using_commands() -> list[str]:
+    """Return the commands that use a checkpoint."""
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    return [line for line in lines if line.startswith(("recbole-metarec recommend", "recbole-metarec similar"))]
+
+
 def write_dumps(folder: Path) -> None:
     """Write small files under the names that the README gives."""
     reviews, items, texts = [], [], []
@@ -95,6 +101,7 @@ def test_a_command_of_the_amazon_loader_runs(command: str, tmp_path: Path) -> No
 def test_there_are_commands_and_snippets() -> None:
     assert len(commands()) >= 3
     assert len(loader_commands()) >= 5
+    assert len(using_commands()) >= 3
     assert len(blocks("python")) >= 2
 
 
@@ -120,6 +127,13 @@ def test_the_snippets_run_one_after_the_other(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "war" in done.stdout
+    (tmp_path / "baskets.csv").write_text("user_id,item_id,timestamp\nann,97,893000000\nann,203,893000060\n")
+    for command in using_commands():
+        arguments = shlex.split(command.replace("CHECKPOINT", "updated.safetensors"))[1:]
+        run = [sys.executable, str(REPOSITORY / "run_recbole_metarec.py"), *arguments]
+        used = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert used.returncode == 0, used.stderr
+    assert (tmp_path / "recommended.parquet").is_file()
 
 
 def test_files_that_the_readme_names_exist() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from recbole_metarec.evidence.timed import CONTEXT, KINDS
-from recbole_metarec.evidence.weighing import MODEL
+from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS
 
 SITUATIONS = {

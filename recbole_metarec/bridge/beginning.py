@@ -105,7 +105,7 @@ def text_space_of(state: Mapping[str, Any], file: str) -> TextSpace | None:
         If the checkpoint does not say.
     """
     if "text_space" not in state:
-        raise UserError([f"{file}: does not say how texts were read, as its run had not ended; name another one"])
+        raise UserError([f"{file}: does not say how texts were read: it is of an unfinished run, or an older format"])
     space = state["text_space"]
     with checkpoint.named_when_damaged(file):
         return None if space is None else TextSpace(space["vocabulary"], space["idf"], space["projection"])

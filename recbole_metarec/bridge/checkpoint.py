@@ -124,7 +124,7 @@ def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
     Raises
     ------
     UserError
-        If model, target or sources are others, or the file is damaged or no trained model.
+        If model, target, sources or beginning are others, or the file is damaged or no trained model.
     """
     if not {"config", "epoch", "state_dict"} <= state.keys():
         raise UserError([f"{path}: is no trained model, so that no run can go on from it"])
@@ -137,7 +137,7 @@ def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
         raise UserError(damaged)
     problems = [
         f"{path}: is of {key} {state['config'].get(key)}, not of {settings[key]}"
-        for key in ("model", "dataset", "source_datasets")
+        for key in ("model", "dataset", "source_datasets", "init_from")
         if (state["config"].get(key) or []) != (settings[key] or [])
     ]
     if problems:

@@ -263,8 +263,6 @@ def _run_can_begin_from_it(effective: Mapping[str, Any]) -> Iterator[str]:
         return
     if model not in SPECS or SPECS[model].item_table is None:
         yield f"--init_from={file}: {model} cannot begin from a checkpoint; leave it out"
-    elif effective["resume"]:
-        yield f"--init_from={file}: a run that is resumed has begun already; leave one of them out"
     else:
         try:
             load_beginning(file, model)
@@ -299,6 +297,6 @@ _CROSS_CHECKS: list[CrossCheck] = [
     (("train_neg_sample_args",), _negatives_have_candidates),
     (("result_file", "checkpoint_dir", "feature_cache"), _files_can_be_written),
     (("allow_pickle", "dataset_save_path", "dataloaders_save_path"), _pickles_are_allowed),
-    (("resume", "dataset", "source_datasets"), _run_can_be_resumed),
-    (("init_from", "resume"), _run_can_begin_from_it),
+    (("resume", "dataset", "source_datasets", "init_from"), _run_can_be_resumed),
+    (("init_from",), _run_can_begin_from_it),
 ]

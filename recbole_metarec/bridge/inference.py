@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,18 +14,16 @@ from recbole_metarec.domains.atomic import read_header
 from recbole_metarec.errors import UserError
 from recbole_metarec.inference.encoder import SequenceEncoder
 from recbole_metarec.inference.scorer import Scorer
-from recbole_metarec.inference.section import Section
+from recbole_metarec.inference.section import TITLES, Section
 
 if TYPE_CHECKING:
     from recbole.config import Config
 
     from recbole_metarec.bridge.trainer import DomainTrainer
 
-_TITLES = ("title", "movie_title", "product_title", "item_name", "name")
-
 
 @torch.no_grad()
-def section_of(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]:
+def section_of(trainer: DomainTrainer, dataset: DomainDataset, state: Mapping[str, Any]) -> dict[str, Any]:
     """Return the key ``inference`` of a checkpoint.
 
     Parameters
@@ -33,6 +32,8 @@ def section_of(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]
         Whose training has ended.
     dataset : DomainDataset
         Training part of the target.
+    state : mapping
+        The checkpoint of the best epoch, whose weights the model has.
 
     Returns
     -------
@@ -57,6 +58,8 @@ def section_of(trainer: DomainTrainer, dataset: DomainDataset) -> dict[str, Any]
         _titles(config, dataset.item_tokens()),
         None if codes is None else codes.cpu().numpy(),
         bool(config["mask_history"]),
+        model.item_encoders(),
+        trainer.source_items(state),
     )
     return {"inference": kept.state()}
 
@@ -69,7 +72,7 @@ def _titles(config: Config, tokens: list[str]) -> list[str]:
         return []
     try:
         header = read_header(path, files.separator, files.encoding)
-        column = next((name for name in _TITLES if name in header), None)
+        column = next((name for name in TITLES if name in header), None)
         if column is None:
             return []
         cells = files.read(domain, [column]).set_index(files.item_field)[column]

@@ -28,9 +28,12 @@ from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.features.features import Form
 from recbole_metarec.inference.encoder import EncoderPart
+from recbole_metarec.inference.features import FeatureReader
+from recbole_metarec.inference.item_encoder import ItemEncoder
 from recbole_metarec.models import SPECS
 from recbole_metarec.nn.item_features import FeatureBuffers, ItemFeatures, to_tensors
 from recbole_metarec.settings.evidence import EvidenceSettings
+from recbole_metarec.settings.features import FeatureSettings
 
 
 class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
@@ -74,6 +77,7 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         self.evidence = self._evidence(config, dataset, domain)
         prepared = dataset.item_features(config)
         self.forms: Mapping[str, Form] = {} if prepared is None else prepared.forms
+        self._prepared = prepared
         self._features = None if prepared is None else FeatureBuffers(to_tensors(prepared.target))
         self._catalogue: tuple[tuple[Any, ...], tuple[Tensor, Tensor]] | None = None
 
@@ -111,6 +115,19 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
     def item_codes(self) -> Tensor | None:
         """Return the codes that a quantizer gives the items, shape (n_items - 1, H), if there is one."""
         return None
+
+    def item_encoders(self) -> list[ItemEncoder]:
+        """Return what makes vectors of new items, one for each of `encoder_parts`; none if features have no part."""
+        return []
+
+    def feature_reader(self) -> FeatureReader | None:
+        """Return what reads features of new items; ``None`` if the model reads none."""
+        prepared = self._prepared
+        if prepared is None:
+            return None
+        space = prepared.text_space(prepared.suite.target)
+        settings = FeatureSettings.of(self.settings.model_dump())
+        return FeatureReader(settings, self.forms, prepared.target.norms, None if space is None else space.state())
 
     def catalogue(self) -> tuple[Tensor, Tensor]:
         """Return the vectors of all items, to read sequences with and to score against; kept until weights change.

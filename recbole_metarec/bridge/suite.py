@@ -54,8 +54,18 @@ def load_suite(config: Config, target: Domain, load: Callable[[Config], Domain] 
     return DomainSuite(target, tuple(domains[1:]))
 
 
+def naming(names: dict[str, list[str]]) -> Callable[[Config], Domain]:
+    """Return what loads a domain and puts the names of its items, from item 1, into ``names``."""
+
+    def load(config: Config) -> Domain:
+        domain, names[domain.name] = load_catalogue(config)
+        return domain
+
+    return load
+
+
 def load_with_features(
-    config: Config, target: Domain, prepared: SuiteFeatures
+    config: Config, target: Domain, prepared: SuiteFeatures, names: dict[str, list[str]] | None = None
 ) -> tuple[DomainSuite, list[ItemFeatures | None]]:
     """Load the source domains of a configuration and the features of their items.
 
@@ -64,6 +74,8 @@ def load_with_features(
     config, target
         See `load_suite`.
     prepared : SuiteFeatures
+    names : dict, optional
+        Takes the names of each source's items, from item 1, by the name of the source.
 
     Returns
     -------
@@ -76,13 +88,8 @@ def load_with_features(
     UserError
         See `load_suite`; if a feature file is malformed.
     """
-    tokens: dict[str, list[str]] = {}
-
-    def load(config: Config) -> Domain:
-        domain, tokens[domain.name] = load_catalogue(config)
-        return domain
-
-    suite = load_suite(config, target, load)
+    tokens: dict[str, list[str]] = {} if names is None else names
+    suite = load_suite(config, target, naming(tokens))
     features: list[ItemFeatures | None] = []
     for domain in suite.sources:
         found = prepared.of(domain.name, tokens[domain.name])

@@ -35,6 +35,7 @@ from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.evidence.learning import HeldOut, Learnt, learn_weighing
 from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
+from recbole_metarec.inference.section import SourceItems
 from recbole_metarec.training import checkpoint
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
@@ -244,8 +245,13 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         elif valid_data is not None:
             self.validated = self._evaluate_with([evidence.weights])[0]
         self.model.eval()
-        finished = {"other_parameter": self.model.other_parameter(), **section_of(self, train_data._dataset)}
-        checkpoint.save(path, {**state, **finished, **self._texts(train_data)})
+        finished = {
+            "state_dict": self.model.state_dict(),  # the same numbers, which are written once with those of the section
+            "other_parameter": self.model.other_parameter(),
+            **section_of(self, train_data._dataset, state),
+            **self._texts(train_data),
+        }
+        checkpoint.save(path, {**state, **finished})
         return result
 
     def _texts(self, train_data: Any) -> dict[str, Any]:
@@ -257,6 +263,10 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     def sources(self, target: Domain) -> Sequence[Domain]:
         """Return the source domains, from which the weights of evidence may be learnt."""
         return load_suite(self.config, target).sources
+
+    def source_items(self, state: Mapping[str, Any]) -> dict[str, SourceItems]:
+        """Return the items of each source in the target's space, if there is one, as a checkpoint has them."""
+        return {}
 
     def _weigh(self, train_data: Any) -> None:
         """Learn the weights of evidence that knows the clock, beside the model's scores on validation."""

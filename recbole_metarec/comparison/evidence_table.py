@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from recbole_metarec.evidence.situations import DAYS_SINCE, LENGTHS, occurs, trust
-from recbole_metarec.evidence.weighing import MODEL
+from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS
 from recbole_metarec.runs.evidence_text import bounds
 

@@ -100,9 +100,16 @@ class TransitionMemory(nn.Module):
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any], settings: EvidenceSettings) -> Self:
-        """Make the memory of what `state` returned, exactly as it was."""
+        """Make the memory of what `state` returned, exactly as it was.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit each other.
+        """
         had = state["had"]
         counts = csr_array((state["counts"], state["indices"], state["indptr"]), shape=(len(had), len(had)))
+        counts.check_format(full_check=True)
         return cls.of_counts(TransitionCounts(counts, had), settings)
 
     def shares_of(self, sequence: Tensor, item: int) -> np.ndarray[Any, np.dtype[np.float64]]:

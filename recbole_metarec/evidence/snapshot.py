@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.sparse import csr_array
 
 from recbole_metarec.evidence.memory import TransitionMemory
@@ -52,6 +53,8 @@ class Snapshot(NamedTuple):
         Evidence of `COUNTED` kinds.
     transitions, fading, same_day : Rows
         What follows each item, what follows it if older transitions count less, and what goes with it on one day.
+    asked, latent : float32 array, shape (I, D)
+        Latent factors to ask with what somebody had, and to score what may come next; D is 0 without any.
     seen : tuple of int array, shape (I + 1,) and (n_events,)
         Days on which somebody had item ``i``, in rising order: ``seen[1][seen[0][i]:seen[0][i + 1]]``.
     """
@@ -61,6 +64,8 @@ class Snapshot(NamedTuple):
     transitions: Rows
     fading: Rows
     same_day: Rows
+    asked: Floats
+    latent: Floats
     seen: tuple[Places, npt.NDArray[np.int32]]
 
     @classmethod
@@ -68,6 +73,8 @@ class Snapshot(NamedTuple):
         """Count all that lies on days before one."""
         smoothing = timed.settings.memory_smoothing
         morning = timed.morning(day)
+        factors = timed.factors(day) or [torch.zeros(timed.n_items + 1, 0)] * 2
+        asked, latent = (part.numpy() for part in factors)
         fading = smoothing * float(timed.fade(np.array(day)))
         return cls(
             morning.share_I.numpy(),
@@ -75,6 +82,8 @@ class Snapshot(NamedTuple):
             _rows(timed.transitions, day, 0, smoothing),
             _rows(timed.transitions, day, 1, fading),
             _rows(timed.same_day, day, 0, SAME_DAY_SMOOTHING),
+            asked,
+            latent,
             timed.seen(day),
         )
 
@@ -83,6 +92,8 @@ class Snapshot(NamedTuple):
         return {
             "share": self.share,
             "counted": self.counted,
+            "asked": self.asked,
+            "latent": self.latent,
             **self.transitions.arrays("transitions"),
             **self.fading.arrays("fading"),
             **self.same_day.arrays("same_day"),

@@ -22,18 +22,20 @@ from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.counts import WINDOWS, Days, ItemCounts, days_of
+from recbole_metarec.evidence.latent import Factors, LatentFactors
 from recbole_metarec.evidence.pairs import TimedPairs
 from recbole_metarec.evidence.sparse import entries_of
 from recbole_metarec.settings.evidence import EvidenceSettings
 
-PAIRED = ("transitions", "transitions that fade", "transitions of all", "same day")
+PAIRED = ("transitions", "transitions that fade", "transitions of all", "same day", "latent factors")
 COUNTED = (*(f"last {days} days" for days in WINDOWS), "popularity", "age", "last seen")
 REPEATED = ("repeat", "times had", "last had")
 KINDS = (*PAIRED, *COUNTED, *REPEATED)
 """Names of what is known of each item.
 
-Pairs: log of how much likelier than by popularity. Counts: log(1 + count), log of the share, half the log(1 + days).
-Repeats: whether the user had it, log of how often, half the log(1 + days) since.
+Pairs: log of how much likelier than by popularity, the last of them as few factors make it of what goes with which.
+Counts: log(1 + count), log of the share, half the log(1 + days). Repeats: whether the user had it, log of how often,
+half the log(1 + days) since.
 """
 
 CONTEXT = (
@@ -50,6 +52,8 @@ last that is counted) / 3.
 SAME_DAY_SMOOTHING = 5.0
 HOT_DAYS = 7.0
 """Days in which the taste for what is hot falls to a third."""
+FACTOR_DECAY = 0.8
+"""Weight of an item of the sequence relative to the next, where factors are asked."""
 _BITS = 22  # of a day in a number that tells items and days
 
 
@@ -60,7 +64,7 @@ class Asked(NamedTuple):
     ----------
     rows : int64 array, shape (B,)
         Which of the requests.
-    lift_VBI : Tensor, shape (4, B, I)
+    lift_VBI : Tensor, shape (5, B, I)
         Evidence of `PAIRED` kinds.
     table_KI : Tensor, shape (8, I)
         Evidence of `COUNTED` kinds, the same for all.
@@ -168,15 +172,30 @@ class TimedEvidence:
 
     def state(self) -> dict[str, Any]:
         """Return what was counted as plain values and arrays; see `of_state`."""
-        return {"n_items": self.n_items, "counted": [counted.state() for counted in self._counted]}
+        factors = None if self._factors is None else self._factors.latest()._asdict()
+        return {
+            "n_items": self.n_items,
+            "counted": [counted.state() for counted in self._counted],
+            "factors": factors,
+        }
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any], settings: EvidenceSettings) -> Self:
-        """Count what `state` returned, with exactly the same result."""
+        """Count what `state` returned, with exactly the same result.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit each other.
+        """
         evidence = cls(int(state["n_items"]), settings)
-        for counted in state["counted"]:
-            evidence._count(_Counted.of_state(counted))
+        for each in state["counted"]:
+            counted = _Counted.of_state(each)
+            counted.check(evidence.n_items)
+            evidence._count(counted)
         evidence._prepare()
+        if evidence._factors is not None and state["factors"] is not None:
+            evidence._factors.keep_latest(Factors(**state["factors"]))
         return evidence
 
     def grow(self, n_items: int) -> None:
@@ -209,6 +228,10 @@ class TimedEvidence:
         )
         self.same_day = TimedPairs(
             together.before, together.after, together.days, together.weights[:, None], self.n_items
+        )
+        width, refresh = self.settings.evidence_factors, self.settings.evidence_refresh
+        self._factors = (
+            LatentFactors(near.before, near.after, near.days, fading, self.n_items, width, refresh) if width else None
         )
 
     def fade(self, days: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -285,6 +308,10 @@ class TimedEvidence:
         table_KI = torch.cat([windows_KI.log1p(), share_I.log()[None], ages_KI.log1p() / 2])
         return CountedKinds(table_KI, share_I, torch.from_numpy(known))
 
+    def factors(self, day: int) -> Factors | None:
+        """Return the latent factors of a day, if there are to be any."""
+        return None if self._factors is None else self._factors.on(day)
+
     def seen(self, day: int) -> tuple[npt.NDArray[np.int64], Days]:
         """Return where in an array each item begins, shape (I + 1,), and in it the days before one on which it was had.
 
@@ -332,7 +359,16 @@ class TimedEvidence:
         always_B, stale_B = torch.ones_like(gap_B), torch.full_like(gap_B, np.log1p(day - counted) / 3)
         today_B = ((gap_B == 0) & there_BR[:, 0]).float()
         context = (always_B, gap_B.log1p() / 3, today_B, length_B.log() / 3, mass_B, hot_B, new_B, stale_B)
-        return torch.cat([near_VBI, all_VBI, together_VBI]), torch.stack(context, 1)
+        latent_VBI = self._latent(item_BR[:, :lately], there_BR[:, :lately], counted)[None]
+        return torch.cat([near_VBI, all_VBI, together_VBI, latent_VBI]), torch.stack(context, 1)
+
+    def _latent(self, item_BR: Tensor, there_BR: Tensor, day: int) -> Tensor:
+        """Score all items by the factors of a history's last ones, shape (B, I)."""
+        factors = self.factors(day)
+        if factors is None:
+            return torch.zeros(len(item_BR), self.n_items + 1)
+        share_BR = _shares(FACTOR_DECAY ** torch.arange(item_BR.shape[1]) * there_BR)
+        return (factors.inputs[item_BR] * share_BR[:, :, None]).sum(1) @ factors.outputs.T
 
     def _tastes(
         self, items_BR: npt.NDArray[np.int64], days_BR: Days, real_BR: npt.NDArray[np.bool_]
@@ -380,6 +416,16 @@ class _Counted(NamedTuple):
     def requests(self) -> Requests:
         times, at = (days.astype(np.float64) * DAY for days in (self.days, self.at))
         return Requests(self.sequences, times, self.begin.astype(np.int64), self.end.astype(np.int64), at)
+
+    def check(self, n_items: int) -> None:
+        """Raise a ValueError unless the arrays fit each other."""
+        fits = len({len(part) for part in (self.begin, self.end, self.items, self.at)}) == 1
+        fits = fits and len(self.sequences) == len(self.days)
+        if not fits or (self.begin < 0).any() or (self.begin > self.end).any() or (self.end > len(self.days)).any():
+            raise ValueError("histories do not fit their interactions")
+        for items in (self.sequences, self.items):
+            if len(items) and not 0 <= items.min() <= items.max() <= n_items:
+                raise ValueError(f"counted items must lie between 1 and {n_items}")
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         whole = len(self.end) == len(self.sequences) and bool((self.end == np.arange(len(self.end))).all())

@@ -21,16 +21,14 @@ from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.counts import days_of
 from recbole_metarec.evidence.timed import CONTEXT, COUNTED, KINDS, PAIRED, Asked, TimedEvidence
 
-MODEL = "model"
-"""Name of a backbone's score among the kinds of evidence; it stands last."""
-
 RIDGE, RIDGE_OF_FEW, FEW_ROWS = 10.0, 30.0, 500
 """Weight of the squared distance to the prior, in rows; with fewer rows than `FEW_ROWS` the second."""
 
-# Candidates of a row: those that are best by two simple rules, and some others at random.
-_BY_TRANSITIONS, _BY_RECENCY, _AT_RANDOM = 150, 150, 200
+# Candidates of a row: those that are best by three simple rules, and some others at random.
+_BY_TRANSITIONS, _BY_RECENCY, _BY_FACTORS, _AT_RANDOM = 150, 150, 100, 200
 # Share of the interactions that are too old to learn from; of evidence that ends before what it is asked for, more.
 _OLDEST, _COUNTED_IF_FROZEN = 0.4, 0.8
+_WEEKS = 40  # that interactions to learn from are drawn of
 _ITERATIONS = 40
 _SOFTNESS = 0.3  # of ranks, in units of scores
 _NDCG_SCALE = 20.0  # of a row's smooth NDCG beside its cross entropy
@@ -105,6 +103,8 @@ def memory_weights(model: bool = False) -> Tensor:
 def later_places(domain: Domain, n_rows: int, seed: int, share: float = _OLDEST) -> npt.NDArray[np.int64]:
     """Draw interactions to learn from: no user's first, and none of the oldest.
 
+    They come from some weeks, each drawn by the number of its interactions, since every day that is asked for costs.
+
     Parameters
     ----------
     domain : Domain
@@ -126,7 +126,13 @@ def later_places(domain: Domain, n_rows: int, seed: int, share: float = _OLDEST)
     days = days_of(domain.times)
     late = days >= np.quantile(days, share) if len(days) else first
     places = np.flatnonzero(~first & late)
-    return np.sort(np.random.default_rng(seed).permutation(places)[:n_rows])
+    rng = np.random.default_rng(seed)
+    week_of = days[places] // 7
+    weeks, counts = np.unique(week_of, return_counts=True)
+    if len(weeks) > _WEEKS:
+        drawn = rng.choice(weeks, _WEEKS, replace=False, p=counts / counts.sum())
+        places = places[np.isin(week_of, drawn)]
+    return np.sort(rng.permutation(places)[:n_rows])
 
 
 def rows_of(
@@ -212,14 +218,16 @@ def draw_rows(
 
 
 def _best(asked: Asked, closed_BI: Tensor) -> list[Tensor]:
-    """Return the items that are best by each of two simple rules, shape (B, n) each; also some that are closed."""
+    """Return the items that are best by each of three simple rules, shape (B, n) each; also some that are closed."""
     popularity, recent = (asked.table_KI[COUNTED.index(kind)] for kind in ("popularity", "last 30 days"))
     likely_BI = asked.lift_VBI[PAIRED.index("transitions")] + popularity
     recent_I = recent - asked.table_KI[COUNTED.index("last seen")] / 10
     n_items = len(recent_I)
     likely_Bn = likely_BI.masked_fill_(closed_BI, -torch.inf).topk(min(_BY_TRANSITIONS, n_items)).indices
     recent_n = recent_I.masked_fill(~asked.known_I, -torch.inf).topk(min(_BY_RECENCY, n_items)).indices
-    return [likely_Bn, recent_n.expand(len(likely_BI), -1)]
+    latent_BI = asked.lift_VBI[PAIRED.index("latent factors")].masked_fill(closed_BI, -torch.inf)
+    latent_Bn = latent_BI.topk(min(_BY_FACTORS, n_items)).indices
+    return [likely_Bn, recent_n.expand(len(likely_BI), -1), latent_Bn]
 
 
 def _candidates(best: Sequence[Tensor], open_I: Tensor, target: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,13 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
+from recbole_metarec.evidence.timed import CONTEXT, KINDS
+
+MODEL = "model"
+"""Name of a backbone's score among the kinds of evidence; it stands last."""
+
+_UNNAMED = tuple(kind for kind in KINDS if kind != "latent factors")
+
 # Relative to the scores' own weight. The first ends with what is learnt alone and the memory alone, so that nothing
 # lies beyond.
 MEMORY_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, math.inf)
@@ -49,12 +56,15 @@ class EvidenceWeights(NamedTuple):
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain values; see `of`."""
-        timed = None if self.timed is None else self.timed.weights.tolist()
+        timed = None
+        if self.timed is not None:
+            weights = self.timed.weights.tolist()
+            timed = dict(zip([*KINDS, MODEL][: len(weights)], weights, strict=True))
         return {**self._asdict(), "timed": timed}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
-        """Take what `plain` returned.
+        """Take what `plain` returned; kinds of evidence that it does not name count nothing.
 
         Raises
         ------
@@ -62,7 +72,13 @@ class EvidenceWeights(NamedTuple):
             If a weight is missing.
         """
         timed = plain.get("timed")
-        weighing = None if timed is None else Weighing(torch.tensor(timed, dtype=torch.float32))
+        if isinstance(timed, list):  # as it was written while kinds had no names
+            timed = dict(zip([*_UNNAMED, MODEL], timed, strict=False))
+        weighing = None
+        if timed is not None:
+            kinds = [*KINDS, MODEL] if MODEL in timed else KINDS
+            none = [0.0] * len(CONTEXT)
+            weighing = Weighing(torch.tensor([timed.get(kind, none) for kind in kinds], dtype=torch.float32))
         return cls(plain["memory_weight"], plain["repeat_penalty"], weighing)
 
 

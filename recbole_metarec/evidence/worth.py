@@ -12,17 +12,18 @@ from torch import Tensor
 
 from recbole_metarec.evidence.timed import KINDS
 from recbole_metarec.evidence.weighing import (
-    MODEL,
     LearningRows,
     learn_weights,
     memory_weights,
     relearn_weights,
     scores_of,
 )
+from recbole_metarec.evidence.weights import MODEL
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "transitions": ("transitions", "transitions that fade", "transitions of all"),
     "same day": ("same day",),
+    "latent factors": ("latent factors",),
     "counts of the last days": tuple(kind for kind in KINDS if kind.startswith("last ") and kind.endswith(" days")),
     "popularity": ("popularity",),
     "age and last seen": ("age", "last seen"),

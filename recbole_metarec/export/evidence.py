@@ -13,8 +13,8 @@ import numpy.typing as npt
 from recbole_metarec.evidence.counts import days_of
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.snapshot import Snapshot, memory_rows
-from recbole_metarec.evidence.timed import CONTEXT, HOT_DAYS, KINDS
-from recbole_metarec.evidence.weighing import MODEL
+from recbole_metarec.evidence.timed import CONTEXT, FACTOR_DECAY, HOT_DAYS, KINDS
+from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.inference.scorer import Scorer
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -58,6 +58,7 @@ def _of_kind(evidence: Evidence, day: int) -> tuple[dict[str, Any], Arrays]:
             "decay": settings.memory_decay,
             "lately": settings.memory_depth,
             "depth": settings.evidence_depth,
+            "factor_decay": FACTOR_DECAY,
             "hot_days": HOT_DAYS,
         }
         return about, Snapshot.of(timed, counted).arrays()

@@ -34,16 +34,18 @@ class Values(NamedTuple):
         Vectors, shape (n, width), 0 where missing, or categories, int64 of shape (n,).
     present : bool array, shape (n,)
         Which items have the modality.
+    norm : float
+        What vectors as they were read or encoded were divided by.
     """
 
     values: npt.NDArray[Any]
     present: npt.NDArray[np.bool_]
+    norm: float = 1.0
 
     def padded(self) -> Values:
         """Put row 0, padding, before all others."""
-        return Values(
-            np.concatenate([np.zeros_like(self.values[:1]), self.values]), np.concatenate([[False], self.present])
-        )
+        values = np.concatenate([np.zeros_like(self.values[:1]), self.values])
+        return Values(values, np.concatenate([[False], self.present]), self.norm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +60,14 @@ class Features:
         Which items have the modality.
     forms : dict of str to Categories or Vectors
         What the values are.
+    norms : dict of str to float
+        See `Values`.
     """
 
     values: dict[str, npt.NDArray[Any]]
     present: dict[str, npt.NDArray[np.bool_]]
     forms: dict[str, Form]
+    norms: dict[str, float]
 
     def describe(self) -> str:
         """Coverage of each modality, in one line."""

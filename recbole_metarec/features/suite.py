@@ -83,11 +83,11 @@ class SuiteFeatures:
 
     def _prepare(self, domain: str, tokens: Sequence[str], modalities: Mapping[str, Modality]) -> Features:
         cells = self.suite.cells(domain).reindex(list(tokens), fill_value="")
-        features = Features({}, {}, {})
+        features = Features({}, {}, {}, {})
         for name, modality in modalities.items():
             values = modality.values(domain, cells)
             if values.present.any():
-                features.values[name], features.present[name] = values.padded()
+                features.values[name], features.present[name], features.norms[name] = values.padded()
                 features.forms[name] = modality.form(values.values)
         getLogger().info(f"{domain}: {features.describe() or 'no features'}")
         return features

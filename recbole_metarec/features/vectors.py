@@ -113,8 +113,8 @@ def _read(path: Path) -> tuple[list[str], npt.NDArray[Any]]:
     return names, vectors
 
 
-def unit_norm(vectors: npt.NDArray[np.floating], present: npt.NDArray[np.bool_]) -> npt.NDArray[np.float16]:
-    """Scale vectors to a mean square norm of 1, whatever encoder they are from.
+def mean_norm(vectors: npt.NDArray[np.floating], present: npt.NDArray[np.bool_]) -> float:
+    """Return the square root of the mean square norm of the vectors that count; 1 if none do.
 
     Parameters
     ----------
@@ -124,7 +124,13 @@ def unit_norm(vectors: npt.NDArray[np.floating], present: npt.NDArray[np.bool_])
 
     Returns
     -------
-    float16 array, shape (n, width)
+    float
+        Positive.
     """
     norm = np.sqrt(np.square(vectors[present], dtype=np.float32).sum(1).mean()) if present.any() else 1.0
-    return (vectors / max(float(norm), 1e-30)).astype(np.float16)
+    return max(float(norm), 1e-30)
+
+
+def unit_norm(vectors: npt.NDArray[np.floating], norm: float) -> npt.NDArray[np.float16]:
+    """Divide vectors by a norm, that of most, whatever encoder they are from."""
+    return (vectors / norm).astype(np.float16)

@@ -15,7 +15,7 @@ from torch import Tensor
 from recbole_metarec.domains.clock import days
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.timed import KINDS
-from recbole_metarec.evidence.weighing import MODEL
+from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS
 from recbole_metarec.inference.scorer import Scorer
 
@@ -25,6 +25,7 @@ MEMORY, UNSEEN = "transitions", "not yet had"
 _FOR = {
     MODEL: "the model expects it here",
     "transitions": "it tends to follow what was had",
+    "latent factors": "it goes with what goes with what was had",
     "same day": "it goes together with what was had that day",
     "counts of the last days": "many had it in the last days",
     "popularity": "it is popular",
@@ -218,7 +219,7 @@ def sentence(item: str, score: float, parts: Sequence[Part], led_by: Sequence[st
     ahead = sorted((part for part in parts if _gain(part) > 0), key=_gain, reverse=True)
     ahead = [part for part in ahead[:_NAMED] if _gain(part) > 0.1 * _gain(ahead[0])]
     behind = min(parts, key=_gain, default=None)
-    text = " and ".join(_reason(part, led_by) for part in ahead)
+    text = ", and ".join(_reason(part, led_by) for part in ahead)
     against = "" if behind is None or _gain(behind) > -0.5 else f"; {behind.name} speak against it"
     if behind is not None and behind.name in ("popularity", "same day", MODEL):
         against = against.replace("speak", "speaks")

@@ -28,7 +28,7 @@ class Rows(NamedTuple):
     items : list
         Raw ids.
     times : float64 array, shape (n,), or None
-        In seconds since 1970; ``None`` if nothing knows.
+        In seconds since 1970, not a number where nobody knows; ``None`` if nothing does.
     """
 
     users: list[Any]

@@ -104,7 +104,7 @@ def of_rows(vocabulary: Vocabulary, rows: Rows, at: At | Mapping[Any, At] | Sequ
     else:
         asked = np.full(len(rows.users), seconds_of(at))
     items = vocabulary.numbers(rows.items, "item_id", unknown)
-    times = asked[rows.user] if rows.times is None else rows.times
+    times = asked[rows.user] if rows.times is None else np.where(np.isnan(rows.times), asked[rows.user], rows.times)
     return _requests(np.where(times <= asked[rows.user], items, 0), times, rows.user, asked)
 
 

@@ -124,8 +124,9 @@ def _block(histories: list[History], unit: str | None) -> Block:
     user = np.repeat(np.arange(len(histories)), lengths)
     items = [item for each in histories for item in each.items]
     times: Times | None = None
-    if unit is not None and all(each.stamps is not None or not each.items for each in histories):
-        stamps = np.array([stamp for each in histories for stamp in each.stamps or ()], np.float64)
+    if unit is not None:
+        unknown = ([math.nan] * len(each.items) if each.stamps is None else each.stamps for each in histories)
+        stamps = np.array([stamp for own in unknown for stamp in own], np.float64)
         order = np.lexsort((stamps, user))
         items = [items[place] for place in order]
         times = None if unit == "none" else seconds(stamps[order], unit)

@@ -52,6 +52,28 @@ def neighbours(scorer: Scorer, items_Q: Numbers, k: int) -> Top:
     return found
 
 
+@torch.no_grad()
+def nearest_across(asked_QD: Tensor, others_ID: Tensor, k: int) -> Top:
+    """Find the items of other domains that are most like some, by the cosine of their vectors.
+
+    Parameters
+    ----------
+    asked_QD : Tensor, shape (Q, D)
+    others_ID : Tensor, shape (I, D)
+        Without padding.
+    k : int
+
+    Returns
+    -------
+    Top
+        A row for each; items are numbered from 1, in the order of ``others_ID``.
+    """
+    asked_QD, others_ID = normalize(asked_QD, dim=-1), normalize(others_ID, dim=-1)
+    found = [best_of(few_BD @ others_ID.T, min(k, len(others_ID))) for few_BD in asked_QD.split(_ASKED)]
+    items_QK, scores_QK = (torch.cat(part) for part in zip(*found, strict=True))
+    return Top((items_QK + 1).numpy(), scores_QK.numpy())
+
+
 def _lift(scorer: Scorer, items_Q: Numbers) -> Tensor:
     """Return how much likelier than by popularity each item is, by its logarithm, shape (Q, I)."""
     timed, memory = scorer.evidence.timed, scorer.evidence.memory

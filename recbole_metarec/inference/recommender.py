@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from recbole_metarec.domains.clock import days
@@ -20,9 +22,10 @@ from recbole_metarec.inference import section
 from recbole_metarec.inference.explanation import explain
 from recbole_metarec.inference.frames import Rows, columns_of, is_frame, read_rows, written_like
 from recbole_metarec.inference.histories import is_list, of_lists, of_rows, to_count
-from recbole_metarec.inference.neighbours import neighbours
+from recbole_metarec.inference.item_encoder import joined
+from recbole_metarec.inference.neighbours import nearest_across, neighbours
 from recbole_metarec.inference.scorer import Numbers, Pairs, Scorer, Top
-from recbole_metarec.inference.section import Section
+from recbole_metarec.inference.section import TITLES, Section
 from recbole_metarec.inference.times import At
 from recbole_metarec.inference.vocabulary import Unknown, Vocabulary
 from recbole_metarec.training import checkpoint
@@ -149,12 +152,13 @@ class Recommender:
         _check(k, unknown)
         self.vocabulary.n_unknown = 0
         if not is_frame(sequences):
-            return self._answers(self._top(of_lists(self.vocabulary, sequences, at, unknown), k, **options))
+            requests = of_lists(self.vocabulary, sequences, at, unknown)
+            return self._answers(self._top(requests, k, **options), self.item_ids)
         rows = read_rows(sequences, self.time_unit)
         if is_list(at):
             raise UserError(["at: must be a time, or for a frame a dict from users to times"])
         top = self._top(of_rows(self.vocabulary, rows, at, unknown), k, **options)
-        return self._frame(sequences, "user_id", rows.users, top)
+        return self._frame(sequences, "user_id", rows.users, top, self.item_ids)
 
     def recommend_rows(
         self, rows: Rows, k: int, *, at: Sequence[At], unknown: Unknown = "skip", **options: Any
@@ -163,7 +167,7 @@ class Recommender:
         _check(k, unknown)
         self.vocabulary.n_unknown = 0
         requests = of_rows(self.vocabulary, rows, at, unknown)
-        return self._answers(self._top(requests, k, unknown=unknown, **options))
+        return self._answers(self._top(requests, k, unknown=unknown, **options), self.item_ids)
 
     def _top(
         self,
@@ -188,7 +192,8 @@ class Recommender:
         k : int
             How many for each, 1 or more.
         across : {None, "source"}
-            ``source`` is for items of the source domains; no checkpoint has their vectors yet.
+            ``source`` is for items of the source domains, named ``domain/id``, where the model has them in one space:
+            MetaRec with sources.
 
         Returns
         -------
@@ -203,13 +208,24 @@ class Recommender:
             If an argument is wrong or an item unknown.
         """
         _check(k, "raise")
-        if across is not None:
-            raise UserError([f"across={across}: this checkpoint has the vectors of its own items alone; leave it out"])
+        sources = self.section.sources
+        if across not in (None, "source"):
+            raise UserError([f"across={across}: must be source, or left out"])
+        if across and not sources:
+            raise UserError([f"across=source: {self.name} has no items of sources in its space; leave it out"])
         names = columns_of(items, ["item_id"])["item_id"] if is_frame(items) else items
         if not is_list(names):
             raise UserError([f"items={names}: must be a list of item ids"])
-        top = neighbours(self.scorer, self.vocabulary.numbers(names, "items", "raise"), k)
-        return self._frame(items, "target_item_id", names, top) if is_frame(items) else self._answers(top)
+        numbers = self.vocabulary.numbers(names, "items", "raise")
+        ids, vectors_ID = self.item_ids, None
+        if across:
+            ids = [f"{domain}/{item}" for domain, of_domain in sources.items() for item in of_domain.ids]
+            vectors_ID = torch.cat([of_domain.vectors[1:] for of_domain in sources.values()])
+        if vectors_ID is None:
+            top = neighbours(self.scorer, numbers, k)
+        else:
+            top = nearest_across(self.scorer.outputs[torch.from_numpy(numbers)], vectors_ID, k)
+        return self._frame(items, "target_item_id", names, top, ids) if is_frame(items) else self._answers(top, ids)
 
     def explain(self, sequence: Sequence[object], item: Any, at: At = None) -> Any:
         """Say what the score of an item is made of.
@@ -262,16 +278,18 @@ class Recommender:
         Raises
         ------
         UserError
-            If a column is missing or wrong, or an id is unknown and ``unknown="raise"``.
+            If a column is missing or wrong, the model has no evidence, or an id is unknown and ``unknown="raise"``.
         """
         _check(1, unknown)
         for name, each in (("frame", frame), ("histories", histories)):
             if not (is_frame(each) or (each is None and name == "histories")):
                 raise UserError([f"{name}: must be a frame with the columns user_id, item_id, timestamp"])
+        scorer, settings = self.scorer, self.section.settings
+        if scorer.evidence.timed is None and scorer.evidence.memory is None:
+            raise UserError([f"{self.name}: has no evidence to count in; train it without --memory_weight=0"])
         self.vocabulary.n_unknown = 0
         rows = read_rows(frame, self.time_unit)
         known = None if histories is None else read_rows(histories, self.time_unit, "histories")
-        scorer, settings = self.scorer, self.section.settings
         needs_times = scorer.evidence.timed is not None
         domain, new = to_count(self.vocabulary, rows, known, needs_times, unknown)
         first_days = scorer.first_days
@@ -281,6 +299,57 @@ class Recommender:
         evidence = scorer.evidence.counting_also(domain, new, settings)
         self.section = replace(self.section, scorer=replace(scorer, evidence=evidence, first_days=first_days))
         return int(new.sum())
+
+    def add_items(self, frame: Any) -> int:
+        """Add new items by their features; from then on they are recommended, asked about and updated as all others.
+
+        Their vectors are those that items have which nobody had in training.
+
+        Parameters
+        ----------
+        frame : frame
+            ``item_id``, and what the model was trained with: the columns of its texts and of its price, and
+            ``text_vector`` or ``image_vector``, a list of numbers each, where it was given ready vectors. A ``title``
+            is taken up, too.
+
+        Returns
+        -------
+        int
+            How many items were added.
+
+        Raises
+        ------
+        UserError
+            If the model knows items by nothing but who had them, an item is known already or has no feature, or one
+            is malformed.
+        """
+        encoders = self.section.item_encoders
+        if not encoders:
+            raise UserError(
+                [
+                    f"{self.name}: knows items only by who had them; new ones come with training, or with features: "
+                    "train ANT, or MetaRec with item_features=True"
+                ]
+            )
+        if not is_frame(frame):
+            raise UserError(
+                [f"frame: must be a frame with item_id and some of {', '.join(encoders[0].reader.columns)}"]
+            )
+        wanted = ["item_id", *dict.fromkeys([*(c for each in encoders for c in each.reader.columns), *TITLES])]
+        columns = columns_of(frame, wanted)
+        names = columns["item_id"] = [str(each) for each in columns["item_id"]]
+        problems = [f"item {name!r}: is known already; leave it out" for name in names if self.vocabulary.number(name)]
+        problems += [f"item {name!r}: stands there twice" for name, n in Counter(names).items() if n > 1]
+        if problems:
+            raise UserError(problems)
+        if not names:
+            return 0
+        items = joined([encoder.encode(columns) for encoder in encoders])
+        column = next((columns[name] for name in TITLES if name in columns), [""] * len(names))
+        titles = [each if isinstance(each, str) else "" for each in column]
+        self.section = section.with_items(self.section, items, titles)
+        self.vocabulary = Vocabulary([*self.item_ids, *names])
+        return len(names)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model as it is now, to be loaded again with `load`; no training can go on from there.
@@ -346,8 +415,7 @@ class Recommender:
             item = numbers([name for part in each for name in part], "exclude", unknown)
         return chosen, (row[item > 0], item[item > 0])
 
-    def _answers(self, top: Top) -> list[list[Recommendation]]:
-        ids = self.item_ids
+    def _answers(self, top: Top, ids: Sequence[str]) -> list[list[Recommendation]]:
         return [
             [
                 Recommendation(ids[item - 1], score, rank)
@@ -357,12 +425,12 @@ class Recommender:
             for items, scores in zip(top.items.tolist(), top.scores.tolist(), strict=True)
         ]
 
-    def _frame(self, native: Any, key: str, keys: Sequence[Any], top: Top) -> Any:
+    def _frame(self, native: Any, key: str, keys: Sequence[Any], top: Top, ids: Sequence[str]) -> Any:
         row, place = np.nonzero(top.items)
         items = top.items[row, place]
         columns = {
             key: [keys[number] for number in row.tolist()],
-            "item_id": [self.item_ids[item - 1] for item in items],
+            "item_id": [ids[item - 1] for item in items],
             "score": top.scores[row, place].tolist(),
             "rank": (place + 1).tolist(),
         }

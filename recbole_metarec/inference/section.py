@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,30 @@ from torch import Tensor
 from recbole_metarec.errors import UserError
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.inference.encoder import SequenceEncoder
+from recbole_metarec.inference.item_encoder import ItemEncoder, NewItems
 from recbole_metarec.inference.scorer import Scorer
 from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.training import checkpoint
-from recbole_metarec.training.packing import pack, unpack
 
 VERSION = 1
+
+TITLES = ("title", "movie_title", "product_title", "item_name", "name")
+"""Columns that hold what items are called; of several the first counts."""
+
+
+class SourceItems(NamedTuple):
+    """Items of a source domain in the target's space.
+
+    Attributes
+    ----------
+    ids : list of str
+        From item 1.
+    vectors : Tensor, shape (I, D)
+        As the target's ``outputs``, padding first.
+    """
+
+    ids: list[str]
+    vectors: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +58,10 @@ class Section:
         Of each item, if a quantizer gives it some.
     masks_history : bool
         Whether evaluation left out what a user had.
+    item_encoders : sequence of ItemEncoder
+        What makes vectors of new items, one for each part of the encoder; none where features have no part.
+    sources : mapping of str to SourceItems
+        Items of source domains that share the space, by the name of the domain.
     """
 
     scorer: Scorer
@@ -47,6 +69,8 @@ class Section:
     titles: Sequence[str] = ()
     codes: npt.NDArray[np.int64] | None = None
     masks_history: bool = False
+    item_encoders: Sequence[ItemEncoder] = ()
+    sources: Mapping[str, SourceItems] = field(default_factory=dict)
 
     def state(self) -> dict[str, Any]:
         """Return it as the plain values and tensors of a checkpoint; see `of_state`."""
@@ -58,11 +82,16 @@ class Section:
             "inputs": inputs,
             "outputs": None if scorer.inputs is scorer.outputs else outputs,
             "encoder": scorer.encoder.state(),
-            "evidence": pack({"settings": settings, **scorer.evidence.tables()}),
-            "first_days": pack(scorer.first_days),
+            "evidence": {"settings": settings, **scorer.evidence.tables()},
+            "first_days": scorer.first_days,
             "titles": list(self.titles),
-            "codes": pack(self.codes),
+            "codes": self.codes,
             "masks_history": self.masks_history,
+            "item_encoders": [encoder.tree() for encoder in self.item_encoders],
+            "sources": {
+                name: {"ids": items.ids, "vectors": items.vectors.detach().cpu()}
+                for name, items in self.sources.items()
+            },
         }
 
     @classmethod
@@ -76,18 +105,58 @@ class Section:
         """
         inputs: Tensor = state["inputs"]
         outputs: Tensor = inputs if state["outputs"] is None else state["outputs"]
-        evidence = unpack(state["evidence"])
+        evidence = state["evidence"]
         settings = EvidenceSettings.of(evidence["settings"])
         scorer = Scorer(
             inputs,
             outputs,
             SequenceEncoder.of_state(state["encoder"]),
             Evidence.of_tables(evidence, settings),
-            unpack(state["first_days"]),
+            state["first_days"],
         )
         _check(scorer)
-        codes = unpack(state["codes"])
-        return cls(scorer, settings, list(state["titles"]), codes, bool(state["masks_history"]))
+        encoders = [ItemEncoder.of_tree(tree) for tree in state["item_encoders"]]
+        sources = {name: SourceItems(**items) for name, items in state["sources"].items()}
+        for name, items in sources.items():
+            if items.vectors.shape != (len(items.ids) + 1, inputs.shape[1]):
+                raise ValueError(f"vectors of {name} have shape {tuple(items.vectors.shape)}")
+        titles, masks_history = list(state["titles"]), bool(state["masks_history"])
+        return cls(scorer, settings, titles, state["codes"], masks_history, encoders, sources)
+
+
+def with_items(section: Section, items: NewItems, titles: Sequence[str]) -> Section:
+    """Return a section with more items behind the others.
+
+    Parameters
+    ----------
+    section : Section
+    items : NewItems
+    titles : sequence of str
+        One for each of them.
+
+    Returns
+    -------
+    Section
+    """
+    scorer, settings, n_new = section.scorer, section.settings, len(items.inputs)
+    inputs = torch.cat([scorer.inputs, items.inputs])
+    same = scorer.inputs is scorer.outputs
+    first_days = scorer.first_days
+    if first_days is not None:  # there when they are asked for
+        first_days = np.concatenate([first_days, np.full(n_new, np.iinfo(np.int64).min)])
+    grown = Scorer(
+        inputs,
+        inputs if same else torch.cat([scorer.outputs, items.outputs]),
+        scorer.encoder,
+        scorer.evidence.with_items(scorer.n_items + n_new, settings),
+        first_days,
+    )
+    codes = section.codes
+    if codes is not None and items.codes is not None:
+        codes = np.concatenate([codes, items.codes.numpy()])
+    known = list(section.titles) or [""] * scorer.n_items
+    named = [*known, *titles] if any(titles) or section.titles else []
+    return replace(section, scorer=grown, codes=codes, titles=named)
 
 
 def _check(scorer: Scorer) -> None:
@@ -95,10 +164,14 @@ def _check(scorer: Scorer) -> None:
     inputs, outputs, evidence = scorer.inputs, scorer.outputs, scorer.evidence
     if inputs.ndim != 2 or inputs.shape != outputs.shape or len(inputs) < 2:
         raise ValueError(f"item vectors have shapes {tuple(inputs.shape)} and {tuple(outputs.shape)}")
-    if not (bool(torch.isfinite(inputs).all()) and bool(torch.isfinite(outputs).all())):
+    if not all(
+        bool(torch.isfinite(vectors.sum())) for vectors in {id(each): each for each in (inputs, outputs)}.values()
+    ):
         raise ValueError("item vectors are not all finite")
     if sum(scorer.encoder.widths) != inputs.shape[1]:
         raise ValueError(f"item vectors have width {inputs.shape[1]}, the encoder's {sum(scorer.encoder.widths)}")
+    if evidence.timed is None and (evidence.weights.timed is not None or (evidence.alone and evidence.memory is None)):
+        raise ValueError("evidence has weights, but no counts")
     sizes = [] if scorer.first_days is None else [len(scorer.first_days)]
     sizes += [] if evidence.memory is None else [len(evidence.memory.popularity)]
     sizes += [] if evidence.timed is None else [evidence.timed.n_items + 1]
@@ -132,13 +205,13 @@ def read(path: Path) -> tuple[dict[str, Any], Section]:
         raise UserError(
             [
                 f"{path}: holds no model that can be used without its data, since an older version or another model "
-                "wrote it; train it anew, or use recbole_metarec.load_with_data"
+                "wrote it, or training was interrupted; train it anew, or use recbole_metarec.load_with_data"
             ]
         )
     version = section.get("version")
     if version != VERSION:
         raise UserError([f"{path}: was written by a newer version of this package ({version}); upgrade it"])
-    with checkpoint.named_when_damaged(path):
+    with checkpoint.named_when_damaged(path), torch.random.fork_rng(devices=[]):  # modules draw weights when built
         found = Section.of_state(section)
         names = state["item_tokens"]
         if not isinstance(names, list) or len(names) != found.scorer.n_items:

@@ -24,12 +24,12 @@ class Vocabulary:
     Attributes
     ----------
     n_unknown : int
-        Ids that `numbers` did not know and skipped, in all since `forget_unknown`.
+        Ids that `numbers` did not know and skipped, since this was set to 0.
     """
 
     def __init__(self, ids: Sequence[str]) -> None:
         self.ids = list(ids)
-        self._numbers = {name: number for number, name in enumerate(self.ids, 1)}
+        self._numbers = dict(zip(self.ids, range(1, len(self.ids) + 1), strict=True))
         self._warned = False
         self.n_unknown = 0
 

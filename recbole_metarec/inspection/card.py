@@ -110,10 +110,12 @@ def _split(split: Mapping[str, Any]) -> str:
 
 def _limits(state: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterator[str]:
     change = next((each for name, each in metrics.get("change_over_scratch", {}).items() if "ndcg@" in name), None)
-    if state.get("source_datasets") and change is None:
-        yield "Whether the sources help is not known: no model from scratch was trained beside it."
+    sources, began = state.get("source_datasets"), state["config"].get("init_from")
+    taught = "the sources help" if sources else "the checkpoint helps from which it began"
+    if (sources or began) and change is None:
+        yield f"Whether {taught} is not known: no model from scratch was trained beside it."
     elif change is not None and change["low"] <= 0 <= change["high"]:
-        yield "Whether the sources help is not clear: the interval of the change holds 0."
+        yield f"Whether {taught} is not clear: the interval of the change holds 0."
     if metrics:
         yield "One seed was run: the intervals know nothing of how much training itself varies."
     unseen = metrics.get("protocol", {}).get("unseen_targets")

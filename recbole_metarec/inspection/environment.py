@@ -63,10 +63,7 @@ def _python() -> Iterator[Finding]:
         return
     fits = platform.python_version() in SpecifierSet(asked, prereleases=True)
     yield Finding(what) if fits else Finding(what, "wrong", f"must be {asked}; make an environment with another Python")
-    system = f"{platform.system()} {platform.machine()}"
-    posix = os.name == "posix"
-    why = "files are locked as on Linux and macOS; use WSL"
-    yield Finding(system) if posix else Finding(system, "wrong", why)
+    yield Finding(f"{platform.system()} {platform.machine()}")
     owners = {*metadata.packages_distributions().get("recbole_metarec", ())}
     if len(owners) > 1:
         why = f"several packages have this name: {', '.join(sorted(owners))}; pip uninstall the other"

@@ -44,6 +44,7 @@ def facts(state: Mapping[str, Any], file: str, file_bytes: int) -> dict[str, Any
         raise UserError([f"{file}: is neither a trained model nor a pre-trained core"])
     is_model = "state_dict" in state
     diagnostics = state.get("diagnostics") or {}
+    evidence = diagnostics.get("evidence") or {}
     weights = state["state_dict"] if is_model else state["core"]
     return {
         "file": file,
@@ -61,6 +62,7 @@ def facts(state: Mapping[str, Any], file: str, file_bytes: int) -> dict[str, Any
         "epoch": state.get("epoch"),
         "metrics": state.get("metrics"),
         "source_weights": diagnostics.get("source_weights"),
+        "evidence_sources": {name: each["pull"] for name, each in evidence.get("sources", {}).items()},
         "codebook": diagnostics.get("codebook"),
     }
 
@@ -129,7 +131,7 @@ def text_of(found: Mapping[str, Any]) -> str:
     str
     """
     parts = [_heading(found), _metrics(found["metrics"]), _data(found), _settings(found["settings"])]
-    parts += [_sizes_table(found), _weights(found["source_weights"]), _codes(found["codebook"])]
+    parts += [_sizes_table(found), _sources(found), _codes(found["codebook"])]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -170,9 +172,14 @@ def _data(found: Mapping[str, Any]) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    shown = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in settings.items()}
-    rows = [[f"--{key}", value] for key, value in shown.items()]
+    rows = [[f"--{key}", _shown(value)] for key, value in settings.items()]
     return tabulate(rows, ["setting", "instead of its default"], disable_numparse=True) if rows else ""
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "~"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _sizes_table(found: Mapping[str, Any]) -> str:
@@ -182,9 +189,12 @@ def _sizes_table(found: Mapping[str, Any]) -> str:
     return f"{items}{found['parameters']:,} parameters\n{laid_out}"
 
 
-def _weights(weights: Mapping[str, float] | None) -> str:
-    ranked = sorted((weights or {}).items(), key=lambda pair: -pair[1])
-    return tabulate([[name, f"{weight:.3f}"] for name, weight in ranked], ["source", "weight"]) if ranked else ""
+def _sources(found: Mapping[str, Any]) -> str:
+    columns = {"weight in training": found["source_weights"], "share in weights of evidence": found["evidence_sources"]}
+    columns = {header: weights for header, weights in columns.items() if weights}
+    names = dict.fromkeys(name for weights in columns.values() for name in weights)
+    rows = [[name, *(weights.get(name) for weights in columns.values())] for name in names]
+    return tabulate(rows, ["source", *columns], floatfmt=".3f") if rows else ""
 
 
 def _codes(usage: Mapping[str, Any] | None) -> str:

@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from recbole_metarec.evaluation.wording import percent
 from recbole_metarec.evidence.situations import trust
-from recbole_metarec.evidence.weighing import MODEL
+from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS
 
 # What is said of evidence: its name, and whether that is one thing.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from recbole_metarec.settings.base import Settings, option
-from recbole_metarec.settings.kinds import Count, Nonnegative, Positive, PositiveShare
+from recbole_metarec.settings.kinds import Count, Nonnegative, Positive, PositiveShare, Whole
 
 
 class EvidenceSettings(Settings):
@@ -35,8 +35,9 @@ class EvidenceSettings(Settings):
     )
     timed_evidence: bool | Literal["auto"] = option(
         "auto",
-        "Whether evidence knows the clock: transitions that fade, what goes together on one day, counts of the last "
-        "days, age, repeats, each weighed by what is known of the request. auto: where timestamps are times.",
+        "Whether evidence knows the clock: transitions that fade, their latent factors, what goes together on one day, "
+        "counts of the last days, age, repeats, each weighed by what is known of the request. auto: where timestamps "
+        "are times.",
         "Ours",
     )
     evidence_weights: Literal["auto", "own", "sources", "memory"] = option(
@@ -56,6 +57,10 @@ class EvidenceSettings(Settings):
     evidence_half_life: Annotated[float, Ge(1)] = option(
         365, "Days after which a transition that fades counts half.", "Ours"
     )
+    evidence_factors: Whole = option(
+        64, "Number of latent factors that are made of which items follow which; 0 has none.", "Ours"
+    )
+    evidence_refresh: Count = option(7, "Days after which latent factors are made anew.", "Ours")
     evidence_rows: Count = option(
         2500, "Largest number of interactions that weights are learnt on, of each domain.", "Ours"
     )

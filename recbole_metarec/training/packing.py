@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def pack(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: pack(each) for key, each in value.items() if not isinstance(each, nn.Module)}
     if isinstance(value, (list, tuple)):
-        return type(value)(pack(each) for each in value)
+        return value if _are_texts(value) else type(value)(pack(each) for each in value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -46,10 +47,15 @@ def pack(value: Any) -> Any:
     raise TypeError(f"a checkpoint of plain values cannot hold a {type(value).__name__}")
 
 
+def _are_texts(values: Sequence[Any]) -> bool:
+    """Whether there is nothing to do for values, of which there may be millions: the names of items."""
+    return all(type(each) is str for each in values)
+
+
 def unpack(value: Any) -> Any:
     """Read what `pack` wrote."""
     if isinstance(value, (list, tuple)):
-        return type(value)(unpack(each) for each in value)
+        return value if _are_texts(value) else type(value)(unpack(each) for each in value)
     if not isinstance(value, dict):
         return value
     if _ARRAY in value:

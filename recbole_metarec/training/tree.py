@@ -185,11 +185,10 @@ class _Reader:
 
 
 def _read_texts(utf8: Tensor, ends: Tensor) -> list[str]:
-    content, bounds = utf8.cpu().numpy().tobytes(), [0, *ends.tolist()]
-    pairs = list(pairwise(bounds))
-    if bounds[-1] > len(content) or any(begin > end for begin, end in pairs):
+    content, bounds = utf8.cpu().numpy(), np.concatenate([[0], ends.cpu().numpy()])
+    if bounds[-1] > len(content) or (np.diff(bounds) < 0).any():
         raise ValueError("the ends of texts do not rise, or lie beyond them")
-    if content.isascii():
-        text = content.decode("ascii")
-        return [text[begin:end] for begin, end in pairs]
-    return [content[begin:end].decode("utf-8", "surrogatepass") for begin, end in pairs]
+    text = content[: bounds[-1]].tobytes().decode("utf-8", "surrogatepass")
+    within = np.flatnonzero((content & 0xC0) == 0x80)  # bytes with which no character begins
+    bounds = bounds - np.searchsorted(within, bounds)
+    return [text[begin:end] for begin, end in pairwise(bounds.tolist())]

@@ -94,11 +94,13 @@ def test_known_sources_keep_their_tables_and_need_no_warm_up(small: Any) -> None
 def test_a_run_begins_from_a_checkpoint_and_has_a_control_from_scratch(small: Any, tmp_path: Path) -> None:
     settings, file, _ = small
     before = Path(file).read_bytes()
-    results = run({**settings, "source_datasets": [], "checkpoint_dir": str(tmp_path), "init_from": file})
+    settings = {**settings, "source_datasets": [], "checkpoint_dir": str(tmp_path), "init_from": file}
+    results = run(settings)
     assert [result.variant for result in results][:3] == ["transfer", "scratch", "ensemble"]
     states = [checkpoint.load(Path(str(result.checkpoint))) for result in results[:2]]
     assert [state["config"]["init_from"] for state in states] == [file, None]
     assert Path(file).read_bytes() == before
+    assert find_problems({**settings, "resume": str(results[0].checkpoint)}) == []
 
 
 def test_texts_are_read_as_the_checkpoint_read_them(tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_what_no_run_can_begin_from_is_one_line(small: Any, tmp_path: Path) -> N
     for model in ("SASRec", "Memory"):
         assert line_of(model=model) == f"--init_from={file}: {model} cannot begin from a checkpoint; leave it out"
     assert line_of(init_from="nowhere") == "--init_from=nowhere: no such checkpoint"
-    assert line_of(source_datasets=settings["source_datasets"], resume=file).endswith("leave one of them out")
+    assert line_of(source_datasets=settings["source_datasets"], resume=file).endswith(f"None, not of {file}")
     (line,) = core_problems({"pretrained": "x", "adapt": "relearn", "init_from": file, "source_datasets": []})
     assert line.endswith("leave one of them out")
     checkpoint.save(tmp_path / "core", {"core": {}, "config": {}})

@@ -18,6 +18,7 @@ from recbole_metarec.errors import UserError
 from recbole_metarec.runs.prepare import prepare
 from recbole_metarec.runs.run import run_one
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.packing import pack
 
 
 def test_restoring_rebuilds_the_configuration(suite: Path) -> None:
@@ -92,7 +93,7 @@ def resume(suite: Path, file: Path, **changes: object) -> int:
 
 
 def write_old(path: Path, state: dict[str, Any]) -> None:
-    torch.save({**state, "format": checkpoint.OLD_FORMAT}, path)
+    torch.save(pack({**state, "format": checkpoint.OLD_FORMAT}), path)
 
 
 def damaged(

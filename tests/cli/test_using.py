@@ -101,6 +101,20 @@ def test_blocks_do_not_tear_users_apart(
     assert read(target) == expected(rec, 3)
 
 
+def test_lines_may_know_their_times_and_when_they_ask(rec: Recommender, path: Path, tmp_path: Path) -> None:
+    """What came after it was asked is not read; lines without times are as they stand."""
+    lines = [
+        {"items": ["C", "A", "B"], "times": [1.5e9 + 9, 1.5e9, 1.5e9 + 1], "at": 1.5e9 + 2},
+        {"items": ["C", "A"]},
+        {"items": []},
+    ]
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert main(["recommend", str(path), f"--input={source}", f"--output={target}"]) == 0
+    answers = rec.recommend([["A", "B"], ["C", "A"], []])
+    assert [*read(target).values()] == [[each.item_id for each in answer] for answer in answers]
+
+
 def test_a_sequence_is_answered_as_a_table_or_as_json(
     rec: Recommender, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

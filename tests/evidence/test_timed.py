@@ -62,7 +62,7 @@ def by_hand(domain: Domain, requests: Requests, row: int) -> dict[str, np.ndarra
         last[item], counts[item] = when, counts[item] + 1
         windows[:, item] += when >= today - np.array(WINDOWS)
     share = np.maximum(counts, 0.5) / max(1, counts.sum())
-    near, fading, same = (np.zeros((N_ITEMS + 1, N_ITEMS + 1)) for _ in range(3))
+    near, fading, same, refreshed = (np.zeros((N_ITEMS + 1, N_ITEMS + 1)) for _ in range(4))
     for items, times in zip(
         np.split(domain.items, domain.offsets[1:-1]), np.split(domain.times, domain.offsets[1:-1]), strict=True
     ):
@@ -72,7 +72,8 @@ def by_hand(domain: Domain, requests: Requests, row: int) -> dict[str, np.ndarra
                     continue
                 weight = 1 / (j - i)
                 fade = 2.0 ** ((day(times[j]) - today) / 20)
-                for table, value in ((near, weight), (fading, weight * fade)):
+                latent = weight * fade * (day(times[j]) < today // 7 * 7)
+                for table, value in ((near, weight), (fading, weight * fade), (refreshed, latent)):
                     table[items[i], items[j]] += value
                     table[items[j], items[i]] += value / 2
                 if day(times[i]) == day(times[j]):
@@ -93,6 +94,10 @@ def by_hand(domain: Domain, requests: Requests, row: int) -> dict[str, np.ndarra
     transitions = mixed(near, 20, weights, items)
     todays = [item for item, time in recent if day(time) == today]
     together = mixed(same, 5, np.full(len(todays), 1 / max(1, len(todays))), todays) if todays else 0 * share
+    of_column = refreshed.sum(0) ** 0.75 / max((refreshed.sum(0) ** 0.75).sum(), 1e-300)
+    lift = refreshed / np.maximum(refreshed.sum(1, keepdims=True) * of_column, 1e-300)
+    information = np.maximum(0, np.log(np.maximum(lift, 1e-300)) + 1)
+    fresh = 0.8 ** np.arange(len(items))
     had = [history == item for item in range(N_ITEMS + 1)]
     ago = [today - day(times[mask][-1]) if mask.any() else 0 for mask in had]
     return {
@@ -100,6 +105,7 @@ def by_hand(domain: Domain, requests: Requests, row: int) -> dict[str, np.ndarra
         "transitions that fade": mixed(fading, 20, weights, items) - transitions,
         "transitions of all": mixed(near, 20, np.full(len(every), 1 / len(every)), every),
         "same day": together,
+        "latent factors": fresh / fresh.sum() @ information[items],
         **{f"last {days} days": np.log1p(window) for days, window in zip(WINDOWS, windows, strict=True)},
         "popularity": np.log(share),
         "age": np.log1p(np.where(counts > 0, today - first, today - first_day)) / 2,

@@ -15,7 +15,8 @@ from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.learning import learn_weighing
 from recbole_metarec.evidence.situations import DAYS_SINCE, LENGTHS, occurs, situations, trust
 from recbole_metarec.evidence.timed import CONTEXT, KINDS, TimedEvidence
-from recbole_metarec.evidence.weighing import MODEL, LearningRows, memory_weights, rows_of
+from recbole_metarec.evidence.weighing import LearningRows, memory_weights, rows_of
+from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS, gains, measure_worth
 
 

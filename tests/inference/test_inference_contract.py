@@ -15,7 +15,9 @@ from small_models import RUNS
 
 import recbole_metarec as rm
 from recbole_metarec.domains.requests import Requests
+from recbole_metarec.evidence.timed import PAIRED
 from recbole_metarec.inference.recommender import Recommender
+from recbole_metarec.runs.result import RunResult
 from recbole_metarec.training import checkpoint
 
 AT = "2011-04-20"  # in the second half of the domain whose days are known
@@ -109,8 +111,17 @@ def test_alike_are_others_in_falling_order(rec: Recommender) -> None:
         assert scores == sorted(scores, reverse=True)
     with pytest.raises(rm.UserError, match="unknown"):
         rec.similar(["no such"])
-    with pytest.raises(rm.UserError, match="across=source"):
-        rec.similar(asked, across="source")
+    if not rec.section.sources:
+        with pytest.raises(rm.UserError, match=r"across=source: .* has no items of sources"):
+            rec.similar(asked, across="source")
+        return
+    names = [f"{domain}/{item}" for domain, of_domain in rec.section.sources.items() for item in of_domain.ids]
+    vectors = torch.cat([of_domain.vectors[1:] for of_domain in rec.section.sources.values()])
+    for number, answer in enumerate(rec.similar(asked, len(names) + 1, across="source"), 1):
+        cosines = torch.cosine_similarity(rec.scorer.outputs[number], vectors)
+        assert sorted(each.item_id for each in answer) == sorted(names)
+        found = {each.item_id: each.score for each in answer}
+        np.testing.assert_allclose([found[name] for name in names], cosines, atol=1e-5)
 
 
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
@@ -159,6 +170,20 @@ def test_counting_later_is_counting_at_once(recommender: Load, name: str) -> Non
     torch.testing.assert_close(two.scores(requests), one.scores(requests), rtol=1e-4, atol=1e-4)
 
 
+def test_loading_draws_nothing(recommender: Load) -> None:
+    recommender("MetaRec with clock")  # which trains it
+    before = torch.get_rng_state()
+    recommender("MetaRec with clock")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_without_evidence_says_that_it_counts_nothing(recommender: Load) -> None:
+    rec = recommender("MetaRec without clock")
+    rec.scorer.evidence.memory = None
+    with pytest.raises(rm.UserError, match="has no evidence to count in"):
+        rec.update(pd.DataFrame({"user_id": [1], "item_id": [rec.item_ids[0]]}))
+
+
 BAD = {
     "k=0: must be": lambda rec: rec.recommend([["a"]], 0),
     "k=-1: must be": lambda rec: rec.similar([rec.item_ids[0]], -1),
@@ -197,7 +222,7 @@ def test_mistakes_are_one_line(recommender: Load, line: str) -> None:
     assert len(error.value.problems) == 1
 
 
-def test_foreign_and_damaged_files_are_one_line(trained: Callable[[str], list[object]], tmp_path: Path) -> None:
+def test_foreign_and_damaged_files_are_one_line(trained: Callable[[str], list[RunResult]], tmp_path: Path) -> None:
     state = checkpoint.load(Path(str(trained("Memory")[0].checkpoint)))
     changed = {
         "older version or another model": {key: value for key, value in state.items() if key != "inference"},
@@ -216,6 +241,24 @@ def test_foreign_and_damaged_files_are_one_line(trained: Callable[[str], list[ob
             rm.load(tmp_path / "x.pth")
 
 
+def test_evidence_of_items_that_there_are_not_is_one_line(
+    trained: Callable[[str], list[RunResult]], tmp_path: Path
+) -> None:
+    for name, key in {"Evidence": "timed", "Memory": "memory"}.items():
+        state = checkpoint.load(Path(str(trained(name)[0].checkpoint)))
+        table = state["inference"]["evidence"][key]
+        arrays = table["counted"][0] if key == "timed" else table
+        wrong = "sequences" if key == "timed" else "indices"
+        arrays[wrong] = arrays[wrong] + 1000
+        checkpoint.save(tmp_path / "x.safetensors", state)
+        with pytest.raises(rm.UserError, match="is damaged: ValueError"):
+            rm.load(tmp_path / "x.safetensors")
+        state["inference"]["evidence"][key] = None
+        checkpoint.save(tmp_path / "x.safetensors", state)
+        with pytest.raises(rm.UserError, match="is damaged: ValueError: evidence has weights, but no counts"):
+            rm.load(tmp_path / "x.safetensors")
+
+
 def test_an_empty_history_asks_for_what_counts_lately(recommender: Load) -> None:
     """Evidence of a user of whom nothing is known is the table that is the same for all, weighed."""
     rec = recommender("Evidence")
@@ -227,4 +270,4 @@ def test_an_empty_history_asks_for_what_counts_lately(recommender: Load) -> None
     (asked,) = timed.ask(nothing)
     expected = (weighing.weights[:, 0] @ asked.features()[0])[1:]
     torch.testing.assert_close(rec.scores(nothing)[0, 1:], expected)
-    assert not asked.features()[0, :4].any()
+    assert not asked.features()[0, : len(PAIRED)].any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -64,12 +65,20 @@ def test_a_checkpoint_knows_its_data(runs: list[RunResult], suite: Path) -> None
     assert list(state_of(runs[1])["data"]["files"]) == [planted.TARGET]
 
 
+def test_weights_that_are_needed_twice_are_written_once(runs: list[RunResult]) -> None:
+    state = state_of(runs[0])
+    (part,) = state["inference"]["encoder"]["parts"]
+    assert all(each is state["state_dict"][f"encoder.backbone.{name}"] for name, each in part["weights"].items())
+
+
 def test_intervals_are_of_metrics_of_ranks_alone(runs: list[RunResult]) -> None:
     assert intervals(runs[0], 100).keys() == runs[0].test.keys()
     assert intervals(RunResult("M", None, "d", [], 1, False, {}, {"ndcg@10": 0.5}), 100) == {}
 
 
-def test_the_card_beside_a_checkpoint_says_what_was_found(runs: list[RunResult]) -> None:
+def test_the_card_beside_a_checkpoint_says_what_was_found(
+    runs: list[RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = Path(str(runs[0].checkpoint))
     text = path.with_suffix(".md").read_text()
     assert text == card(state_of(runs[0]), path.name)
@@ -78,7 +87,9 @@ def test_the_card_beside_a_checkpoint_says_what_was_found(runs: list[RunResult])
     for result in runs:
         assert f"| {result.label} | {result.test['recall@10']:.4f} (" in text
     assert percent(changes(runs[0], runs[1], 2000)["ndcg@10"].relative) in text
-    assert f"rm.load({path.name!r})" in text
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(path.parent)
+    exec(snippet, {})
 
 
 def test_a_card_needs_no_metrics() -> None:

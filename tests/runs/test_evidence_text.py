@@ -12,7 +12,7 @@ from weighed import evidence, weights
 
 from recbole_metarec.comparison.store import load_run, save_run
 from recbole_metarec.evidence.timed import CONTEXT, KINDS
-from recbole_metarec.evidence.weighing import MODEL
+from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.runs.controls import evidence_beside
 from recbole_metarec.runs.delivery import deliver
 from recbole_metarec.runs.evidence_text import evidence_text, say_shifts, shifts

@@ -39,8 +39,8 @@ class WeightVectors(WeightBuckets):
     n_categories = None
 
     def values(self, domain: str, cells: pd.DataFrame) -> Values:
-        buckets, present = super().values(domain, cells)
-        return Values(buckets[:, None].astype(np.float16), present)
+        buckets = super().values(domain, cells)
+        return Values(buckets.values[:, None].astype(np.float16), buckets.present)
 
 
 @pytest.fixture

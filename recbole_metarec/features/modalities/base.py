@@ -14,7 +14,7 @@ import pandas as pd
 from recbole_metarec.features.features import Categories, Form, Values, Vectors
 from recbole_metarec.features.item_files import ItemFiles
 from recbole_metarec.features.text import TextSpace
-from recbole_metarec.features.vectors import read_vectors, unit_norm
+from recbole_metarec.features.vectors import mean_norm, read_vectors, unit_norm
 from recbole_metarec.settings.features import FeatureSettings
 
 
@@ -119,7 +119,13 @@ class Modality(ABC):
         if not path.exists():
             return no_vectors(len(items))
         vectors, present = read_vectors(path, items, self.settings.max_bad_features)
-        return Values(unit_norm(vectors, present), present)
+        return scaled(vectors, present)
+
+
+def scaled(vectors: npt.NDArray[np.floating], present: npt.NDArray[np.bool_]) -> Values:
+    """Scale vectors to a mean square norm of 1; see `unit_norm`."""
+    norm = mean_norm(vectors, present)
+    return Values(unit_norm(vectors, norm), present, norm)
 
 
 def no_vectors(n_items: int) -> Values:

@@ -11,8 +11,7 @@ import pandas as pd
 from recbole_metarec.features.cache import cached, digest
 from recbole_metarec.features.features import Values
 from recbole_metarec.features.image import build_encoder, encode_pictures, find_files
-from recbole_metarec.features.modalities.base import Modality, no_vectors
-from recbole_metarec.features.vectors import unit_norm
+from recbole_metarec.features.modalities.base import Modality, no_vectors, scaled
 from recbole_metarec.settings.features import FeatureSettings
 
 
@@ -34,7 +33,7 @@ class Image(Modality):
             return no_vectors(len(files))
         vectors = self._encoded(files)
         present = np.asarray(np.isfinite(vectors).all(axis=1))
-        return Values(unit_norm(np.where(present[:, None], vectors, 0), present), present)
+        return scaled(np.where(present[:, None], vectors, 0), present)
 
     def _files(self, domain: str, cells: pd.DataFrame) -> list[list[Path]]:
         columns = self.columns(self.settings)

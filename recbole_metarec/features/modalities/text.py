@@ -11,9 +11,8 @@ import pandas as pd
 
 from recbole_metarec.features.cache import Stored, cached, digest, kept
 from recbole_metarec.features.features import Values
-from recbole_metarec.features.modalities.base import Modality, SuiteItems, no_vectors
+from recbole_metarec.features.modalities.base import Modality, SuiteItems, no_vectors, scaled
 from recbole_metarec.features.text import TextSpace, encode_sentences
-from recbole_metarec.features.vectors import unit_norm
 from recbole_metarec.settings.features import FeatureSettings
 
 
@@ -43,7 +42,7 @@ class Text(Modality):
         texts = self.texts(cells)
         present = np.array([bool(text) for text in texts], bool)
         if encoder != "tfidf":
-            return Values(unit_norm(self._sentences(texts) * present[:, None], present), present)
+            return scaled(self._sentences(texts) * present[:, None], present)
         space = self.space(domain)
         if space is None:
             return no_vectors(len(texts))

@@ -17,6 +17,7 @@ from torch.nn.functional import normalize
 
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.inference.encoder import EncoderPart
+from recbole_metarec.inference.item_encoder import ItemEncoder
 from recbole_metarec.models.ant.core import build_core
 from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.nn.loss import full_softmax
@@ -114,6 +115,12 @@ class ANT(DomainRecommender):
     def encoder_parts(self) -> list[EncoderPart]:
         """See `DomainRecommender`."""
         return [EncoderPart(self.settings, self.core.backbone, normed=True)]
+
+    def item_encoders(self) -> list[ItemEncoder]:
+        """See `DomainRecommender`."""
+        reader = self.feature_reader()
+        assert reader is not None
+        return [ItemEncoder(self.core.adapter, self.settings, reader, self.temperature)]
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from recbole_metarec.bridge.config import from_plain
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.inference.encoder import EncoderPart
+from recbole_metarec.inference.item_encoder import ItemEncoder
 
 
 def member_configs(config: Config) -> list[Config]:
@@ -68,6 +69,11 @@ class Ensemble(DomainRecommender):
                 return None
             found += parts
         return found
+
+    def item_encoders(self) -> list[ItemEncoder]:
+        """See `DomainRecommender`; none unless each member has one."""
+        found = [encoder for member in self._each() for encoder in member.item_encoders()]
+        return found if len(found) == len(self.members) else []
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Return the sum of the members' losses."""

@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.features.features import Form
 from recbole_metarec.inference.encoder import EncoderPart
+from recbole_metarec.inference.item_encoder import ItemEncoder
 from recbole_metarec.models.metarec.settings import MetaRecSettings
 from recbole_metarec.nn.adapter import build_adapter
 from recbole_metarec.nn.backbones import build_backbone
 from recbole_metarec.nn.batches import Batch
 from recbole_metarec.nn.encoder import SharedEncoder
+from recbole_metarec.nn.item_features import ItemFeatures
 from recbole_metarec.nn.quantizers import build_quantizer
 from recbole_metarec.nn.quantizers.usage import Usage, codebook_usage
 
@@ -79,7 +81,12 @@ class MetaRec(DomainRecommender):
 
     def encode_catalogue(self) -> tuple[Tensor, Tensor]:
         """See `DomainRecommender`."""
-        rows_ID = self.encoder.with_features(self.item_embedding.weight, self.features()).detach()
+        return self.in_space(self.item_embedding.weight, self.features())
+
+    @torch.no_grad()
+    def in_space(self, table_ID: Tensor, features: ItemFeatures | None) -> tuple[Tensor, Tensor]:
+        """Map a domain's items into the shared space, to read and to score, shape (I, D) each."""
+        rows_ID = self.encoder.with_features(table_ID, features).detach()
         if self.encoder.quantizer is None:
             return rows_ID, rows_ID
         inputs_ID = torch.zeros_like(rows_ID)
@@ -94,6 +101,14 @@ class MetaRec(DomainRecommender):
     def encoder_parts(self) -> list[EncoderPart]:
         """See `DomainRecommender`."""
         return [EncoderPart(self.settings, self.encoder.backbone)]
+
+    def item_encoders(self) -> list[ItemEncoder]:
+        """See `DomainRecommender`."""
+        reader, adapter, quantizer = self.feature_reader(), self.encoder.adapter, self.encoder.quantizer
+        if reader is None or adapter is None:
+            return []
+        quantized = None if quantizer is None else (quantizer, self.settings)
+        return [ItemEncoder(adapter, self.settings, reader, quantizer=quantized)]
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Loss of RecBole's prefix-and-target rows: the last position of each prefix is trained.

@@ -10,14 +10,16 @@ import torch
 from recbole.config import Config
 from torch import nn
 
-from recbole_metarec.bridge.suite import load_suite, load_with_features
+from recbole_metarec.bridge.suite import load_suite, load_with_features, naming
 from recbole_metarec.bridge.trainer import DomainTrainer
 from recbole_metarec.domains.domain import Domain, DomainSuite
 from recbole_metarec.errors import UserError
+from recbole_metarec.inference.section import SourceItems
 from recbole_metarec.models.metarec.model import MetaRec
 from recbole_metarec.models.metarec.schedule import WarmUp, make_schedule
 from recbole_metarec.models.metarec.steps import MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
+from recbole_metarec.training import checkpoint
 from recbole_metarec.training.runner import prepare
 from recbole_metarec.training.schedule import Schedule
 from recbole_metarec.training.tensors import check_tensors
@@ -61,10 +63,11 @@ class MetaRecTrainer(DomainTrainer):
         """Load the suite, then warm up or go on from a checkpoint; one to begin from may have the sources already."""
         dataset, settings, features = train_data._dataset, self.model.settings, None
         target, prepared = dataset.domain(), dataset.item_features(self.config)
+        self._names: dict[str, list[str]] = {}
         if prepared is None:
-            self.suite = load_suite(self.config, target)
+            self.suite = load_suite(self.config, target, naming(self._names))
         else:
-            self.suite, of_sources = load_with_features(self.config, target, prepared)
+            self.suite, of_sources = load_with_features(self.config, target, prepared, self._names)
             features = [self.model.features(), *of_sources]
         tasks = make_tasks(self.suite, cast(nn.Parameter, self.model.item_embedding.weight), settings, features)
         self.steps = MetaSteps(self.model.encoder, tasks, settings, self.enable_amp)
@@ -79,13 +82,21 @@ class MetaRecTrainer(DomainTrainer):
         """See `DomainTrainer`."""
         return self.suite.sources
 
+    def source_items(self, state: Mapping[str, Any]) -> dict[str, SourceItems]:
+        """See `DomainTrainer`."""
+        tables = state["source_tables"]
+        vectors = {task.name: self.model.in_space(tables[task.name], task.features) for task in self.steps.tasks[1:]}
+        return {name: SourceItems(self._names[name], outputs_ID) for name, (_, outputs_ID) in vectors.items()}
+
     def _take_over_sources(self, state: Mapping[str, Any]) -> bool:
         """Take over the tables of sources that a checkpoint has as they are; returns whether those are all."""
-        before, tables = state.get("sources", {}), state.get("source_tables", {})
-        tasks = {task.name: task for task in self.steps.tasks[1:]}
-        known = [each.name for each in self.suite.sources if before.get(each.name) == each.fingerprint()]
+        file, tasks = self.config["init_from"], {task.name: task for task in self.steps.tasks[1:]}
+        with checkpoint.named_when_damaged(file):
+            before = state.get("sources", {})
+            known = [each.name for each in self.suite.sources if before.get(each.name) == each.fingerprint()]
+            tables = {name: state["source_tables"][name] for name in known}
         current = {name: tasks[name].table for name in known}
-        check_tensors(str(self.config["init_from"]), {name: tables.get(name) for name in known}, current)
+        check_tensors(file, tables, current)
         with torch.no_grad():
             for name, table in current.items():
                 table.copy_(tables[name])

@@ -207,7 +207,7 @@ def refine(matrix: csr_array, right: Vectors) -> tuple[Vectors, Vectors]:
     # what is new lies outside of what the factors reached
     others = np.random.default_rng(0).standard_normal((len(right), _OVERSAMPLES + int((~right.any(0)).sum())))
     start = np.concatenate([right[:, right.any(0)], others.astype(np.float32)], axis=1)
-    basis, _ = np.linalg.qr(matrix @ start)
+    basis = _orthonormal(matrix @ start)
     projected = matrix.T @ basis
     squares, turn = np.linalg.eigh(projected.T @ projected)
     squares, turn = squares[::-1][:width], turn[:, ::-1][:, :width]
@@ -217,3 +217,12 @@ def refine(matrix: csr_array, right: Vectors) -> tuple[Vectors, Vectors]:
     found[0][:, : len(roots)] = basis @ turn * roots
     found[1][:, : len(roots)] = projected @ turn * real / np.where(real, roots, 1)
     return found
+
+
+def _orthonormal(vectors: Vectors) -> Vectors:
+    """Return a basis of what columns span, by their inner products, at a fraction of the time of a QR."""
+    exact = vectors.astype(np.float64)
+    squares, turn = np.linalg.eigh(exact.T @ exact)
+    real = squares > _PRECISION**2 * squares.max(initial=0)
+    basis: Vectors = (exact @ (turn[:, real] / np.sqrt(squares[real]))).astype(np.float32)
+    return basis

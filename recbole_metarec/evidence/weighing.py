@@ -28,7 +28,7 @@ RIDGE, RIDGE_OF_FEW, FEW_ROWS = 10.0, 30.0, 500
 _BY_TRANSITIONS, _BY_RECENCY, _BY_FACTORS, _AT_RANDOM = 150, 150, 100, 200
 # Share of the interactions that are too old to learn from; of evidence that ends before what it is asked for, more.
 _OLDEST, _COUNTED_IF_FROZEN = 0.4, 0.8
-_FEWEST_DAYS = 80  # that interactions to learn from are drawn of
+_FEWEST_DAYS = 40  # that interactions to learn from are drawn of
 _ITERATIONS = 40
 _SOFTNESS = 0.3  # of ranks, in units of scores
 _NDCG_SCALE = 20.0  # of a row's smooth NDCG beside its cross entropy
@@ -103,7 +103,7 @@ def memory_weights(model: bool = False) -> Tensor:
 def later_places(domain: Domain, n_rows: int, seed: int, share: float = _OLDEST) -> npt.NDArray[np.int64]:
     """Draw interactions to learn from: no user's first, and none of the oldest.
 
-    Every day that is asked for costs, so they come from no more days than give so many, and 80 at least; a day is drawn
+    Every day that is asked for costs, so they come from no more days than give so many, and 40 at least; a day is drawn
     by the number of its interactions.
 
     Parameters

@@ -3,7 +3,7 @@
 A model is trained for an epoch on a drawn domain of 20,000 items whose clock is known, served by ``recbole-metarec
 serve`` in a process of its own, and asked for one sequence a request over so many connections at once.
 
-    python benchmarks/serving.py [--model=MetaRec] [--connections=1,4,16] [--requests=4000] [--checkpoint=PATH]
+    python benchmarks/serving.py [--model=MetaRec] [--connections=1,4,16] [--requests=2000] [--checkpoint=PATH]
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="MetaRec")
     parser.add_argument("--connections", default="1,4,16")
-    parser.add_argument("--requests", type=int, default=4_000)
+    parser.add_argument("--requests", type=int, default=2_000)
     parser.add_argument("--checkpoint", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +117,7 @@ def main() -> None:
             for connections in map(int, arguments.connections.split(",")):
                 wall, seconds = asyncio.run(load(port, requests, connections))
                 p50, p99 = 1e3 * np.percentile(seconds, [50, 99])
-                print(f"| {connections} | {len(requests) / wall:.0f} | {p50:.1f} | {p99:.1f} |")
+                print(f"| {connections} | {len(requests) / wall:.0f} | {p50:.1f} | {p99:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

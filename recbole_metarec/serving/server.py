@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,10 +45,9 @@ def serve(recommenders: Mapping[str, Recommender], host: str, port: int) -> None
     for name, recommender in recommenders.items():
         print(f"{name}: {recommender.name}, {len(recommender.item_ids):,} items")
     print(f"http://{shown}:{listening.getsockname()[1]} (Ctrl-C ends it)", flush=True)
-    try:
+    with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:
-        print("stopped")
+    print("stopped")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,7 +1,7 @@
 """Answers of a recommender on one core: one sequence, batches, and loading, of synthetic models.
 
     python benchmarks/inference.py requests [--items=20000] [--users=20000]
-    python benchmarks/inference.py load [--items=1000000] [--users=1000000]
+    python benchmarks/inference.py load [--items=1000000] [--users=100000]
 
 Vectors and weights are random (width 64, a Transformer of two layers); sequences are drawn by popularity over 400 days,
 9 items a user on average. Beside each model's time stands that of the product of the same states with all items'
@@ -104,7 +104,7 @@ def main() -> None:
     if options.what == "requests":
         requests(options.items or 20_000, options.users or 20_000)
     else:
-        loading(options.items or 1_000_000, options.users or 1_000_000)
+        loading(options.items or 1_000_000, options.users or 100_000)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,6 @@ def export(file: str, folder: str, what: str | None, at: str | None) -> int:
 
     names = None if what is None else [name.strip() for name in what.split(",") if name.strip()]
     time = None if at is None else seconds_of(at, "--at")
-    for path, size in export(Path(file), Path(folder), names, time):
-        click.echo(f"{path}  {size:,} bytes")
+    for path, said in export(Path(file), Path(folder), names, time):
+        click.echo(f"{path}  {said}")
     return 0

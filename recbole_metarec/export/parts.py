@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,11 +45,17 @@ def _codes(rec: Recommender) -> str:
     return "" if rec.section.codes is not None else "the model has no quantizer, which would give its items codes"
 
 
+def _index(rec: Recommender) -> str:
+    alone = rec.scorer.evidence.weights.memory_weight == math.inf
+    return _encoder(rec) or ("the memory alone scores, which needs no index" if alone else "")
+
+
 PARTS: dict[str, Part] = {
     "encoder": Part("encoder.onnx, from item vectors to states", ("onnx", "onnxscript"), _encoder),
     "items": Part("items.npz and .parquet, vectors to read sequences with and to score states against"),
     "codes": Part("codes.npz and .parquet, the semantic ids of items", (), _codes),
     "evidence": Part("evidence.npz, what is known by counting on the day of --at"),
+    "index": Part("index.usearch, neighbours by all of the scores that is no sparse sum", ("usearch",), _index),
     "hub": Part("the checkpoint itself and README.md, its card"),
 }
 """The parts by name."""

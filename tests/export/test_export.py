@@ -121,6 +121,17 @@ def test_the_command_makes_what_a_hub_holds_and_its_checkpoint_loads(
     assert "rm.load('model.safetensors')" in (tmp_path / "out" / "README.md").read_text()
 
 
+def test_the_index_holds_all_items_and_its_recall_is_said(checkpoint: Path, tmp_path: Path) -> None:
+    usearch = pytest.importorskip("usearch.index")
+    (path, said), (settings, _) = export(checkpoint, tmp_path, ["index"], at=FIRST_DAY * float(DAY))
+    about = json.loads(settings.read_text())["index"]
+    index = usearch.Index.restore(path.read_bytes())
+    assert len(index) == DOMAIN.n_items
+    assert index.ndim == sum(about["columns"].values()) + 1
+    assert about["recall@10"] == 1  # it returns all of so few items
+    assert "Recall@10 1.0000" in said
+
+
 def test_a_day_that_is_none_is_one_line(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(checkpoint), str(tmp_path / "out"), "--at=soon"]) == 2
     assert capsys.readouterr().err.splitlines()[0].startswith("error: --at=soon: is no time")

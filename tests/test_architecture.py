@@ -10,8 +10,19 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "recbole_metarec"
-CORE = {"domains", "features", "nn", "evidence", "transfer", "training", "inference", "evaluation", "settings"}
-CORE |= {"inspection"}
+CORE = {
+    "domains",
+    "features",
+    "nn",
+    "evidence",
+    "transfer",
+    "training",
+    "evaluation",
+    "settings",
+    "inference",
+    "inspection",
+    "export",
+}
 
 
 def levels() -> dict[str, int]:

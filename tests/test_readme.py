@@ -48,7 +48,8 @@ def loader_commands() -> list[str]:
 def using_commands() -> list[str]:
     """Return the commands that use a checkpoint."""
     lines = [line for block in blocks("bash") for line in block.splitlines()]
-    return [line for line in lines if line.startswith(("recbole-metarec recommend", "recbole-metarec similar"))]
+    used = ("recbole-metarec recommend", "recbole-metarec similar", "recbole-metarec export", "python examples/")
+    return [line for line in lines if line.startswith(used)]
 
 
 def write_dumps(folder: Path) -> None:
@@ -129,8 +130,9 @@ def test_the_snippets_run_one_after_the_other(tmp_path: Path) -> None:
     assert "war" in done.stdout
     (tmp_path / "baskets.csv").write_text("user_id,item_id,timestamp\nann,97,893000000\nann,203,893000060\n")
     for command in using_commands():
-        arguments = shlex.split(command.replace("CHECKPOINT", "updated.safetensors"))[1:]
-        run = [sys.executable, str(REPOSITORY / "run_recbole_metarec.py"), *arguments]
+        words = shlex.split(command.replace("CHECKPOINT", "updated.safetensors"))
+        script = "run_recbole_metarec.py" if words[0] == "recbole-metarec" else words.pop(1)
+        run = [sys.executable, str(REPOSITORY / script), *words[1:]]
         used = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert used.returncode == 0, used.stderr
     assert (tmp_path / "recommended.parquet").is_file()

@@ -11,6 +11,7 @@ import click
 
 from recbole_metarec import __version__
 from recbole_metarec.cli.amazon import amazon
+from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.inspect import inspect
 from recbole_metarec.cli.serving import serve
@@ -46,7 +47,7 @@ def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
 
 
-for subcommand in (run, compare, tune, recommend, similar, serve, inspect, amazon):
+for subcommand in (run, compare, tune, recommend, similar, serve, export, inspect, amazon):
     cli.add_command(subcommand)
 
 

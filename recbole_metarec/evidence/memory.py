@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from recbole_metarec.evidence.sparse import entries_of
 from recbole_metarec.evidence.transitions import TransitionCounts
 from recbole_metarec.settings.evidence import EvidenceSettings
 
@@ -157,9 +158,9 @@ class TransitionMemory(nn.Module):
 
         read, weight = read_BR.flatten(), weight_BR.flatten()
         first, count = self.offsets[read], self.offsets[read + 1] - self.offsets[read]
-        source_E = torch.repeat_interleave(torch.arange(len(read), device=read.device), count)
-        entry_E = torch.arange(len(source_E), device=read.device) + (first - count.cumsum(0) + count)[source_E]
-        row_E = source_E // read_BR.shape[1]
-        place_E = row_E * len(self.popularity) + self.items[entry_E]
-        probability_BI.view(-1).index_add_(0, place_E, self.probabilities[entry_E] * weight[source_E])
+        source_E, entry_E = entries_of(first, count)
+        row = torch.arange(len(read_BR), device=read.device).repeat_interleave(read_BR.shape[1])
+        place_E = self.items.index_select(0, entry_E).add_((row * len(self.popularity)).index_select(0, source_E))
+        value_E = self.probabilities.index_select(0, entry_E).mul_(weight.index_select(0, source_E))
+        probability_BI.view(-1).index_add_(0, place_E, value_E)
         return probability_BI.log_()

@@ -24,6 +24,7 @@ from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.counts import WINDOWS, Days, ItemCounts, days_of
 from recbole_metarec.evidence.latent import Factors, LatentFactors
 from recbole_metarec.evidence.pairs import TimedPairs
+from recbole_metarec.evidence.sparse import entries_of
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 PAIRED = ("transitions", "transitions that fade", "transitions of all", "same day", "latent factors")
@@ -48,9 +49,11 @@ is not popularity, how lately the items had been had by others before, how many 
 last that is counted) / 3.
 """
 
-_SAME_DAY_SMOOTHING = 5.0
-_HOT_DAYS = 7.0
-_FACTOR_DECAY = 0.8  # weight of an item of the sequence relative to the next, where factors are asked
+SAME_DAY_SMOOTHING = 5.0
+HOT_DAYS = 7.0
+"""Days in which the taste for what is hot falls to a third."""
+FACTOR_DECAY = 0.8
+"""Weight of an item of the sequence relative to the next, where factors are asked."""
 _BITS = 22  # of a day in a number that tells items and days
 
 
@@ -109,6 +112,24 @@ class Asked(NamedTuple):
         row, item = self.history
         scores_BI[row, item] += (self.repeated_Kn * trust_BK[row, -len(REPEATED) :].T).sum(0)
         return scores_BI
+
+
+class CountedKinds(NamedTuple):
+    """What is known of items on the morning of a day by counting alone.
+
+    Attributes
+    ----------
+    table_KI : Tensor, shape (8, I)
+        Evidence of `COUNTED` kinds.
+    share_I : Tensor, shape (I,)
+        Popularity, where no count is below one half.
+    known_I : BoolTensor, shape (I,)
+        Items that somebody had before.
+    """
+
+    table_KI: Tensor
+    share_I: Tensor
+    known_I: Tensor
 
 
 class TimedEvidence:
@@ -198,14 +219,14 @@ class TimedEvidence:
         items, days = self._events
         self.first_day, self.last_day = (int(days.min()), int(days.max())) if len(days) else (0, 0)
         self._counts = ItemCounts(items, days, self.n_items)
-        self._today: tuple[int, tuple[Tensor, Tensor, Tensor]] | None = None
+        self._morning: tuple[int, CountedKinds] | None = None
         self._seen = np.sort((items.astype(np.int64) << _BITS) + (days - self.first_day))
         near, together = self._near, self._together
-        fading = near.weights * self._fade(near.days)
-        self._transitions = TimedPairs(
+        fading = near.weights * self.fade(near.days)
+        self.transitions = TimedPairs(
             near.before, near.after, near.days, np.stack([near.weights, fading], 1), self.n_items
         )
-        self._same_day = TimedPairs(
+        self.same_day = TimedPairs(
             together.before, together.after, together.days, together.weights[:, None], self.n_items
         )
         width, refresh = self.settings.evidence_factors, self.settings.evidence_refresh
@@ -213,7 +234,7 @@ class TimedEvidence:
             LatentFactors(near.before, near.after, near.days, fading, self.n_items, width, refresh) if width else None
         )
 
-    def _fade(self, days: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    def fade(self, days: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Return what a pair of some day counts, in units of one of the last day; bounded, as 32 bits want it."""
         fade: npt.NDArray[np.float64] = np.exp2(
             np.clip((days - self.last_day) / self.settings.evidence_half_life, -120, 120)
@@ -237,11 +258,11 @@ class TimedEvidence:
         assert requests.at is not None
         day, depth, settings = int(days_of(requests.at)[0]), self.settings.memory_depth, self.settings
         items_1R, _, real_1R = _last_of_each(requests, depth)
-        first_R, count_R, total_RV = self._transitions.until(torch.from_numpy(items_1R[0]), day)
+        first_R, count_R, total_RV = self.transitions.until(torch.from_numpy(items_1R[0]), day)
         found = np.zeros(depth)
         for place in np.flatnonzero(real_1R[0]).tolist():
             entries = slice(int(first_R[place]), int(first_R[place] + count_R[place]))
-            led = self._transitions.weights[entries, 0][self._transitions.after[entries] == item].sum()
+            led = self.transitions.weights[0, entries][self.transitions.after[entries] == item].sum()
             share = float(led) / (float(total_RV[place, 0]) + settings.memory_smoothing)
             found[place] = settings.memory_decay**place * share
         return found / found.sum() if found.any() else found
@@ -271,50 +292,66 @@ class TimedEvidence:
                 day = int(day_N[rows[0]])
                 yield from self._of_day(requests, rows, day, min(day, last), size)
 
+    def morning(self, day: int) -> CountedKinds:
+        """Return what is known by counting alone on the morning of a day; kept until another day is asked for."""
+        if self._morning is None or self._morning[0] != day:
+            self._morning = day, self._count_until(day)
+        return self._morning[1]
+
+    def _count_until(self, day: int) -> CountedKinds:
+        counts, windows, first, last = self._counts.morning(day)
+        known = counts > 0
+        since_start = np.int32(max(0, day - self.first_day))
+        ages = np.stack([np.where(known, day - seen, since_start) for seen in (first, last)])
+        share_I = torch.from_numpy(np.maximum(counts, 0.5) / max(1, counts.sum())).float()
+        windows_KI, ages_KI = torch.from_numpy(windows).float(), torch.from_numpy(ages).float()
+        table_KI = torch.cat([windows_KI.log1p(), share_I.log()[None], ages_KI.log1p() / 2])
+        return CountedKinds(table_KI, share_I, torch.from_numpy(known))
+
+    def factors(self, day: int) -> Factors | None:
+        """Return the latent factors of a day, if there are to be any."""
+        return None if self._factors is None else self._factors.on(day)
+
+    def seen(self, day: int) -> tuple[npt.NDArray[np.int64], Days]:
+        """Return where in an array each item begins, shape (I + 1,), and in it the days before one on which it was had.
+
+        Each day of an item stands there once, in rising order.
+        """
+        key = np.unique(self._seen)
+        item, days = key >> _BITS, (key & ((1 << _BITS) - 1)) + self.first_day
+        item, days = item[days < day], days[days < day]
+        return np.searchsorted(item, np.arange(self.n_items + 2)), days.astype(np.int32)
+
     def _of_day(
         self, requests: Requests, rows: npt.NDArray[np.int64], day: int, counted: int, size: int
     ) -> Iterator[Asked]:
         """Collect what is known of the requests of a day on the morning of an earlier or the same one."""
-        table_KI, share_I, known_I = self._table(counted)
+        table_KI, share_I, known_I = self.morning(counted)
         for begin in range(0, len(rows), size):
             few = rows[begin : begin + size]
             lift_VBI, context_BC = self._lifts(requests.take(few), day, counted, share_I)
             history, repeated_Kn = _repeats(requests.take(few), day)
             yield Asked(few, lift_VBI, table_KI, history, repeated_Kn, context_BC, known_I)
 
-    def _table(self, counted: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what is known of all items on the morning of a day, kept until another is asked for."""
-        if self._today is not None and self._today[0] == counted:
-            return self._today[1]
-        morning = self._counts.morning(counted)
-        known = morning.counts > 0
-        since_start = np.int32(max(0, counted - self.first_day))
-        ages = np.stack([np.where(known, counted - seen, since_start) for seen in (morning.first, morning.last)])
-        share_I = torch.from_numpy(np.maximum(morning.counts, 0.5) / max(1, morning.counts.sum())).float()
-        windows_KI, ages_KI = torch.from_numpy(morning.windows).float(), torch.from_numpy(ages).float()
-        table_KI = torch.cat([windows_KI.log1p(), share_I.log()[None], ages_KI.log1p() / 2])
-        found = table_KI, share_I, torch.from_numpy(known)
-        self._today = counted, found
-        return found
-
     def _lifts(self, asked: Requests, day: int, counted: int, share_I: Tensor) -> tuple[Tensor, Tensor]:
         settings, lately = self.settings, self.settings.memory_depth
+        transitions = self.transitions.on(counted)
         items_BR, days_BR, real_BR = _last_of_each(asked, max(lately, settings.evidence_depth))
         item_BR, there_BR = torch.from_numpy(items_BR), torch.from_numpy(real_BR)
-        smoothing_V = settings.memory_smoothing * torch.tensor([1.0, float(self._fade(np.array(counted)))])
+        smoothing_V = settings.memory_smoothing * torch.tensor([1.0, float(self.fade(np.array(counted)))])
         weight_BR = settings.memory_decay ** torch.arange(lately) * there_BR[:, :lately]
-        near_VBI, mass_B = _lift(
-            self._transitions, item_BR[:, :lately], _shares(weight_BR), counted, smoothing_V, share_I
-        )
+        near_VBI, mass_B = _lift(transitions, item_BR[:, :lately], _shares(weight_BR), counted, smoothing_V, share_I)
         near_VBI[1] -= near_VBI[0]
         of_all_BR = _shares(there_BR[:, : settings.evidence_depth].float())
         all_VBI, _ = _lift(
-            self._transitions, item_BR[:, : settings.evidence_depth], of_all_BR, counted, smoothing_V[:1], share_I
+            transitions, item_BR[:, : settings.evidence_depth], of_all_BR, counted, smoothing_V[:1], share_I
         )
         today_BR = torch.from_numpy(days_BR == day) & there_BR
-        smoothing_V = torch.tensor([_SAME_DAY_SMOOTHING])
+        smoothing_V = torch.tensor([SAME_DAY_SMOOTHING])
         weight_BR = _shares(today_BR[:, :lately].float())
-        together_VBI, _ = _lift(self._same_day, item_BR[:, :lately], weight_BR, counted, smoothing_V, share_I)
+        together_VBI, _ = _lift(
+            self.same_day.on(counted), item_BR[:, :lately], weight_BR, counted, smoothing_V, share_I
+        )
         gap_B = torch.from_numpy(np.where(real_BR[:, 0], day - days_BR[:, 0], 0)).float().clamp(min=0)
         length_B = torch.from_numpy(np.maximum(asked.end - asked.begin, 1)).float()
         few = slice(None), slice(lately)
@@ -327,10 +364,10 @@ class TimedEvidence:
 
     def _latent(self, item_BR: Tensor, there_BR: Tensor, day: int) -> Tensor:
         """Score all items by the factors of a history's last ones, shape (B, I)."""
-        if self._factors is None:
+        factors = self.factors(day)
+        if factors is None:
             return torch.zeros(len(item_BR), self.n_items + 1)
-        factors = self._factors.on(day)
-        share_BR = _shares(_FACTOR_DECAY ** torch.arange(item_BR.shape[1]) * there_BR)
+        share_BR = _shares(FACTOR_DECAY ** torch.arange(item_BR.shape[1]) * there_BR)
         return (factors.inputs[item_BR] * share_BR[:, :, None]).sum(1) @ factors.outputs.T
 
     def _tastes(
@@ -342,7 +379,7 @@ class TimedEvidence:
         place_BR = np.searchsorted(self._seen, first_BR + np.maximum(day_BR, 0)) - 1
         former_BR = self._seen[np.maximum(place_BR, 0)] if len(self._seen) else first_BR - 1
         seen_BR = (place_BR >= 0) & (former_BR >= first_BR)
-        hot_BR = np.exp(-(day_BR - (former_BR - first_BR)) / _HOT_DAYS, where=seen_BR, out=np.zeros(seen_BR.shape))
+        hot_BR = np.exp(-(day_BR - (former_BR - first_BR)) / HOT_DAYS, where=seen_BR, out=np.zeros(seen_BR.shape))
         n_B = real_BR.sum(1) + 2  # so that short histories tell little
         hot_B, new_B = (hot_BR * real_BR).sum(1) / n_B, (~seen_BR & real_BR).sum(1) / n_B
         return torch.from_numpy(hot_B).float(), torch.from_numpy(new_B).float()
@@ -452,13 +489,12 @@ def _lift(
     count_Q = count_Q * (weight_Q > 0)
     factor_QV = weight_Q[:, None] / (total_QV + smoothing_V)
     spread_VB = (factor_QV * smoothing_V).view(n_requests, depth, -1).sum(1).T
-    source_E = torch.repeat_interleave(torch.arange(len(weight_Q)), count_Q)
-    entry_E = torch.arange(len(source_E)) + (first_Q - count_Q.cumsum(0) + count_Q)[source_E]
-    place_E = source_E // depth * len(share_I) + pairs.after[entry_E]
-    value_VE = (pairs.weights[entry_E, : len(smoothing_V)] * factor_QV[source_E]).T
+    source_E, entry_E = entries_of(first_Q, count_Q)
+    row_Q = torch.arange(n_requests).repeat_interleave(depth) * len(share_I)
+    place_E = pairs.after.index_select(0, entry_E).add_(row_Q.index_select(0, source_E))
     sums_VBI = torch.zeros(len(smoothing_V), n_requests * len(share_I))
-    for sums, value_E in zip(sums_VBI, value_VE, strict=True):
-        sums.index_add_(0, place_E, value_E)
+    for sums, weight_P, factor_Q in zip(sums_VBI, pairs.weights, factor_QV.T, strict=False):
+        sums.index_add_(0, place_E, weight_P.index_select(0, entry_E).mul_(factor_Q.index_select(0, source_E)))
     known_B = (1 - spread_VB[0]) * (weight_BR.sum(1) > 0)
     spread_VB = spread_VB.where(spread_VB > 0, 1.0)  # of requests that have no item to ask of
     lift_VBI = sums_VBI.view(len(smoothing_V), n_requests, -1).div_(spread_VB[:, :, None]).div_(share_I).log1p_()

@@ -24,6 +24,7 @@ from recbole_metarec.evidence.weighing import (
     rows_of,
     smooth_ndcg,
 )
+from recbole_metarec.evidence.weights import EvidenceWeights, Weighing
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 SETTINGS = EvidenceSettings(evidence_rows=600)
@@ -210,3 +211,31 @@ def test_without_a_clock_or_with_a_memory_of_some_weight_nothing_knows_the_clock
     assert knows_clock(domain, EvidenceSettings(memory_weight=2.0, timed_evidence=True))
     assert not knows_clock(domain, EvidenceSettings(timed_evidence=False))
     assert Evidence.fit(timeless, SETTINGS).memory is not None
+
+
+def test_places_to_learn_from_lie_on_no_more_days_than_are_needed() -> None:
+    n_users, n_days = 400, 500
+    rng = np.random.default_rng(0)
+    times = np.sort(rng.integers(0, n_days, (n_users, 6)), axis=1).ravel() * DAY + 1.4e9
+    offsets = np.arange(0, 6 * n_users + 1, 6)
+    domain = Domain("steady", rng.integers(1, 20, 6 * n_users).astype(np.int32), offsets, 20, times)
+    for n_rows, least, most in ((50, 20, 40), (400, 60, 140), (10**6, 270, 310)):
+        n_found = len(np.unique(domain.times[later_places(domain, n_rows, seed=0)] // DAY))
+        assert least <= n_found <= most
+    assert len(later_places(domain, 10**6, seed=0)) > 1000  # all of them
+
+
+@pytest.mark.parametrize("n_kinds", [len(KINDS), len(KINDS) + 1])
+def test_weights_are_kept_by_the_names_of_their_kinds(n_kinds: int) -> None:
+    weights_KC = torch.randn(n_kinds, len(CONTEXT), generator=torch.Generator().manual_seed(0))
+    plain = EvidenceWeights(1.0, 0.0, Weighing(weights_KC)).plain()
+    read = EvidenceWeights.of(plain)
+    assert read.timed is not None
+    torch.testing.assert_close(read.timed.weights, weights_KC)
+    del plain["timed"]["latent factors"]
+    lacking = weights_KC.clone()
+    lacking[KINDS.index("latent factors")] = 0
+    for former in (plain, {**plain, "timed": list(plain["timed"].values())}):  # a list, while kinds had no names
+        read = EvidenceWeights.of(former)
+        assert read.timed is not None
+        torch.testing.assert_close(read.timed.weights, lacking)

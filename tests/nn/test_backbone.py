@@ -43,6 +43,15 @@ def test_an_input_changes_its_own_and_later_states_and_no_earlier_one(name, twic
 
 
 @pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("length", [1, 2, 5, LENGTH])
+def test_operations_that_can_be_exported_compute_the_same_without_complex_numbers(name, length, monkeypatch):
+    model, x = backbone(name).eval(), inputs(length=length)
+    expected, exportable = model(x), model.exportable(LENGTH)
+    monkeypatch.delattr(torch, "complex")
+    torch.testing.assert_close(exportable(x), expected)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("length", [1, 2, 5, 8])
 def test_longer_right_padding_leaves_real_states_unchanged(name, length):
     model, x = backbone(name).eval(), inputs(length=length)

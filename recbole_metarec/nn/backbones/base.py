@@ -45,6 +45,13 @@ class Backbone(nn.Module, ABC):
         Tensor, shape (B, L, D)
         """
 
+    def exportable(self, max_length: int) -> Backbone:
+        """Return a backbone of the same results in operations that ONNX has, for sequences up to some length.
+
+        By default it is this one.
+        """
+        return self
+
     def at(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
         """Encode sequences for one position each.
 
@@ -64,7 +71,7 @@ class Backbone(nn.Module, ABC):
 
 def pick(x_BLD: Tensor, place_B: Tensor) -> Tensor:
     """Return the state at one position of each sequence, shape (B, D)."""
-    return x_BLD[torch.arange(len(place_B), device=place_B.device), place_B]
+    return x_BLD[torch.arange(place_B.shape[0], device=place_B.device), place_B]
 
 
 class FeedForward(nn.Module):

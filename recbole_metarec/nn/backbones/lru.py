@@ -1,10 +1,12 @@
 """The linear recurrence of LRURec."""
 
-# Shapes: B sequences, L positions, D width, S state size of the recurrence.
+# Shapes: B sequences, L positions, D width, S state size of the recurrence, K steps of a scan.
 
 from __future__ import annotations
 
+import copy
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -32,9 +34,37 @@ class _LinearRecurrence(nn.Module):
     def forward(self, x_BLD: Tensor) -> Tensor:
         real, imaginary = self.b_in(x_BLD).chunk(2, -1)
         gamma = self.gamma_log.exp()
-        log_lambda = torch.complex(-self.nu_log.exp(), self.theta_log.exp())
-        h_BLS = _scan(torch.complex(gamma * real, gamma * imaginary), log_lambda)
+        h_BLS = _scan(torch.complex(gamma * real, gamma * imaginary), self.log_lambda())
         y_BLD: Tensor = self.c_out(torch.cat([h_BLS.real, h_BLS.imag], -1))
+        return y_BLD
+
+    def log_lambda(self) -> Tensor:
+        return torch.complex(-self.nu_log.exp(), self.theta_log.exp())
+
+
+class _RealRecurrence(nn.Module):
+    """`_LinearRecurrence` in real arithmetic; its scan has as many steps as the longest sequence needs."""
+
+    real_KS: Tensor
+    imaginary_KS: Tensor
+    gamma: Tensor
+
+    def __init__(self, recurrence: _LinearRecurrence, max_length: int) -> None:
+        super().__init__()
+        self.b_in, self.c_out = recurrence.b_in, recurrence.c_out
+        strides_K1 = 2 ** torch.arange(math.ceil(math.log2(max_length)))[:, None]
+        factors_KS = torch.exp(recurrence.log_lambda().detach() * strides_K1)
+        self.register_buffer("real_KS", factors_KS.real.clone())
+        self.register_buffer("imaginary_KS", factors_KS.imag.clone())
+        self.register_buffer("gamma", recurrence.gamma_log.detach().exp())
+
+    def forward(self, x_BLD: Tensor) -> Tensor:
+        real, imaginary = (self.gamma * part for part in self.b_in(x_BLD).chunk(2, -1))
+        for step, (a, b) in enumerate(zip(self.real_KS, self.imaginary_KS, strict=True)):
+            # zeros go in front and as much is cut off behind, which no step has to know the length for
+            c, d = (nn.functional.pad(part, (0, 0, 2**step, 0))[:, : x_BLD.shape[1]] for part in (real, imaginary))
+            real, imaginary = real + a * c - b * d, imaginary + a * d + b * c
+        y_BLD: Tensor = self.c_out(torch.cat([real, imaginary], -1))
         return y_BLD
 
 
@@ -54,7 +84,7 @@ def _scan(u_BLS: Tensor, log_lambda_S: Tensor) -> Tensor:
 class _RecurrentBlock(nn.Module):
     def __init__(self, width: int, inner_width: int, dropout: float) -> None:
         super().__init__()
-        self.recurrence = _LinearRecurrence(width, 2 * width)
+        self.recurrence: nn.Module = _LinearRecurrence(width, 2 * width)
         self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(width)
         self.feed_forward = FeedForward(width, inner_width, dropout, dropout)
@@ -97,6 +127,13 @@ class LRUBackbone(Backbone):
     def roles(self) -> dict[str, Role]:
         """See `Backbone`."""
         return {**super().roles(), "norm": Role.INPUT}
+
+    def exportable(self, max_length: int) -> Backbone:
+        """See `Backbone`; ONNX has no complex numbers."""
+        backbone = copy.deepcopy(self)
+        for block in cast(list[_RecurrentBlock], list(backbone.blocks)):
+            block.recurrence = _RealRecurrence(cast(_LinearRecurrence, block.recurrence), max_length)
+        return backbone
 
     def forward(self, x_BLD: Tensor, length_B: Tensor | None = None, *, twice_differentiable: bool = False) -> Tensor:
         """See `Backbone`."""

@@ -14,6 +14,7 @@ from recbole_metarec.cli.amazon import amazon
 from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.inspect import inspect
+from recbole_metarec.cli.serving import serve
 from recbole_metarec.cli.training import compare, run, tune
 from recbole_metarec.cli.using import recommend, similar
 from recbole_metarec.errors import UserError
@@ -46,7 +47,7 @@ def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
 
 
-for subcommand in (run, compare, tune, recommend, similar, inspect, export, amazon):
+for subcommand in (run, compare, tune, recommend, similar, serve, export, inspect, amazon):
     cli.add_command(subcommand)
 
 

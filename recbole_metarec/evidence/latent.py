@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,15 @@ from scipy.sparse import coo_array, csr_array
 from torch import Tensor
 
 Ints = npt.NDArray[np.int32]
+Vectors = npt.NDArray[np.float32]
 
 _SHIFT = 1.0  # added to the information: pairs that come together as often as by chance count, too
 _SMOOTHING = 0.75  # power of popularity, as for the negative samples of word2vec
 _POWER_ITERATIONS = 2
-_KEPT = 2
-_LATE = 2**30  # a day behind all others
+_OVERSAMPLES = 10
+_ANCHOR_DAYS = 56
+_PRECISION = 1e-6  # of squares of singular values, in 32 bits
+_KEPT = 2  # anchors and days
 
 
 class Factors(NamedTuple):
@@ -34,10 +37,17 @@ class Factors(NamedTuple):
     outputs: Tensor
 
 
-class LatentFactors:
-    """Factors of what goes with which, made anew after some days.
+class _Anchor(NamedTuple):
+    counts: csr_array
+    right: Vectors
 
-    Vectors of different days are not to be compared: each refresh turns the space.
+
+class LatentFactors:
+    """Factors of what goes with which, for any day.
+
+    They are made from nothing every 56 days and behind the last pair, and by a step of subspace iteration from there on
+    the days between. So the factors of a day are the same whatever was asked before; those of different days are not to
+    be compared.
 
     Parameters
     ----------
@@ -68,21 +78,26 @@ class LatentFactors:
         self._days, self._pairs = days[order], (before[order], after[order])
         self._weights = weights[order]
         self.n_items, self.width, self.refresh = n_items, width, refresh
-        self._made: dict[int, Factors] = {}
+        self._anchors: dict[int, _Anchor] = {}
+        self._made: dict[tuple[int, int], Factors] = {}
+        self._latest: Factors | None = None
 
     def on(self, day: int) -> Factors:
         """Return the factors of the last refresh until a day, which know what lies on days before it."""
-        refreshed = np.int32(day // self.refresh * self.refresh)  # another type would copy all days
-        n_pairs = int(np.searchsorted(self._days, refreshed))
-        if n_pairs not in self._made:
-            while len(self._made) >= _KEPT:
-                del self._made[next(iter(self._made))]
-            self._made[n_pairs] = self._factors(n_pairs)
-        return self._made[n_pairs]
+        last = self._known(day // self.refresh * self.refresh)
+        if last == len(self._days):
+            return self.latest()
+        first = min(last, self._known(day // _ANCHOR_DAYS * _ANCHOR_DAYS))
+        if (first, last) not in self._made:
+            _make_room(self._made)
+            self._made[first, last] = self._factors(first, last)
+        return self._made[first, last]
 
     def latest(self) -> Factors:
         """Return the factors that know all there is."""
-        return self.on(_LATE)
+        if self._latest is None:
+            self._latest = self._factors(len(self._days), len(self._days))
+        return self._latest
 
     def keep_latest(self, factors: Factors) -> None:
         """Take over what `latest` returned, which takes long to make.
@@ -95,46 +110,61 @@ class LatentFactors:
         shape = (self.n_items + 1, self.width)
         if any(part.shape != shape for part in factors):
             raise ValueError(f"latent factors must have shape {shape}")
-        self._made[len(self._days)] = factors
+        self._latest = factors
 
-    def _factors(self, n_pairs: int) -> Factors:
-        before, after = (items[:n_pairs] for items in self._pairs)
-        inputs, outputs = factorize(
-            positive_information(before, after, self._weights[:n_pairs], self.n_items), self.width
-        )
-        return Factors(torch.from_numpy(inputs), torch.from_numpy(outputs))
+    def _known(self, day: int) -> int:
+        return int(np.searchsorted(self._days, np.int32(day)))  # another type would copy all days
+
+    def _factors(self, first: int, last: int) -> Factors:
+        """Make the factors that know the first so many pairs, from those that know fewer."""
+        if first not in self._anchors:
+            _make_room(self._anchors)
+            counts = self._counts(0, first)
+            self._anchors[first] = _Anchor(counts, factorize(positive_information(counts), self.width)[1])
+        anchor = self._anchors[first]
+        information = positive_information(anchor.counts + self._counts(first, last))
+        left, right = refine(information, anchor.right)
+        return Factors(torch.from_numpy(left), torch.from_numpy(right))
+
+    def _counts(self, first: int, last: int) -> csr_array:
+        before, after = (items[first:last] for items in self._pairs)
+        shape = (self.n_items + 1, self.n_items + 1)
+        return csr_array(coo_array((self._weights[first:last], (before, after)), shape=shape))
 
 
-def positive_information(before: Ints, after: Ints, weights: npt.NDArray[np.float64], n_items: int) -> csr_array:
+def _make_room(made: dict[Any, Any]) -> None:
+    while len(made) >= _KEPT:
+        del made[next(iter(made))]
+
+
+def positive_information(counts: csr_array) -> csr_array:
     """Measure how much likelier items come with an item than by popularity, by the logarithm, where it is positive.
 
     Source: Levy and Goldberg, Neural Word Embedding as Implicit Matrix Factorization, NeurIPS 2014; popularity to the
-    power of .75 as in their Improving Distributional Similarity, TACL 2015.
+    power of .75 as in Levy, Goldberg, Dagan, Improving Distributional Similarity, TACL 2015.
 
     Parameters
     ----------
-    before, after : int32 array, shape (E,)
-        Pairs of items.
-    weights : float array, shape (E,)
-    n_items : int
+    counts : csr_array, shape (I, I)
+        What each pair of items counts; any unit.
 
     Returns
     -------
-    csr_array, shape (n_items + 1, n_items + 1)
+    csr_array, shape (I, I)
     """
-    shape = (n_items + 1, n_items + 1)
-    counts = coo_array((weights, (before, after)), shape=shape).tocsr().tocoo()
-    of_row = np.bincount(counts.row, counts.data, n_items + 1)
-    share = np.bincount(counts.col, counts.data, n_items + 1) ** _SMOOTHING
-    share /= max(float(share.sum()), np.finfo(float).tiny)
-    lift = counts.data / np.maximum(of_row[counts.row] * share[counts.col], np.finfo(float).tiny)
-    information = np.log(np.maximum(lift, np.finfo(float).tiny)) + _SHIFT
+    tiny = np.finfo(float).tiny
+    row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    of_row = np.bincount(row, counts.data, counts.shape[0])
+    share = np.bincount(counts.indices, counts.data, counts.shape[0]) ** _SMOOTHING
+    share /= max(float(share.sum()), tiny)
+    lift = counts.data / np.maximum(of_row[row] * share[counts.indices], tiny)
+    information = np.maximum(np.log(np.maximum(lift, tiny)) + _SHIFT, 0).astype(np.float32)
     kept = information > 0
-    values = information[kept].astype(np.float32)
-    return csr_array((values, (counts.row[kept], counts.col[kept])), shape=shape)
+    ends = np.concatenate([[0], np.cumsum(kept)])[counts.indptr]
+    return csr_array((information[kept], counts.indices[kept], ends), shape=counts.shape)
 
 
-def factorize(matrix: csr_array, width: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def factorize(matrix: csr_array, width: int) -> tuple[Vectors, Vectors]:
     """Factorize a sparse matrix by its largest singular values; the same matrix always gives the same factors.
 
     Source: Halko, Martinsson, Tropp, Finding Structure with Randomness, SIAM Review 2011, in scikit-learn.
@@ -158,3 +188,41 @@ def factorize(matrix: csr_array, width: int) -> tuple[npt.NDArray[np.float32], n
         u, s, v = randomized_svd(matrix, rank, n_iter=_POWER_ITERATIONS, random_state=0)
         left[:, :rank], right[:, :rank] = u * np.sqrt(s), v.T * np.sqrt(s)
     return left, right
+
+
+def refine(matrix: csr_array, right: Vectors) -> tuple[Vectors, Vectors]:
+    """Factorize a matrix that has changed a little, by one step of subspace iteration.
+
+    Parameters
+    ----------
+    matrix : csr_array, shape (I, I)
+    right : float32 array, shape (I, width)
+        Factors of the matrix as it was before; see `factorize`.
+
+    Returns
+    -------
+    left, right : float32 array, shape (I, width)
+    """
+    width = right.shape[1]
+    # what is new lies outside of what the factors reached
+    others = np.random.default_rng(0).standard_normal((len(right), _OVERSAMPLES + int((~right.any(0)).sum())))
+    start = np.concatenate([right[:, right.any(0)], others.astype(np.float32)], axis=1)
+    basis = _orthonormal(matrix @ start)
+    projected = matrix.T @ basis
+    squares, turn = np.linalg.eigh(projected.T @ projected)
+    squares, turn = squares[::-1][:width], turn[:, ::-1][:, :width]
+    real = squares > _PRECISION * squares.max(initial=0)
+    roots = np.where(real, squares, 0) ** 0.25
+    found = np.zeros_like(right), np.zeros_like(right)
+    found[0][:, : len(roots)] = basis @ turn * roots
+    found[1][:, : len(roots)] = projected @ turn * real / np.where(real, roots, 1)
+    return found
+
+
+def _orthonormal(vectors: Vectors) -> Vectors:
+    """Return a basis of what columns span, by their inner products, at a fraction of the time of a QR."""
+    exact = vectors.astype(np.float64)
+    squares, turn = np.linalg.eigh(exact.T @ exact)
+    real = squares > _PRECISION**2 * squares.max(initial=0)
+    basis: Vectors = (exact @ (turn[:, real] / np.sqrt(squares[real]))).astype(np.float32)
+    return basis

@@ -28,7 +28,7 @@ RIDGE, RIDGE_OF_FEW, FEW_ROWS = 10.0, 30.0, 500
 _BY_TRANSITIONS, _BY_RECENCY, _BY_FACTORS, _AT_RANDOM = 150, 150, 100, 200
 # Share of the interactions that are too old to learn from; of evidence that ends before what it is asked for, more.
 _OLDEST, _COUNTED_IF_FROZEN = 0.4, 0.8
-_WEEKS = 40  # that interactions to learn from are drawn of
+_FEWEST_DAYS = 40  # that interactions to learn from are drawn of
 _ITERATIONS = 40
 _SOFTNESS = 0.3  # of ranks, in units of scores
 _NDCG_SCALE = 20.0  # of a row's smooth NDCG beside its cross entropy
@@ -103,7 +103,8 @@ def memory_weights(model: bool = False) -> Tensor:
 def later_places(domain: Domain, n_rows: int, seed: int, share: float = _OLDEST) -> npt.NDArray[np.int64]:
     """Draw interactions to learn from: no user's first, and none of the oldest.
 
-    They come from some weeks, each drawn by the number of its interactions, since every day that is asked for costs.
+    Every day that is asked for costs, so they come from no more days than give so many, and 40 at least; a day is drawn
+    by the number of its interactions.
 
     Parameters
     ----------
@@ -127,11 +128,10 @@ def later_places(domain: Domain, n_rows: int, seed: int, share: float = _OLDEST)
     late = days >= np.quantile(days, share) if len(days) else first
     places = np.flatnonzero(~first & late)
     rng = np.random.default_rng(seed)
-    week_of = days[places] // 7
-    weeks, counts = np.unique(week_of, return_counts=True)
-    if len(weeks) > _WEEKS:
-        drawn = rng.choice(weeks, _WEEKS, replace=False, p=counts / counts.sum())
-        places = places[np.isin(week_of, drawn)]
+    on, counts = np.unique(days[places], return_counts=True)
+    order = rng.choice(len(on), len(on), replace=False, p=counts / counts.sum()) if len(on) else on
+    n_days = max(_FEWEST_DAYS, int(np.searchsorted(np.cumsum(counts[order]), n_rows)) + 1)
+    places = places[np.isin(days[places], on[order[:n_days]])]
     return np.sort(rng.permutation(places)[:n_rows])
 
 

@@ -60,7 +60,7 @@ class EvidenceSettings(Settings):
     evidence_factors: Whole = option(
         64, "Number of latent factors that are made of which items follow which; 0 has none.", "Ours"
     )
-    evidence_refresh: Count = option(7, "Days after which latent factors are made anew.", "Ours")
+    evidence_refresh: Count = option(1, "Days after which latent factors are made anew.", "Ours")
     evidence_rows: Count = option(
         2500, "Largest number of interactions that weights are learnt on, of each domain.", "Ours"
     )

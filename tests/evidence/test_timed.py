@@ -14,7 +14,7 @@ from recbole_metarec.evidence.timed import CONTEXT, COUNTED, KINDS, TimedEvidenc
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 N_ITEMS, N_USERS = 12, 15
-SETTINGS = EvidenceSettings(memory_depth=4, memory_reach=3, evidence_half_life=20, evidence_depth=6)
+SETTINGS = EvidenceSettings(memory_depth=4, memory_reach=3, evidence_half_life=20, evidence_depth=6, evidence_refresh=7)
 
 
 def random_domain(seed: int, span: int = 60, start: float = 1.4e9) -> Domain:

@@ -1,0 +1,167 @@
+"""A model that is served: its questions in batches, on a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import Executor
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from recbole_metarec.errors import UserError
+from recbole_metarec.serving.batching import Batcher
+from recbole_metarec.serving.messages import (
+    ExplainRequest,
+    Explanation,
+    Explanations,
+    Item,
+    ModelCard,
+    Recommendations,
+    RecommendRequest,
+    ScoredItem,
+    SimilarItems,
+    SimilarRequest,
+)
+from recbole_metarec.serving.search import ItemSearch
+
+if TYPE_CHECKING:
+    from recbole_metarec.inference.recommender import Recommendation, Recommender
+
+Result = TypeVar("Result")
+
+
+class ServedModel:
+    """A recommender that many ask at once.
+
+    Parameters
+    ----------
+    name : str
+    recommender : Recommender
+    executor : Executor
+        With a single thread, which all models share: torch uses the cores by itself.
+    """
+
+    def __init__(self, name: str, recommender: Recommender, executor: Executor) -> None:
+        self.name, self._recommender, self._executor = name, recommender, executor
+        self._titles = recommender.titles
+        self._batcher = Batcher[RecommendRequest, Recommendations](self._recommended, executor)
+
+    @cached_property
+    def _search(self) -> ItemSearch:
+        return ItemSearch(self._recommender.item_ids, self._titles)
+
+    def card(self) -> ModelCard:
+        """Tell what model it is."""
+        settings, timed = self._recommender.settings, self._recommender.scorer.evidence.timed
+        return ModelCard(
+            name=self.name,
+            model=settings.get("model", ""),
+            dataset=settings.get("dataset", ""),
+            n_items=len(self._recommender.item_ids),
+            has_titles=bool(self._titles),
+            knows_clock=timed is not None,
+            last_day=None if timed is None else date(1970, 1, 1) + timedelta(int(timed.last_day)),
+        )
+
+    async def recommend(self, request: RecommendRequest) -> Recommendations:
+        """Recommend what comes next."""
+        return await self._batcher.ask(request)
+
+    async def similar(self, request: SimilarRequest) -> SimilarItems:
+        """Find what is like items."""
+        return await self._run(lambda: self._similar(request))
+
+    async def explain(self, request: ExplainRequest) -> Explanations:
+        """Say what scores are made of."""
+        return await self._run(lambda: self._explained(request))
+
+    async def find(self, query: str, limit: int) -> list[Item]:
+        """Find items by their titles and ids."""
+        places = await self._run(lambda: self._search.find(query, limit))
+        return [self._item(self._recommender.item_ids[place]) for place in places]
+
+    def named(self, item_ids: Iterable[str]) -> list[Item]:
+        """Return those of the items that the model knows."""
+        return [self._item(item) for item in item_ids if self._knows(item)]
+
+    async def _run(self, function: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function)
+
+    def _recommended(self, requests: Sequence[RecommendRequest]) -> list[Recommendations]:
+        """Answer requests, those together whose options are the same for all of their sequences."""
+        alike: defaultdict[Hashable, list[int]] = defaultdict(list)
+        for place, request in enumerate(requests):
+            candidates = None if request.candidates is None else tuple(request.candidates)
+            alike[request.exclude_seen, candidates].append(place)
+        answers: dict[int, Recommendations] = {}
+        for places in alike.values():
+            some = [requests[place] for place in places]
+            answers |= zip(places, self._recommended_alike(some), strict=True)
+        return [answers[place] for place in range(len(requests))]
+
+    def _recommended_alike(self, requests: Sequence[RecommendRequest]) -> list[Recommendations]:
+        first, rows = requests[0], [(request, sequence) for request in requests for sequence in request.sequences]
+        unknown = [self._unknown(request) for request in requests]
+        lists = iter(
+            self._recommender.recommend(
+                [self._known(sequence) for _, sequence in rows],
+                max(request.k for request in requests),
+                exclude_seen=first.exclude_seen,
+                candidates=None if first.candidates is None else self._known(first.candidates),
+                exclude=[self._known(request.exclude or []) for request, _ in rows],
+                at=[request.at for request, _ in rows],
+            )
+        )
+        return [
+            Recommendations(
+                model=self.name,
+                recommendations=[self._scored(next(lists)[: request.k]) for _ in request.sequences],
+                unknown_items=names,
+            )
+            for request, names in zip(requests, unknown, strict=True)
+        ]
+
+    def _similar(self, request: SimilarRequest) -> SimilarItems:
+        self._refuse_unknown(request.items)
+        found = self._recommender.similar(request.items, request.k)
+        return SimilarItems(model=self.name, similar=[self._scored(items) for items in found])
+
+    def _explained(self, request: ExplainRequest) -> Explanations:
+        self._refuse_unknown(request.items)
+        found = self._recommender.explain(self._known(request.sequence), request.items, request.at)
+        explanations = [Explanation(title=self._titles.get(each.item_id), **each.plain()) for each in found]
+        return Explanations(model=self.name, explanations=explanations)
+
+    def _unknown(self, request: RecommendRequest) -> list[str]:
+        """Return the unknown ids of a request, each once.
+
+        Raises
+        ------
+        UserError
+            If it is to be refused for them.
+        """
+        lists = [*request.sequences, request.candidates or [], request.exclude or []]
+        unknown = [*dict.fromkeys(item for items in lists for item in items if not self._knows(item))]
+        if request.unknown == "raise" and unknown:
+            self._refuse_unknown(unknown)
+        return unknown
+
+    def _refuse_unknown(self, item_ids: Iterable[str]) -> None:
+        unknown = [item for item in item_ids if not self._knows(item)]
+        if unknown:
+            raise UserError([f"{item!r}: this model knows no such item; look ids up with /items" for item in unknown])
+
+    def _knows(self, item_id: str) -> bool:
+        return self._recommender.vocabulary.number(item_id) > 0
+
+    def _known(self, item_ids: Iterable[str]) -> list[str]:
+        return [item for item in item_ids if self._knows(item)]
+
+    def _item(self, item_id: str) -> Item:
+        return Item(item_id=item_id, title=self._titles.get(item_id))
+
+    def _scored(self, items: Iterable[Recommendation]) -> list[ScoredItem]:
+        titles = self._titles
+        return [ScoredItem(item_id=item, title=titles.get(item), score=score, rank=rank) for item, score, rank in items]

@@ -1,6 +1,7 @@
 """Answers of a recommender on one core: one sequence, batches, and loading, of synthetic models.
 
     python benchmarks/inference.py requests [--items=20000] [--users=20000]
+    python benchmarks/inference.py recbole [--items=20000] [--users=20000]
     python benchmarks/inference.py index [--items=1000000] [--users=200000] [--kinds none memory timed]
     python benchmarks/inference.py load [--items=1000000] [--users=100000]
 
@@ -89,6 +90,31 @@ def requests(n_items: int, n_users: int, kinds: Sequence[str]) -> None:
             print(f"| {kind} | {size} | {row} |", flush=True)
 
 
+def recbole(n_items: int, n_users: int, kinds: Sequence[str]) -> None:
+    """Time `full_sort_topk` of RecBole's SASRec, of the same width and depth, whose users must be those of its data."""
+    import evaluation
+    from recbole.data import data_preparation
+    from recbole.model.sequential_recommender import SASRec
+    from recbole.utils.case_study import full_sort_topk
+
+    from recbole_metarec.bridge.config import PluginConfig
+    from recbole_metarec.bridge.dataset import DomainDataset
+
+    with tempfile.TemporaryDirectory() as folder:
+        evaluation.write(Path(folder), n_users, n_items)
+        settings = {"data_path": folder, "checkpoint_dir": folder, "gpu_id": "", "state": "ERROR", "hidden_size": WIDTH}
+        config = PluginConfig("SASRec", "benchmark", settings)
+        train_data, _, test_data = data_preparation(config, DomainDataset(config))
+        model = SASRec(config, train_data._dataset).eval()
+        print("| users | p50, ms | p99, ms |\n|--:|--:|--:|")
+        for size, repeats in ((1, 200), (64, 20), (1024, 5)):
+            drawn = np.random.default_rng(1).integers(1, n_users + 1, (repeats + 1, size))
+            calls = [partial(full_sort_topk, np.unique(users), model, test_data, k=10) for users in drawn]
+            with torch.no_grad():
+                times = [seconds(call) for call in calls][1:]
+            print(f"| {size} | {np.median(times) * 1e3:.2f} | {np.quantile(times, 0.99) * 1e3:.2f} |", flush=True)
+
+
 def loading(n_items: int, n_users: int, kinds: Sequence[str]) -> None:
     domain = synthetic(n_items, n_users)
     print(f"{domain.n_interactions:,} interactions\n\n| evidence | MB | load, s |\n|---|--:|--:|")
@@ -136,7 +162,7 @@ def of_index(questions: DaysQuestions, index: NeighbourIndex, one: Requests, n: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["requests", "index", "load"])
+    parser.add_argument("what", choices=["requests", "recbole", "index", "load"])
     parser.add_argument("--items", type=int)
     parser.add_argument("--users", type=int)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
@@ -144,6 +170,8 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.what == "requests":
         requests(options.items or 20_000, options.users or 20_000, options.kinds)
+    elif options.what == "recbole":
+        recbole(options.items or 20_000, options.users or 20_000, options.kinds)
     elif options.what == "index":
         indexes(options.items or 1_000_000, options.users or 200_000, options.kinds)
     else:

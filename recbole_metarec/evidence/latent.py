@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,9 +75,8 @@ class LatentFactors:
         width: int,
         refresh: int,
     ) -> None:
-        order = np.argsort(days, kind="stable")
-        self._days, self._pairs = days[order], (before[order], after[order])
-        self._weights = weights[order]
+        self._unsorted = before, after, days, weights
+        self._last_day = int(days.max(initial=np.iinfo(np.int32).min))
         self.n_items, self.width, self.refresh = n_items, width, refresh
         self._anchors: dict[int, _Anchor] = {}
         self._made: dict[tuple[int, int], Factors] = {}
@@ -85,7 +85,7 @@ class LatentFactors:
     def on(self, day: int) -> Factors:
         """Return the factors of the last refresh until a day, which know what lies on days before it."""
         last = self._known(day // self.refresh * self.refresh)
-        if last == len(self._days):
+        if last == self._n_pairs:
             return self.latest()
         first = min(last, self._known(day // _ANCHOR_DAYS * _ANCHOR_DAYS))
         if (first, last) not in self._made:
@@ -96,7 +96,7 @@ class LatentFactors:
     def latest(self) -> Factors:
         """Return the factors that know all there is."""
         if self._latest is None:
-            self._latest = self._factors(len(self._days), len(self._days))
+            self._latest = self._factors(self._n_pairs, self._n_pairs)
         return self._latest
 
     def keep_latest(self, factors: Factors) -> None:
@@ -112,8 +112,20 @@ class LatentFactors:
             raise ValueError(f"latent factors must have shape {shape}")
         self._latest = factors
 
+    @property
+    def _n_pairs(self) -> int:
+        return len(self._unsorted[0])
+
+    @cached_property
+    def _by_day(self) -> tuple[Ints, Ints, Ints, npt.NDArray[np.float64]]:
+        before, after, days, weights = self._unsorted
+        order = np.argsort(days, kind="stable")
+        return before[order], after[order], days[order], weights[order]
+
     def _known(self, day: int) -> int:
-        return int(np.searchsorted(self._days, np.int32(day)))  # another type would copy all days
+        if day > self._last_day:  # as most requests are, for which nothing has to be sorted
+            return self._n_pairs
+        return int(np.searchsorted(self._by_day[2], np.int32(day)))  # another type would copy all days
 
     def _factors(self, first: int, last: int) -> Factors:
         """Make the factors that know the first so many pairs, from those that know fewer."""
@@ -127,9 +139,9 @@ class LatentFactors:
         return Factors(torch.from_numpy(left), torch.from_numpy(right))
 
     def _counts(self, first: int, last: int) -> csr_array:
-        before, after = (items[first:last] for items in self._pairs)
+        before, after, _, weights = (part[first:last] for part in self._by_day)
         shape = (self.n_items + 1, self.n_items + 1)
-        return csr_array(coo_array((self._weights[first:last], (before, after)), shape=shape))
+        return csr_array(coo_array((weights, (before, after)), shape=shape))
 
 
 def _make_room(made: dict[Any, Any]) -> None:

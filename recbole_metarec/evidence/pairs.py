@@ -34,9 +34,9 @@ class TimedPairs:
         self.last_day = int(days.max(initial=np.iinfo(np.int32).min))
         self._summed: tuple[int, TimedPairs] | None = None
         self.origin = int(days.min(initial=np.iinfo(np.int32).max)) - 1
-        key = before.astype(np.int64) * _DAYS + (days - self.origin)
-        order = np.argsort(key, kind="stable")
-        self._key = torch.from_numpy(key[order])
+        key = torch.from_numpy(before.astype(np.int64) * _DAYS + (days - self.origin))
+        self._key, sorting = torch.sort(key, stable=True)  # in half of the time of numpy
+        order = sorting.numpy()
         self.after = torch.from_numpy(after[order].astype(np.int64))
         self.weights = torch.from_numpy(np.ascontiguousarray(weights[order].T, np.float32))  # (V, E)
         self._sums = torch.zeros(len(order) + 1, weights.shape[1], dtype=torch.float64)

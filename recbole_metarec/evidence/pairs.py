@@ -37,10 +37,11 @@ class TimedPairs:
         key = torch.from_numpy(before.astype(np.int64) * _DAYS + (days - self.origin))
         self._key, sorting = torch.sort(key, stable=True)  # in half of the time of numpy
         order = sorting.numpy()
+        weights = weights[order]
         self.after = torch.from_numpy(after[order].astype(np.int64))
-        self.weights = torch.from_numpy(np.ascontiguousarray(weights[order].T, np.float32))  # (V, E)
+        self.weights = torch.from_numpy(np.ascontiguousarray(weights.T, np.float32))  # (V, E)
         self._sums = torch.zeros(len(order) + 1, weights.shape[1], dtype=torch.float64)
-        torch.cumsum(torch.from_numpy(weights[order]), 0, out=self._sums[1:])
+        torch.cumsum(torch.from_numpy(weights), 0, out=self._sums[1:])
         self._begins = torch.searchsorted(self._key, torch.arange(n_items + 2) * _DAYS)
 
     def on(self, day: int) -> TimedPairs:

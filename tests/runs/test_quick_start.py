@@ -15,6 +15,7 @@ import numpy as np
 import planted
 import pytest
 
+import recbole_metarec.comparison.compare  # noqa: F401 (keeps run_one, of which a test makes another)
 import run_recbole_metarec
 from recbole_metarec.cli.main import main
 from recbole_metarec.errors import UserError

@@ -21,7 +21,6 @@ from recbole_metarec.inference.section import Section
 from recbole_metarec.nn.backbones import build_backbone
 from recbole_metarec.settings.backbone import BackboneSettings
 from recbole_metarec.settings.evidence import EvidenceSettings
-from recbole_metarec.training import checkpoint
 
 FIRST_DAY = 16_000
 
@@ -97,6 +96,5 @@ def make_recommender(
 
 def save(rec: Recommender, path: Path) -> Path:
     """Write a checkpoint that holds no more than what a recommender needs."""
-    state = {"config": rec.settings, "item_tokens": rec.item_ids, "inference": rec.section.state()}
-    checkpoint.save(path, state)
+    rec.save(path)
     return path

@@ -132,9 +132,9 @@ class LatentFactors:
         if first not in self._anchors:
             _make_room(self._anchors)
             counts = self._counts(0, first)
-            self._anchors[first] = _Anchor(counts, factorize(positive_information(counts), self.width)[1])
+            self._anchors[first] = _Anchor(counts, factorize(_information(counts), self.width)[1])
         anchor = self._anchors[first]
-        information = positive_information(anchor.counts + self._counts(first, last))
+        information = _information(anchor.counts + self._counts(first, last))
         left, right = refine(information, anchor.right)
         return Factors(torch.from_numpy(left), torch.from_numpy(right))
 
@@ -149,16 +149,24 @@ def _make_room(made: dict[Any, Any]) -> None:
         del made[next(iter(made))]
 
 
-def positive_information(counts: csr_array) -> csr_array:
+def _information(counts: csr_array) -> csr_array:
+    return positive_information(counts, _SHIFT, _SMOOTHING).astype(np.float32)
+
+
+def positive_information(counts: csr_array, shift: float = 0.0, smoothing: float = 1.0) -> csr_array:
     """Measure how much likelier items come with an item than by popularity, by the logarithm, where it is positive.
 
-    Source: Levy and Goldberg, Neural Word Embedding as Implicit Matrix Factorization, NeurIPS 2014; popularity to the
-    power of .75 as in Levy, Goldberg, Dagan, Improving Distributional Similarity, TACL 2015.
+    Source: Levy and Goldberg, Neural Word Embedding as Implicit Matrix Factorization, NeurIPS 2014; popularity to a
+    power as in Levy, Goldberg, Dagan, Improving Distributional Similarity, TACL 2015.
 
     Parameters
     ----------
     counts : csr_array, shape (I, I)
         What each pair of items counts; any unit.
+    shift : float
+        Added to the logarithm.
+    smoothing : float
+        Power of popularity.
 
     Returns
     -------
@@ -167,10 +175,9 @@ def positive_information(counts: csr_array) -> csr_array:
     tiny = np.finfo(float).tiny
     row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     of_row = np.bincount(row, counts.data, counts.shape[0])
-    share = np.bincount(counts.indices, counts.data, counts.shape[0]) ** _SMOOTHING
-    share /= max(float(share.sum()), tiny)
-    lift = counts.data / np.maximum(of_row[row] * share[counts.indices], tiny)
-    information = np.maximum(np.log(np.maximum(lift, tiny)) + _SHIFT, 0).astype(np.float32)
+    popularity = np.bincount(counts.indices, counts.data, counts.shape[0]) ** smoothing
+    lift = counts.data * popularity.sum() / np.maximum(of_row[row] * popularity[counts.indices], tiny)
+    information = np.log(np.maximum(lift, tiny)) + shift
     kept = information > 0
     ends = np.concatenate([[0], np.cumsum(kept)])[counts.indptr]
     return csr_array((information[kept], counts.indices[kept], ends), shape=counts.shape)

@@ -8,6 +8,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.linalg import svds
 
 from recbole_metarec.domains.domain import Domain
+from recbole_metarec.evidence.latent import positive_information
 
 
 def cooccurrence(domain: Domain, reach: int) -> csr_array:
@@ -51,11 +52,8 @@ def spectral_vectors(domain: Domain, width: int, reach: int, scale: float) -> np
     float32 array, shape (n_items + 1, width)
         Row 0 (padding) and rows of items without a neighbour are 0.
     """
-    counts = cooccurrence(domain, reach).tocoo()
-    degree = np.asarray(counts.sum(axis=1)).ravel()
-    information = np.log(counts.data * counts.data.sum() / (degree[counts.row] * degree[counts.col]))
-    ppmi = csr_array((np.maximum(information, 0), (counts.row, counts.col)), shape=counts.shape)
-    ppmi.eliminate_zeros()
+    counts = cooccurrence(domain, reach)
+    ppmi = positive_information(counts)
     vectors = np.zeros((domain.n_items + 1, width), np.float32)
     rank = min(width, domain.n_items)
     if rank == 0 or ppmi.nnz == 0:
@@ -66,7 +64,7 @@ def spectral_vectors(domain: Domain, width: int, reach: int, scale: float) -> np
     u, s = u[:, order], s[order]
     u *= np.where((u**3).sum(0) < 0, -1.0, 1.0)
     vectors[:, :rank] = u * np.sqrt(s)
-    known = degree > 0
+    known = np.diff(counts.indptr) > 0
     vectors[~known] = 0
     vectors *= scale / max(float(vectors[known].std()), 1e-12)
     return vectors

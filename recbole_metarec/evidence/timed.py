@@ -9,7 +9,7 @@ unknown, never tell of each other. What a request's own history holds of its day
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,20 +142,21 @@ class TimedEvidence:
     settings : EvidenceSettings
     """
 
-    def __init__(self, n_items: int, settings: EvidenceSettings) -> None:
+    def __init__(self, n_items: int, settings: EvidenceSettings, counted: Iterable[_Counted] = ()) -> None:
         self.n_items, self.settings = n_items, settings
         self._counted: list[_Counted] = []
         self._events = (np.zeros(0, np.int32), np.zeros(0, np.int32))
         self._near = _Pairs.none()
         self._together = _Pairs.none()
+        for each in counted:
+            self._count(each)
         self._prepare()
 
     @classmethod
     def fit(cls, domain: Domain, settings: EvidenceSettings) -> Self:
         """Count a domain that knows the times of its interactions."""
-        evidence = cls(domain.n_items, settings)
-        evidence.update(domain.requests(np.arange(domain.n_interactions)), domain.items)
-        return evidence
+        histories = domain.requests(np.arange(domain.n_interactions))
+        return cls(domain.n_items, settings, [_Counted.of(histories, domain.items)])
 
     def update(self, histories: Requests, items: npt.NDArray[Any]) -> None:
         """Count new interactions, without any training.
@@ -188,12 +189,10 @@ class TimedEvidence:
         ValueError
             If the arrays do not fit each other.
         """
-        evidence = cls(int(state["n_items"]), settings)
-        for each in state["counted"]:
-            counted = _Counted.of_state(each)
-            counted.check(evidence.n_items)
-            evidence._count(counted)
-        evidence._prepare()
+        n_items, counted = int(state["n_items"]), [_Counted.of_state(each) for each in state["counted"]]
+        for each in counted:
+            each.check(n_items)
+        evidence = cls(n_items, settings, counted)
         if evidence._factors is not None and state["factors"] is not None:
             evidence._factors.keep_latest(Factors(**state["factors"]))
         return evidence
@@ -286,11 +285,10 @@ class TimedEvidence:
         assert requests.at is not None
         day_N = days_of(requests.at)
         order = np.argsort(day_N, kind="stable")
-        last = np.iinfo(np.int32).max if until is None else int(days_of(np.array(until)))
         for rows in np.split(order, np.flatnonzero(np.diff(day_N[order])) + 1):
             if len(rows):
                 day = int(day_N[rows[0]])
-                yield from self._of_day(requests, rows, day, min(day, last), size)
+                yield from self._of_day(requests, rows, day, counted_day(day, until), size)
 
     def morning(self, day: int) -> CountedKinds:
         """Return what is known by counting alone on the morning of a day; kept until another day is asked for."""
@@ -383,6 +381,11 @@ class TimedEvidence:
         n_B = real_BR.sum(1) + 2  # so that short histories tell little
         hot_B, new_B = (hot_BR * real_BR).sum(1) / n_B, (~seen_BR & real_BR).sum(1) / n_B
         return torch.from_numpy(hot_B).float(), torch.from_numpy(new_B).float()
+
+
+def counted_day(day: int, until: float | None) -> int:
+    """Return the day on whose morning requests of a day are answered; see `TimedEvidence.ask`."""
+    return day if until is None else min(day, int(days_of(np.array(until))))
 
 
 def _last_of_each(asked: Requests, depth: int) -> tuple[npt.NDArray[np.int64], Days, npt.NDArray[np.bool_]]:

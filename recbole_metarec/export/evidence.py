@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recbole_metarec.evidence.counts import days_of
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.snapshot import Snapshot, memory_rows
-from recbole_metarec.evidence.timed import CONTEXT, FACTOR_DECAY, HOT_DAYS, KINDS
+from recbole_metarec.evidence.timed import CONTEXT, FACTOR_DECAY, HOT_DAYS, KINDS, counted_day
 from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.inference.scorer import Scorer
 
@@ -46,7 +45,7 @@ def evidence_arrays(scorer: Scorer, day: int) -> tuple[dict[str, Any], Arrays]:
 def _of_kind(evidence: Evidence, day: int) -> tuple[dict[str, Any], Arrays]:
     timed, memory, weights = evidence.timed, evidence.memory, evidence.weights
     if timed is not None and weights.timed is not None:
-        counted = day if evidence.until is None else min(day, int(days_of(np.array(evidence.until))))
+        counted = counted_day(day, evidence.until)
         settings = timed.settings
         about = {
             "kind": "timed",

@@ -20,7 +20,7 @@ from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.counts import days_of
 from recbole_metarec.evidence.snapshot import Rows, Snapshot, memory_rows
-from recbole_metarec.evidence.timed import COUNTED, FACTOR_DECAY, HOT_DAYS, PAIRED, REPEATED
+from recbole_metarec.evidence.timed import COUNTED, FACTOR_DECAY, HOT_DAYS, PAIRED, REPEATED, counted_day
 from recbole_metarec.inference.scorer import Scorer
 
 Floats = npt.NDArray[np.float32]
@@ -67,7 +67,7 @@ class DaysQuestions:
     def __init__(self, scorer: Scorer, day: int) -> None:
         evidence = scorer.evidence
         self.scorer, self.day, self.weights = scorer, day, evidence.weights
-        self.counted_day = day if evidence.until is None else min(day, int(days_of(np.array(evidence.until))))
+        self.counted_day = counted_day(day, evidence.until)
         self.timed = evidence.timed if self.weights.timed is not None else None
         self.memory = evidence.memory if self.weights.memory_weight not in (0, math.inf) else None
         columns = {"outputs": scorer.outputs.numpy()}

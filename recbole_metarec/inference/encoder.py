@@ -17,6 +17,11 @@ from recbole_metarec.nn.backbones import BACKBONES, Backbone, build_backbone
 from recbole_metarec.settings.backbone import BackboneSettings
 
 
+def plain_weights(module: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of a module for a checkpoint."""
+    return {name: value.detach().cpu() for name, value in module.state_dict().items()}
+
+
 class EncoderPart(NamedTuple):
     """One of the encoders that a model is made of.
 
@@ -35,9 +40,8 @@ class EncoderPart(NamedTuple):
 
     def state(self) -> dict[str, Any]:
         """Return it as plain values and tensors; see `of_state`."""
-        weights = {name: value.detach().cpu() for name, value in self.backbone.state_dict().items()}
-        settings = {key: getattr(self.settings, key) for key in BackboneSettings.model_fields}
-        return {"settings": settings, "weights": weights, "normed": self.normed}
+        settings = self.settings.plain_of(BackboneSettings)
+        return {"settings": settings, "weights": plain_weights(self.backbone), "normed": self.normed}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> Self:
@@ -94,11 +98,16 @@ class SequenceEncoder(nn.Module):
         Tensor, shape (B, D)
             State behind the last item.
         """
-        states = [x_BLD.new_zeros(len(x_BLD), 0)]
+        states = []
         for (_, backbone, normed), own_BLD in zip(self.parts, x_BLD.split(self.widths, dim=-1), strict=True):
             state_BD = backbone.at(own_BLD, length_B - 1)
             states.append(normalize(state_BD, dim=-1) if normed else state_BD)
-        return torch.cat(states, 1)
+        return torch.cat(states, 1) if states else x_BLD.new_zeros(len(x_BLD), 0)
+
+    def exportable(self) -> SequenceEncoder:
+        """Return encoders of the same results in operations that ONNX has."""
+        parts = [part._replace(backbone=part.backbone.exportable(self.max_length)) for part in self.parts]
+        return SequenceEncoder(parts, self.max_length)
 
     def state(self) -> dict[str, Any]:
         """Return it as plain values and tensors; see `of_state`."""

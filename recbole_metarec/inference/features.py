@@ -95,7 +95,7 @@ class FeatureReader:
 
     def tree(self) -> dict[str, Any]:
         """Return it as plain values and arrays; see `of_tree`."""
-        settings = {key: getattr(self.settings, key) for key in FeatureSettings.model_fields}
+        settings = self.settings.plain_of(FeatureSettings)
         settings = {key: list(value) if isinstance(value, (list, tuple)) else value for key, value in settings.items()}
         return {"settings": settings, "norms": self.norms, "text_space": self.text_space}
 

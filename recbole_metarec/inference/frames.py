@@ -11,9 +11,9 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
-from recbole_metarec.domains.clock import Times, find_clock, seconds
+from recbole_metarec.domains.clock import Times, seconds
 from recbole_metarec.errors import UserError, nearest
-from recbole_metarec.inference.times import seconds_of
+from recbole_metarec.inference.times import seconds_of, unit_of
 
 
 class Rows(NamedTuple):
@@ -166,8 +166,5 @@ def _times(stamps: Times, time_unit: str, name: str) -> Times | None:
     """Return timestamps as seconds since 1970; ``None`` if they only say what came first."""
     if not np.isfinite(stamps).all():
         raise UserError([f"{name}: timestamp of row {int(np.argmin(np.isfinite(stamps))) + 1} is no number"])
-    different = stamps if len(stamps) and stamps.min() < stamps.max() else np.append(stamps, stamps[:1] + 1)
-    clock = find_clock(different, time_unit)
-    if clock.problem:
-        raise UserError([f"{name}: {clock.problem}"])
-    return None if clock.unit is None else seconds(stamps, clock.unit)
+    unit = unit_of(stamps, time_unit, name)
+    return None if unit is None else seconds(stamps, unit)

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from recbole_metarec.domains.clock import Times, find_clock, seconds
+from recbole_metarec.domains.clock import Times, seconds
 from recbole_metarec.errors import UserError, nearest
 from recbole_metarec.inference.frames import Rows
-from recbole_metarec.inference.times import seconds_of
+from recbole_metarec.inference.times import seconds_of, unit_of
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 USERS, PARQUET_ROWS = 2048, 200_000  # at a time
@@ -95,7 +95,7 @@ def read_blocks(path: Path, time_unit: str = "auto") -> Iterator[Block]:
     for histories in _in_blocks(read(path)):
         stamps = np.array([stamp for each in histories for stamp in each.stamps or ()], np.float64)
         if unit is None and len(stamps):
-            unit = _unit(stamps, time_unit, path)
+            unit = unit_of(stamps, time_unit, str(path)) or "none"
         yield _block(histories, unit)
 
 
@@ -108,14 +108,6 @@ def _in_blocks(histories: Iterable[History]) -> Iterator[list[History]]:
             block = []
     if block:
         yield block
-
-
-def _unit(stamps: Times, asked: str, path: Path) -> str:
-    different = stamps if stamps.min() < stamps.max() else np.append(stamps, stamps[:1] + 1)
-    clock = find_clock(different, asked)
-    if clock.problem:
-        raise UserError([f"{path}: {clock.problem}"])
-    return clock.unit or "none"
 
 
 def _block(histories: list[History], unit: str | None) -> Block:

@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from typing_extensions import Self
 
 from recbole_metarec.features.features import Categories, Form, Vectors
+from recbole_metarec.inference.encoder import plain_weights
 from recbole_metarec.inference.features import FeatureReader
 from recbole_metarec.nn.adapter import FeatureAdapter, build_adapter
 from recbole_metarec.nn.quantizers import Quantizer, build_quantizer
@@ -88,14 +89,14 @@ class ItemEncoder(nn.Module):
     def tree(self) -> dict[str, Any]:
         """Return it as plain values, tensors and arrays; see `of_tree`."""
         quantizer = None
-        if self.quantizer is not None:
-            kept = {key: getattr(self.quantizer_settings, key) for key in QuantizerSettings.model_fields}
-            quantizer = {"settings": kept, "weights": _weights(self.quantizer)}
+        if self.quantizer is not None and self.quantizer_settings is not None:
+            kept = self.quantizer_settings.plain_of(QuantizerSettings)
+            quantizer = {"settings": kept, "weights": plain_weights(self.quantizer)}
         return {
             "width": self.adapter.out,
             "forms": {name: _plain(form) for name, form in self.adapter.forms.items()},
-            "settings": {key: getattr(self.settings, key) for key in AdapterSettings.model_fields},
-            "weights": _weights(self.adapter),
+            "settings": self.settings.plain_of(AdapterSettings),
+            "weights": plain_weights(self.adapter),
             "reader": self.reader.tree(),
             "temperature": self.temperature,
             "quantizer": quantizer,
@@ -123,10 +124,6 @@ def joined(parts: Sequence[NewItems]) -> NewItems:
     """Put the vectors of an ensemble's members behind each other: scores are the mean of theirs."""
     inputs, outputs, codes = zip(*parts, strict=True)
     return NewItems(torch.cat(inputs, 1), torch.cat(outputs, 1) / len(parts), codes[0] if len(parts) == 1 else None)
-
-
-def _weights(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().cpu() for name, value in module.state_dict().items()}
 
 
 def _plain(form: Form) -> dict[str, int]:

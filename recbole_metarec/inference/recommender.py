@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,7 +92,7 @@ class Recommender:
         """Ids of all items."""
         return self.vocabulary.ids
 
-    @property
+    @cached_property
     def titles(self) -> dict[str, str]:
         """Titles of items that have one, by id."""
         named = zip(self.item_ids, self.section.titles, strict=False)
@@ -349,6 +350,7 @@ class Recommender:
         titles = [each if isinstance(each, str) else "" for each in column]
         self.section = section.with_items(self.section, items, titles)
         self.vocabulary = Vocabulary([*self.item_ids, *names])
+        vars(self).pop("titles", None)  # to be found anew
         return len(names)
 
     def save(self, path: str | PathLike[str]) -> None:

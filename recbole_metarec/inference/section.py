@@ -76,7 +76,7 @@ class Section:
         """Return it as the plain values and tensors of a checkpoint; see `of_state`."""
         scorer = self.scorer
         inputs, outputs = (vectors.detach().cpu().contiguous() for vectors in (scorer.inputs, scorer.outputs))
-        settings = {key: getattr(self.settings, key) for key in EvidenceSettings.model_fields}
+        settings = self.settings.plain_of(EvidenceSettings)
         return {
             "version": VERSION,
             "inputs": inputs,

@@ -7,6 +7,9 @@ import time
 from datetime import date, datetime, timezone
 from typing import Any
 
+import numpy as np
+
+from recbole_metarec.domains.clock import Times, find_clock
 from recbole_metarec.errors import UserError
 
 At = float | int | str | date | None
@@ -52,6 +55,34 @@ def seconds_of(at: Any, key: str = "at") -> float:
     if isinstance(at, bool) or not math.isfinite(found) or abs(found) >= _END:
         raise UserError([f"{key}={at}: is no time; write seconds since 1970, or 2014-07-01 or 2014-07-01T12:00"])
     return found
+
+
+def unit_of(stamps: Times, asked: str, name: str) -> str | None:
+    """Find the unit of timestamps, which may all be the same here.
+
+    Parameters
+    ----------
+    stamps : float64 array, shape (n,)
+    asked : str
+        See `domains.clock.find_clock`.
+    name : str
+        What holds them, for the line of an error.
+
+    Returns
+    -------
+    str, or None
+        ``None`` if they only say what came first.
+
+    Raises
+    ------
+    UserError
+        If they are of several units.
+    """
+    different = stamps if len(stamps) and stamps.min() < stamps.max() else np.append(stamps, stamps[:1] + 1)
+    clock = find_clock(different, asked)
+    if clock.problem:
+        raise UserError([f"{name}: {clock.problem}"])
+    return clock.unit
 
 
 def _parse(text: str, key: str) -> datetime:

@@ -115,6 +115,10 @@ class Settings(BaseModel):
         """
         return cls(**{key: settings[key] for key in cls.model_fields if key in settings})
 
+    def plain_of(self, component: type[Settings]) -> dict[str, Any]:
+        """Return the values of a component's keys, which `of` takes again."""
+        return {key: getattr(self, key) for key in component.model_fields}
+
     @classmethod
     def cross_checks(cls) -> list[CrossCheck]:
         """List the checks of each component."""

@@ -35,8 +35,8 @@ def test_factors_come_as_close_to_the_matrix_as_its_singular_values_allow(width:
 def test_information_does_not_hang_on_the_unit_of_counts() -> None:
     before, after, _, weights = random_pairs(0)
     counts = csr_array(coo_array((weights, (before, after)), shape=(N_ITEMS + 1, N_ITEMS + 1)))
-    once = positive_information(counts).toarray()
-    np.testing.assert_allclose(positive_information(100 * counts).toarray(), once, atol=1e-5)
+    once = positive_information(counts, 1.0, 0.75).toarray()
+    np.testing.assert_allclose(positive_information(100 * counts, 1.0, 0.75).toarray(), once, atol=1e-5)
     assert (once >= 0).all()
 
 
@@ -55,7 +55,7 @@ def test_factors_know_what_lies_before_their_refresh_and_nothing_else(refresh: i
     for day in (30, 62, 150):  # as many factors as rows are the matrix itself
         known = days < day // refresh * refresh
         entries = (weights[known], (before[known], after[known]))
-        matrix = positive_information(csr_array(coo_array(entries, shape=(N_ITEMS + 1, N_ITEMS + 1))))
+        matrix = positive_information(csr_array(coo_array(entries, shape=(N_ITEMS + 1, N_ITEMS + 1))), 1.0, 0.75)
         left, right = everything.on(day)
         np.testing.assert_allclose(left @ right.T, matrix.toarray(), atol=2e-2)
 

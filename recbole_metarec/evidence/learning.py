@@ -16,9 +16,9 @@ from torch import Tensor
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.situations import situations
 from recbole_metarec.evidence.sources import SourceWeights, learn_on_sources
-from recbole_metarec.evidence.timed import CONTEXT, KINDS
 from recbole_metarec.evidence.weighing import LearningRows, draw_rows, learn_weights, memory_weights, rows_of
 from recbole_metarec.evidence.weights import MODEL, Weighing
 from recbole_metarec.evidence.worth import Worth, measure_worth

@@ -18,8 +18,10 @@ from torch.nn.functional import pad
 
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
+from recbole_metarec.evidence.asked import NEAR, Asked
 from recbole_metarec.evidence.counts import days_of
-from recbole_metarec.evidence.timed import CONTEXT, COUNTED, KINDS, PAIRED, Asked, TimedEvidence
+from recbole_metarec.evidence.kinds import CONTEXT, COUNTED, KINDS
+from recbole_metarec.evidence.timed import TimedEvidence
 
 RIDGE, RIDGE_OF_FEW, FEW_ROWS = 10.0, 30.0, 500
 """Weight of the squared distance to the prior, in rows; with fewer rows than `FEW_ROWS` the second."""
@@ -220,13 +222,12 @@ def draw_rows(
 def _best(asked: Asked, closed_BI: Tensor) -> list[Tensor]:
     """Return the items that are best by each of three simple rules, shape (B, n) each; also some that are closed."""
     popularity, recent = (asked.table_KI[COUNTED.index(kind)] for kind in ("popularity", "last 30 days"))
-    likely_BI = asked.lift_VBI[PAIRED.index("transitions")] + popularity
+    likely_BI = asked.lift(NEAR) + popularity
     recent_I = recent - asked.table_KI[COUNTED.index("last seen")] / 10
     n_items = len(recent_I)
     likely_Bn = likely_BI.masked_fill_(closed_BI, -torch.inf).topk(min(_BY_TRANSITIONS, n_items)).indices
     recent_n = recent_I.masked_fill(~asked.known_I, -torch.inf).topk(min(_BY_RECENCY, n_items)).indices
-    latent_BI = asked.lift_VBI[PAIRED.index("latent factors")].masked_fill(closed_BI, -torch.inf)
-    latent_Bn = latent_BI.topk(min(_BY_FACTORS, n_items)).indices
+    latent_Bn = asked.latent_BI.masked_fill(closed_BI, -torch.inf).topk(min(_BY_FACTORS, n_items)).indices
     return [likely_Bn, recent_n.expand(len(likely_BI), -1), latent_Bn]
 
 

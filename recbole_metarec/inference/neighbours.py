@@ -11,7 +11,6 @@ from torch.nn.functional import normalize
 
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.requests import Requests
-from recbole_metarec.evidence.timed import PAIRED
 from recbole_metarec.inference.scorer import Numbers, Scorer, Top, best_of
 
 _ASKED = 64  # items at a time
@@ -86,7 +85,5 @@ def _lift(scorer: Scorer, items_Q: Numbers) -> Tensor:
     at = np.full(len(items_Q), morrow)
     lift_BI = torch.zeros(len(items_Q), len(scorer.outputs))
     for part in timed.ask(Requests(items_Q, at, place, place + 1, at)):
-        lift_BI[torch.from_numpy(part.rows)] = sum(
-            (part.lift_VBI[PAIRED.index(kind)] for kind in ("transitions", "same day")), torch.zeros(())
-        )
+        lift_BI[torch.from_numpy(part.rows)] = part.lift("transitions") + part.lift("same day")
     return lift_BI

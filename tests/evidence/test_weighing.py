@@ -11,9 +11,10 @@ import torch
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evidence.evidence import Evidence, knows_clock
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.learning import HeldOut, learn_weighing
 from recbole_metarec.evidence.sources import density, learn_on_sources, thinned
-from recbole_metarec.evidence.timed import CONTEXT, KINDS, TimedEvidence
+from recbole_metarec.evidence.timed import TimedEvidence
 from recbole_metarec.evidence.weighing import (
     LearningRows,
     cross_entropy,
@@ -55,7 +56,9 @@ def ndcg(evidence: TimedEvidence, domain: Domain, weights_KC: torch.Tensor, n: i
     places = places[~np.isin(places, domain.offsets[:-1])]
     targets, found = torch.from_numpy(domain.items[places].astype(np.int64)), []
     for asked in evidence.ask(domain.requests(places)):
-        scores_BI = asked.scores(weights_KC).masked_fill(~asked.known_I, -torch.inf)
+        scores_BI = asked.add_scores(torch.zeros_like(asked.latent_BI), weights_KC).masked_fill(
+            ~asked.known_I, -torch.inf
+        )
         own_B1 = scores_BI.gather(1, targets[asked.rows][:, None])
         rank_B = (scores_BI > own_B1).sum(1)
         found.append(torch.where((rank_B < 10) & ~own_B1[:, 0].isneginf(), 1 / torch.log2(2 + rank_B), 0))
@@ -161,7 +164,9 @@ def test_losses_are_those_of_all_items_where_all_are_candidates() -> None:
     weights_KC = 0.3 * torch.randn(len(KINDS), len(CONTEXT), generator=generator)
     losses, gains = [], []
     for asked in evidence.ask(requests):
-        scores_BI = asked.scores(weights_KC).masked_fill(~asked.known_I, -torch.inf)
+        scores_BI = asked.add_scores(torch.zeros_like(asked.latent_BI), weights_KC).masked_fill(
+            ~asked.known_I, -torch.inf
+        )
         scores_BI[asked.history] = -torch.inf
         wanted = torch.from_numpy(targets[asked.rows].astype(np.int64))
         kept = ~scores_BI.gather(1, wanted[:, None])[:, 0].isneginf()

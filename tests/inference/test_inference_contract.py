@@ -15,7 +15,7 @@ from small_models import RUNS
 
 import recbole_metarec as rm
 from recbole_metarec.domains.requests import Requests
-from recbole_metarec.evidence.timed import PAIRED
+from recbole_metarec.evidence.kinds import PAIRED
 from recbole_metarec.inference.recommender import Recommender
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.training import checkpoint

@@ -11,7 +11,7 @@ from test_report import TRANSFER, result
 from weighed import evidence, weights
 
 from recbole_metarec.comparison.store import load_run, save_run
-from recbole_metarec.evidence.timed import CONTEXT, KINDS
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.runs.controls import evidence_beside
 from recbole_metarec.runs.delivery import deliver

@@ -20,7 +20,7 @@ from recbole_metarec.domains.clock import days
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.errors import UserError
 from recbole_metarec.inference import section
-from recbole_metarec.inference.explanation import explain
+from recbole_metarec.inference.explanation import Explanation, explain
 from recbole_metarec.inference.frames import Rows, columns_of, is_frame, read_rows, written_like
 from recbole_metarec.inference.histories import is_list, of_lists, of_rows, to_count
 from recbole_metarec.inference.item_encoder import joined
@@ -228,13 +228,13 @@ class Recommender:
             top = nearest_across(self.scorer.outputs[torch.from_numpy(numbers)], vectors_ID, k)
         return self._frame(items, "target_item_id", names, top, ids) if is_frame(items) else self._answers(top, ids)
 
-    def explain(self, sequence: Sequence[object], item: Any, at: At = None) -> Any:
+    def explain(self, sequence: Any, item: Any, at: At = None) -> Any:
         """Say what the score of an item is made of.
 
         Parameters
         ----------
-        sequence : list of str
-            Item ids, the oldest first; see `recommend`.
+        sequence : list of str, or frame
+            Item ids, the oldest first, or a frame of one user; see `recommend`.
         item : str, or list of str
         at : time, optional
             Of the request; now by default.
@@ -248,14 +248,26 @@ class Recommender:
         UserError
             If an item is unknown; those of the sequence are skipped.
         """
-        if not is_list(sequence):
-            raise UserError([f"sequence={sequence}: must be a list of item ids"])
-        self.vocabulary.n_unknown = 0
-        request = of_lists(self.vocabulary, [sequence], at, "skip")
         asked = list(item) if is_list(item) else [item]
-        numbers = self.vocabulary.numbers(asked, "item", "raise").tolist()
-        found = explain(self.scorer, request, numbers, lambda number: self.item_ids[number - 1], self._said)
+        if is_frame(sequence):
+            found = self.explain_rows(read_rows(sequence, self.time_unit, "sequence"), asked, at)
+        elif is_list(sequence):
+            self.vocabulary.n_unknown = 0
+            found = self._explained(of_lists(self.vocabulary, [sequence], at, "skip"), asked)
+        else:
+            raise UserError([f"sequence={sequence}: must be a list of item ids, or a frame of one user"])
         return found if is_list(item) else found[0]
+
+    def explain_rows(self, rows: Rows, items: Sequence[object], at: At = None) -> list[Explanation]:
+        """Explain scores for interactions of one user that are read already; see `explain`."""
+        if len(rows.users) != 1:
+            raise UserError([f"sequence: is of {len(rows.users)} users; explain one at a time"])
+        self.vocabulary.n_unknown = 0
+        return self._explained(of_rows(self.vocabulary, rows, at, "skip"), items)
+
+    def _explained(self, request: Requests, items: Sequence[object]) -> list[Explanation]:
+        numbers = self.vocabulary.numbers(items, "item", "raise").tolist()
+        return explain(self.scorer, request, numbers, lambda number: self.item_ids[number - 1], self._said)
 
     def update(self, frame: Any, histories: Any = None, unknown: Unknown = "skip") -> int:
         """Count new interactions in the evidence; nothing is trained.

@@ -8,9 +8,12 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Executor
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.inference.history import History, find_unit, history_of, joined, rows_of
 from recbole_metarec.serving.batching import Batcher
 from recbole_metarec.serving.messages import (
     ExplainRequest,
@@ -27,6 +30,7 @@ from recbole_metarec.serving.messages import (
 from recbole_metarec.serving.search import ItemSearch
 
 if TYPE_CHECKING:
+    from recbole_metarec.inference.frames import Rows
     from recbole_metarec.inference.recommender import Recommendation, Recommender
 
 Result = TypeVar("Result")
@@ -102,16 +106,16 @@ class ServedModel:
         return [answers[place] for place in range(len(requests))]
 
     def _recommended_alike(self, requests: Sequence[RecommendRequest]) -> list[Recommendations]:
-        first, rows = requests[0], [(request, sequence) for request in requests for sequence in request.sequences]
+        first, asked = requests[0], [request for request in requests for _ in request.sequences]
         unknown = [self._unknown(request) for request in requests]
         lists = iter(
-            self._recommender.recommend(
-                [self._known(sequence) for _, sequence in rows],
+            self._recommender.recommend_rows(
+                joined([self._rows(request.sequences, request.times) for request in requests]),
                 max(request.k for request in requests),
                 exclude_seen=first.exclude_seen,
                 candidates=None if first.candidates is None else self._known(first.candidates),
-                exclude=[self._known(request.exclude or []) for request, _ in rows],
-                at=[request.at for request, _ in rows],
+                exclude=[self._known(request.exclude or []) for request in asked],
+                at=[request.at for request in asked],
             )
         )
         return [
@@ -130,9 +134,31 @@ class ServedModel:
 
     def _explained(self, request: ExplainRequest) -> Explanations:
         self._refuse_unknown(request.items)
-        found = self._recommender.explain(self._known(request.sequence), request.items, request.at)
+        rows = self._rows([request.sequence], None if request.times is None else [request.times])
+        found = self._recommender.explain_rows(rows, request.items, request.at)
         explanations = [Explanation(title=self._titles.get(each.item_id), **each.plain()) for each in found]
         return Explanations(model=self.name, explanations=explanations)
+
+    def _rows(self, sequences: Sequence[list[str]], times: Sequence[list[Any] | None] | None) -> Rows:
+        """Put the known items of sequences together, each by its times.
+
+        Raises
+        ------
+        UserError
+            If times are wrong.
+        """
+        if times is None:
+            histories = [History(n, self._known(sequence), None) for n, sequence in enumerate(sequences)]
+            return rows_of(histories, None)
+        if len(times) != len(sequences):
+            raise UserError(
+                [f"times: there are {len(times)} lists for {len(sequences)} sequences; write one, or null, for each"]
+            )
+        pairs = enumerate(zip(sequences, times, strict=True))
+        histories = [history_of(n, items, own, None, f"sequence {n + 1}") for n, (items, own) in pairs]
+        rows = rows_of(histories, find_unit(histories, self._recommender.time_unit, "times"))
+        known = np.flatnonzero([self._knows(item) for item in rows.items])
+        return rows.take(known)
 
     def _unknown(self, request: RecommendRequest) -> list[str]:
         """Return the unknown ids of a request, each once.

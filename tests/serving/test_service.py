@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pandas as pd
 import pytest
 import timed
 from conftest import REPOSITORY
@@ -81,6 +82,39 @@ def test_recommendations_are_the_recommenders(
     assert all(item["title"] == f"Film {int(item['item_id'][1:])}" for item in answer["recommendations"][0])
 
 
+@pytest.mark.parametrize("model", ["Evidence", "Memory"])
+def test_times_are_those_of_a_frame(model: str, client: TestClient, recommenders: dict[str, rm.Recommender]) -> None:
+    """Items with times are what a frame says, whatever stands beside them in the batch; without, lists."""
+    rec, noon = recommenders[model], 1_303_300_000.0
+    sequences = [["i05", "i01", "i07", "nobody"], ["i02", "i03"], ["i04", "i06", "i08"]]
+    stamps = [[noon - 9e5, noon - 5e6, noon + 1, noon], [noon - 90_000, noon - 90_000], None]
+    frames = [
+        pd.DataFrame({"user_id": 1, "item_id": items, "timestamp": own})
+        for items, own in zip(sequences[:2], stamps, strict=False)
+    ]
+    with pytest.warns(UserWarning, match="unknown"):
+        expected = [
+            [*zip(each.item_id, each.score, each["rank"], strict=True)]
+            for each in (rec.recommend(frame, 5, at=noon) for frame in frames)
+        ]
+    expected += rec.recommend(sequences[2:], 5, at=noon)
+    asked = {"model": model, "sequences": sequences, "times": stamps, "at": noon, "k": 5}
+    answer = client.post("/recommend", json=asked).json()
+    for items, wanted in zip(answer["recommendations"], expected, strict=True):
+        assert [item["item_id"] for item in items] == [item for item, *_ in wanted]
+        assert [item["score"] for item in items] == pytest.approx([score for _, score, _ in wanted], abs=1e-5)
+    for unit in (lambda time: time * 1e3, lambda time: datetime.fromtimestamp(time, timezone.utc).isoformat()):
+        times = [own and [unit(time) for time in own] for own in stamps]
+        assert client.post("/recommend", json={**asked, "times": times}).json() == answer
+    explained = client.post(
+        "/explain",
+        json={"model": model, "sequence": sequences[0], "times": stamps[0], "items": ["i02"], "at": noon},
+    ).json()["explanations"]
+    assert explained == [{"title": "Film 2", **rec.explain(frames[0], "i02", noon).plain()}]
+    if model == "Evidence":
+        assert scored(answer["recommendations"][0]) != rec.recommend([["i01", "i05"]], 5, at=noon)[0]
+
+
 def test_similar_and_explain_are_the_recommenders(client: TestClient, recommenders: dict[str, rm.Recommender]) -> None:
     similar = client.post("/similar", json={"items": ["i01", "i02"], "k": 4}).json()["similar"]
     assert [scored(items) for items in similar] == recommenders["Evidence"].similar(["i01", "i02"], 4)
@@ -145,6 +179,19 @@ MISTAKES = [
     (422, "/recommend", {"sequences": [[]], "at": float("nan")}, "at"),
     (422, "/recommend", {"sequences": [[]], "at": 1e300}, "at=1e[+]300: is no time"),
     (422, "/recommend", {"sequences": [[]], "at": "soon"}, "at=soon: is no time"),
+    (422, "/recommend", {"sequences": [[]], "at": []}, "at: Input should be seconds since 1970 or ISO text"),
+    (422, "/recommend", {"sequences": [[]], "at": True}, "at: Input should be seconds since 1970 or ISO text"),
+    (422, "/recommend", {"sequences": [["i01"]], "times": []}, "times: there are 0 lists for 1 sequences; write one"),
+    (422, "/recommend", {"sequences": [["i01"]], "times": [[]]}, "sequence 1: times must be a list with a time for"),
+    (422, "/recommend", {"sequences": [["i01"]], "times": [[None]]}, r"times\[0\]\[0\]: Input should be seconds"),
+    (422, "/recommend", {"sequences": [["i01"]], "times": [["soon"]]}, "sequence 1: time=soon: is no time"),
+    (
+        422,
+        "/recommend",
+        {"sequences": [["i01"] * 2], "times": [[1.4e9, 1.4e12]]},
+        "times: of the timestamps 1 are seconds and 1 are milliseconds",
+    ),
+    (422, "/explain", {"sequence": ["i01"], "items": ["i02"], "times": [1, 2]}, "sequence 1: times must be a list"),
     (422, "/recommend", {"sequences": [[]], "unknown": "guess"}, "unknown: Input should be 'skip' or 'raise'"),
     (422, "/recommend", {"sequences": [["x"]], "unknown": "raise"}, "'x': this model knows no such item"),
     (422, "/recommend", {"sequences": [[]], "top": 3}, "top: Extra inputs are not permitted"),
@@ -187,7 +234,7 @@ def test_what_fails_is_a_line_too(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(recommenders["Evidence"], "recommend", fail)
+    monkeypatch.setattr(recommenders["Evidence"], "recommend_rows", fail)
     answer = client.post("/recommend", json={"sequences": [[]]})
     assert (answer.status_code, answer.json()) == (500, {"detail": ["the service failed; its log says why"]})
 

@@ -213,19 +213,21 @@ class Recommender:
         if across not in (None, "source"):
             raise UserError([f"across={across}: must be source, or left out"])
         if across and not sources:
-            raise UserError([f"across=source: {self.name} has no items of sources in its space; leave it out"])
+            raise UserError(
+                [
+                    f"across=source: {self.name} has no items of sources in its space; MetaRec trained with "
+                    "source_datasets has. Leave it out"
+                ]
+            )
         names = columns_of(items, ["item_id"])["item_id"] if is_frame(items) else items
         if not is_list(names):
             raise UserError([f"items={names}: must be a list of item ids"])
         numbers = self.vocabulary.numbers(names, "items", "raise")
-        ids, vectors_ID = self.item_ids, None
         if across:
             ids = [f"{domain}/{item}" for domain, of_domain in sources.items() for item in of_domain.ids]
-            vectors_ID = torch.cat([of_domain.vectors[1:] for of_domain in sources.values()])
-        if vectors_ID is None:
-            top = neighbours(self.scorer, numbers, k)
+            top = nearest_across(self._shared(numbers), k)
         else:
-            top = nearest_across(self.scorer.outputs[torch.from_numpy(numbers)], vectors_ID, k)
+            ids, top = self.item_ids, neighbours(self.scorer, numbers, k)
         return self._frame(items, "target_item_id", names, top, ids) if is_frame(items) else self._answers(top, ids)
 
     def explain(self, sequence: Any, item: Any, at: At = None) -> Any:
@@ -398,6 +400,14 @@ class Recommender:
     def time_unit(self) -> str:
         """What the run was told of the unit of timestamps."""
         return str(self.settings.get("time_unit") or "auto")
+
+    def _shared(self, numbers: Numbers) -> list[tuple[Tensor, Tensor]]:
+        """Return vectors of items, and of the items of each source, in the columns that they have in common."""
+        outputs_QD = self.scorer.outputs[torch.from_numpy(numbers)]
+        return [
+            (outputs_QD[:, each.begin : each.begin + each.vectors.shape[1]], each.vectors[1:])
+            for each in self.section.sources.values()
+        ]
 
     def _said(self, number: int) -> str:
         """Return what an item is called in a sentence."""

@@ -35,12 +35,15 @@ class SourceItems(NamedTuple):
     ----------
     ids : list of str
         From item 1.
-    vectors : Tensor, shape (I, D)
-        As the target's ``outputs``, padding first.
+    vectors : Tensor, shape (I, width)
+        As the target's ``outputs`` from column ``begin`` on, padding first.
+    begin : int
+        0 but in ensembles, in which a member with sources has some of the columns.
     """
 
     ids: list[str]
     vectors: Tensor
+    begin: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,7 @@ class Section:
             "masks_history": self.masks_history,
             "item_encoders": [encoder.tree() for encoder in self.item_encoders],
             "sources": {
-                name: {"ids": items.ids, "vectors": items.vectors.detach().cpu()}
+                name: {"ids": items.ids, "vectors": items.vectors.detach().cpu(), "begin": items.begin}
                 for name, items in self.sources.items()
             },
         }
@@ -118,7 +121,8 @@ class Section:
         encoders = [ItemEncoder.of_tree(tree) for tree in state["item_encoders"]]
         sources = {name: SourceItems(**items) for name, items in state["sources"].items()}
         for name, items in sources.items():
-            if items.vectors.shape != (len(items.ids) + 1, inputs.shape[1]):
+            n_columns = inputs.shape[1] - items.begin
+            if len(items.vectors) != len(items.ids) + 1 or not 0 < items.vectors.shape[1] <= n_columns:
                 raise ValueError(f"vectors of {name} have shape {tuple(items.vectors.shape)}")
         titles, masks_history = list(state["titles"]), bool(state["masks_history"])
         return cls(scorer, settings, titles, state["codes"], masks_history, encoders, sources)

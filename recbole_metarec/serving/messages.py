@@ -91,6 +91,13 @@ class SimilarRequest(Request):
 
     items: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_ITEMS, examples=[["A"]])]
     k: K = 10
+    across: Annotated[
+        Literal["source"] | None,
+        Field(
+            description="source is for items of the domains that /models lists as sources, named domain/id.",
+            examples=[None],
+        ),
+    ] = None
 
 
 class ExplainRequest(Request):
@@ -173,6 +180,7 @@ class ModelCard(BaseModel):
     dataset: str
     n_items: int
     has_titles: bool
+    sources: Annotated[list[str], Field(description="Domains whose items have one space with the model's own.")]
     knows_clock: Annotated[bool, Field(description="Whether the time of a request changes what is recommended.")]
     last_day: Annotated[date | None, Field(description="The last that its evidence counts, where it knows the clock.")]
 

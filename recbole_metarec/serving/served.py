@@ -65,6 +65,7 @@ class ServedModel:
             dataset=settings.get("dataset", ""),
             n_items=len(self._recommender.item_ids),
             has_titles=bool(self._titles),
+            sources=[*self._recommender.section.sources],
             knows_clock=timed is not None,
             last_day=None if timed is None else date(1970, 1, 1) + timedelta(int(timed.last_day)),
         )
@@ -129,7 +130,7 @@ class ServedModel:
 
     def _similar(self, request: SimilarRequest) -> SimilarItems:
         self._refuse_unknown(request.items)
-        found = self._recommender.similar(request.items, request.k)
+        found = self._recommender.similar(request.items, request.k, request.across)
         return SimilarItems(model=self.name, similar=[self._scored(items) for items in found])
 
     def _explained(self, request: ExplainRequest) -> Explanations:

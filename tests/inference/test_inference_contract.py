@@ -124,6 +124,16 @@ def test_alike_are_others_in_falling_order(rec: Recommender) -> None:
         np.testing.assert_allclose([found[name] for name in names], cosines, atol=1e-5)
 
 
+def test_an_ensemble_finds_the_items_of_sources_that_its_member_does(trained: Callable[[str], list[RunResult]]) -> None:
+    runs = {run.variant: rm.load(str(run.checkpoint)) for run in trained("MetaRec without clock")}
+    transfer, ensemble = runs["transfer"], runs["ensemble"]
+    asked = transfer.item_ids[:3]
+    both = zip(ensemble.similar(asked, 9, "source"), transfer.similar(asked, 9, "source"), strict=True)
+    for found, expected in both:
+        assert [each.item_id for each in found] == [each.item_id for each in expected]
+        assert [each.score for each in found] == pytest.approx([each.score for each in expected], abs=1e-5)
+
+
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
 def test_frames_are_read_and_answered_in_kind(rec: Recommender, library: type[pd.DataFrame]) -> None:
     a, b, c = rec.item_ids[:3]

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timezone
 from pathlib import Path
@@ -124,6 +124,15 @@ def test_similar_and_explain_are_the_recommenders(client: TestClient, recommende
     assert [{**each, "title": None} for each in explained] == [{**each.plain(), "title": None} for each in expected]
 
 
+def test_items_of_sources_are_the_recommenders(recommender: Callable[[str], rm.Recommender]) -> None:
+    rec = recommender("MetaRec without clock")
+    asked = rec.item_ids[:2]
+    with TestClient(create_app({"MetaRec": rec})) as client:
+        answer = client.post("/similar", json={"items": asked, "k": 4, "across": "source"}).json()["similar"]
+        assert client.get("/models").json()[0]["sources"] == [*rec.section.sources]
+    assert [scored(items) for items in answer] == rec.similar(asked, 4, "source")
+
+
 def test_what_is_asked_at_once_is_answered_each_by_itself(client: TestClient) -> None:
     asked = [{"sequences": [[f"i{n % N_ITEMS:02}"]], "k": 1 + n % 7, "at": DAY} for n in range(40)]
     asked = [{**each, "exclude": [f"i{n:02}" for n in range(n % 5)]} for n, each in enumerate(asked)]
@@ -198,6 +207,8 @@ MISTAKES = [
     (422, "/recommend", [], "body: Input should be"),
     (404, "/recommend", {"sequences": [[]], "model": "x"}, "'x' is not served; write one of Evidence, Memory"),
     (422, "/similar", {"items": ["x"]}, "'x': this model knows no such item"),
+    (422, "/similar", {"items": ["i01"], "across": "source"}, "Evidence on days has no items of sources in its space"),
+    (422, "/similar", {"items": ["i01"], "across": "target"}, "across: Input should be 'source'"),
     (422, "/explain", {"sequence": [], "items": ["x"]}, "'x': this model knows no such item"),
     (400, "/recommend", b'{"sequences": [["i01"]', "the body is no JSON"),
     (400, "/recommend", b"\xff\xfe", "body"),

@@ -20,13 +20,14 @@ from recbole_metarec.domains.clock import days
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.errors import UserError
 from recbole_metarec.inference import section
+from recbole_metarec.inference.descriptions import IMAGES, TITLES, image_address
 from recbole_metarec.inference.explanation import Explanation, explain
 from recbole_metarec.inference.frames import Rows, columns_of, is_frame, read_rows, written_like
 from recbole_metarec.inference.histories import is_list, of_lists, of_rows, to_count
 from recbole_metarec.inference.item_encoder import joined
 from recbole_metarec.inference.neighbours import nearest_across, neighbours
 from recbole_metarec.inference.scorer import Numbers, Pairs, Scorer, Top
-from recbole_metarec.inference.section import TITLES, Section
+from recbole_metarec.inference.section import Section
 from recbole_metarec.inference.times import At
 from recbole_metarec.inference.vocabulary import Unknown, Vocabulary
 from recbole_metarec.training import checkpoint
@@ -97,6 +98,12 @@ class Recommender:
         """Titles of items that have one, by id."""
         named = zip(self.item_ids, self.section.titles, strict=False)
         return {item: title for item, title in named if title}
+
+    @cached_property
+    def images(self) -> dict[str, str]:
+        """Addresses of pictures of items that have one, by id."""
+        shown = zip(self.item_ids, self.section.images, strict=False)
+        return {item: address for item, address in shown if address}
 
     @property
     def n_unknown(self) -> int:
@@ -325,7 +332,7 @@ class Recommender:
         frame : frame
             ``item_id``, and what the model was trained with: the columns of its texts and of its price, and
             ``text_vector`` or ``image_vector``, a list of numbers each, where it was given ready vectors. A ``title``
-            is taken up, too.
+            and the address of an ``image`` are taken up, too.
 
         Returns
         -------
@@ -350,7 +357,8 @@ class Recommender:
             raise UserError(
                 [f"frame: must be a frame with item_id and some of {', '.join(encoders[0].reader.columns)}"]
             )
-        wanted = ["item_id", *dict.fromkeys([*(c for each in encoders for c in each.reader.columns), *TITLES])]
+        read = [column for each in encoders for column in each.reader.columns]
+        wanted = ["item_id", *dict.fromkeys([*read, *TITLES, *IMAGES])]
         columns = columns_of(frame, wanted)
         names = columns["item_id"] = [str(each) for each in columns["item_id"]]
         problems = [f"item {name!r}: is known already; leave it out" for name in names if self.vocabulary.number(name)]
@@ -360,11 +368,19 @@ class Recommender:
         if not names:
             return 0
         items = joined([encoder.encode(columns) for encoder in encoders])
-        column = next((columns[name] for name in TITLES if name in columns), [""] * len(names))
-        titles = [each if isinstance(each, str) else "" for each in column]
-        self.section = section.with_items(self.section, items, titles)
+        titles, images = (
+            next((columns[name] for name in known if name in columns), [None] * len(names))
+            for known in (TITLES, IMAGES)
+        )
+        self.section = section.with_items(
+            self.section,
+            items,
+            [each if isinstance(each, str) else "" for each in titles],
+            [image_address(each) for each in images],
+        )
         self.vocabulary = Vocabulary([*self.item_ids, *names])
-        vars(self).pop("titles", None)  # to be found anew
+        for found in ("titles", "images"):
+            vars(self).pop(found, None)  # to be found anew
         return len(names)
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recbole_metarec.errors import UserError
 from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.inference.descriptions import extended
 from recbole_metarec.inference.encoder import SequenceEncoder
 from recbole_metarec.inference.item_encoder import ItemEncoder, NewItems
 from recbole_metarec.inference.scorer import Scorer
@@ -23,9 +24,6 @@ from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.training import checkpoint
 
 VERSION = 1
-
-TITLES = ("title", "movie_title", "product_title", "item_name", "name")
-"""Columns that hold what items are called; of several the first counts."""
 
 
 class SourceItems(NamedTuple):
@@ -65,6 +63,8 @@ class Section:
         What makes vectors of new items, one for each part of the encoder; none where features have no part.
     sources : mapping of str to SourceItems
         Items of source domains that share the space, by the name of the domain.
+    images : sequence of str
+        Address of a picture of each item, as ``titles``.
     """
 
     scorer: Scorer
@@ -74,6 +74,7 @@ class Section:
     masks_history: bool = False
     item_encoders: Sequence[ItemEncoder] = ()
     sources: Mapping[str, SourceItems] = field(default_factory=dict)
+    images: Sequence[str] = ()
 
     def state(self) -> dict[str, Any]:
         """Return it as the plain values and tensors of a checkpoint; see `of_state`."""
@@ -95,6 +96,7 @@ class Section:
                 name: {"ids": items.ids, "vectors": items.vectors.detach().cpu(), "begin": items.begin}
                 for name, items in self.sources.items()
             },
+            "images": list(self.images),
         }
 
     @classmethod
@@ -125,18 +127,19 @@ class Section:
             if len(items.vectors) != len(items.ids) + 1 or not 0 < items.vectors.shape[1] <= n_columns:
                 raise ValueError(f"vectors of {name} have shape {tuple(items.vectors.shape)}")
         titles, masks_history = list(state["titles"]), bool(state["masks_history"])
-        return cls(scorer, settings, titles, state["codes"], masks_history, encoders, sources)
+        images = list(state.get("images", ()))  # which older versions did not keep
+        return cls(scorer, settings, titles, state["codes"], masks_history, encoders, sources, images)
 
 
-def with_items(section: Section, items: NewItems, titles: Sequence[str]) -> Section:
+def with_items(section: Section, items: NewItems, titles: Sequence[str], images: Sequence[str]) -> Section:
     """Return a section with more items behind the others.
 
     Parameters
     ----------
     section : Section
     items : NewItems
-    titles : sequence of str
-        One for each of them.
+    titles, images : sequence of str
+        One for each of them, blank where there is none.
 
     Returns
     -------
@@ -158,9 +161,13 @@ def with_items(section: Section, items: NewItems, titles: Sequence[str]) -> Sect
     codes = section.codes
     if codes is not None and items.codes is not None:
         codes = np.concatenate([codes, items.codes.numpy()])
-    known = list(section.titles) or [""] * scorer.n_items
-    named = [*known, *titles] if any(titles) or section.titles else []
-    return replace(section, scorer=grown, codes=codes, titles=named)
+    return replace(
+        section,
+        scorer=grown,
+        codes=codes,
+        titles=extended(section.titles, scorer.n_items, titles),
+        images=extended(section.images, scorer.n_items, images),
+    )
 
 
 def _check(scorer: Scorer) -> None:

@@ -116,6 +116,7 @@ class Item(BaseModel):
 
     item_id: str
     title: str | None
+    image: Annotated[str | None, Field(description="Address of a picture.")]
 
 
 class ScoredItem(Item):
@@ -180,6 +181,7 @@ class ModelCard(BaseModel):
     dataset: str
     n_items: int
     has_titles: bool
+    has_images: bool
     sources: Annotated[list[str], Field(description="Domains whose items have one space with the model's own.")]
     knows_clock: Annotated[bool, Field(description="Whether the time of a request changes what is recommended.")]
     last_day: Annotated[date | None, Field(description="The last that its evidence counts, where it knows the clock.")]

@@ -45,11 +45,13 @@ class ServedModel:
     recommender : Recommender
     executor : Executor
         With a single thread, which all models share: torch uses the cores by itself.
+    images : bool
+        Whether to name addresses of pictures.
     """
 
-    def __init__(self, name: str, recommender: Recommender, executor: Executor) -> None:
+    def __init__(self, name: str, recommender: Recommender, executor: Executor, images: bool = True) -> None:
         self.name, self._recommender, self._executor = name, recommender, executor
-        self._titles = recommender.titles
+        self._titles, self._images = recommender.titles, recommender.images if images else {}
         self._batcher = Batcher[RecommendRequest, Recommendations](self._recommended, executor)
 
     @cached_property
@@ -65,6 +67,7 @@ class ServedModel:
             dataset=settings.get("dataset", ""),
             n_items=len(self._recommender.item_ids),
             has_titles=bool(self._titles),
+            has_images=bool(self._images),
             sources=[*self._recommender.section.sources],
             knows_clock=timed is not None,
             last_day=None if timed is None else date(1970, 1, 1) + timedelta(int(timed.last_day)),
@@ -137,7 +140,7 @@ class ServedModel:
         self._refuse_unknown(request.items)
         rows = self._rows([request.sequence], None if request.times is None else [request.times])
         found = self._recommender.explain_rows(rows, request.items, request.at)
-        explanations = [Explanation(title=self._titles.get(each.item_id), **each.plain()) for each in found]
+        explanations = [Explanation(**self._described(each.item_id), **each.plain()) for each in found]
         return Explanations(model=self.name, explanations=explanations)
 
     def _rows(self, sequences: Sequence[list[str]], times: Sequence[list[Any] | None] | None) -> Rows:
@@ -187,8 +190,10 @@ class ServedModel:
         return [item for item in item_ids if self._knows(item)]
 
     def _item(self, item_id: str) -> Item:
-        return Item(item_id=item_id, title=self._titles.get(item_id))
+        return Item(item_id=item_id, **self._described(item_id))
 
     def _scored(self, items: Iterable[Recommendation]) -> list[ScoredItem]:
-        titles = self._titles
-        return [ScoredItem(item_id=item, title=titles.get(item), score=score, rank=rank) for item, score, rank in items]
+        return [ScoredItem(**each._asdict(), **self._described(each.item_id)) for each in items]
+
+    def _described(self, item_id: str) -> dict[str, Any]:
+        return {"title": self._titles.get(item_id), "image": self._images.get(item_id)}

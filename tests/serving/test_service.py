@@ -28,6 +28,7 @@ from recbole_metarec.serving.messages import MAX_BODY, MAX_LENGTH
 
 N_ITEMS = 25
 DAY = "2011-04-20"
+IMAGES = {f"i{item:02}": f"https://pictures.example/{item}.jpg" for item in range(0, N_ITEMS, 2)}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +36,9 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Evidence that knows the clock, and a memory, which does not, on a domain with titles."""
     root = tmp_path_factory.mktemp("served")
     timed.write(root, timed.draw_lines(n_items=N_ITEMS))
-    rows = [f"i{item:02}\tFilm {item}" for item in range(N_ITEMS)]
+    rows = [f"i{item:02}\tFilm {item}\t{IMAGES.get(f'i{item:02}', 'local.jpg')} second" for item in range(N_ITEMS)]
     item_file = root / timed.NAME / f"{timed.NAME}.item"
-    item_file.write_text("\n".join(["item_id:token\ttitle:token_seq", *rows, ""]))
+    item_file.write_text("\n".join(["item_id:token\ttitle:token_seq\timage:token_seq", *rows, ""]))
     settings = {"dataset": timed.NAME, "data_path": str(root), "checkpoint_dir": str(root), "show_progress": False}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -110,7 +111,7 @@ def test_times_are_those_of_a_frame(model: str, client: TestClient, recommenders
         "/explain",
         json={"model": model, "sequence": sequences[0], "times": stamps[0], "items": ["i02"], "at": noon},
     ).json()["explanations"]
-    assert explained == [{"title": "Film 2", **rec.explain(frames[0], "i02", noon).plain()}]
+    assert explained == [{"title": "Film 2", "image": IMAGES["i02"], **rec.explain(frames[0], "i02", noon).plain()}]
     if model == "Evidence":
         assert scored(answer["recommendations"][0]) != rec.recommend([["i01", "i05"]], 5, at=noon)[0]
 
@@ -121,7 +122,8 @@ def test_similar_and_explain_are_the_recommenders(client: TestClient, recommende
     asked = {"sequence": ["i01", "unknown"], "items": ["i02", "i01"], "at": DAY}
     explained = client.post("/explain", json=asked).json()["explanations"]
     expected = recommenders["Evidence"].explain(["i01"], ["i02", "i01"], DAY)
-    assert [{**each, "title": None} for each in explained] == [{**each.plain(), "title": None} for each in expected]
+    seen = [{"title": f"Film {n}", "image": IMAGES.get(f"i{n:02}")} for n in (2, 1)]
+    assert explained == [{**own, **each.plain()} for own, each in zip(seen, expected, strict=True)]
 
 
 def test_items_of_sources_are_the_recommenders(recommender: Callable[[str], rm.Recommender]) -> None:
@@ -159,9 +161,20 @@ def test_unknown_ids_are_named(client: TestClient) -> None:
 
 def test_items_are_found(client: TestClient) -> None:
     found = client.get("/items", params={"q": "film 11", "limit": 2}).json()
-    assert found == {"items": [{"item_id": "i11", "title": "Film 11"}]}
+    assert found == {"items": [{"item_id": "i11", "title": "Film 11", "image": None}]}
     named = client.get("/items", params={"item_id": ["i03", "x", "i02"]}).json()
     assert [item["item_id"] for item in named["items"]] == ["i03", "i02"]
+
+
+def test_pictures_are_named_where_there_are_any_unless_they_are_left_out(
+    client: TestClient, recommenders: dict[str, rm.Recommender]
+) -> None:
+    with TestClient(create_app(recommenders, images=False)) as without:
+        for asked, images, sources in ((client, IMAGES, "data: https: http:"), (without, {}, "data:")):
+            items = asked.get("/items", params={"limit": 100}).json()["items"]
+            assert [item["image"] for item in items] == [images.get(item["item_id"]) for item in items]
+            assert asked.get("/models").json()[0]["has_images"] == bool(images)
+            assert asked.get("/").headers["content-security-policy"].endswith(f"; img-src {sources}")
 
 
 def test_models_are_described(client: TestClient) -> None:

@@ -36,11 +36,6 @@ class Rows(NamedTuple):
     items: list[Any]
     times: Times | None
 
-    def take(self, places: npt.NDArray[np.int64]) -> Rows:
-        """Return some of the interactions, of the same users."""
-        times = None if self.times is None else self.times[places]
-        return Rows(self.users, self.user[places], [self.items[place] for place in places], times)
-
 
 def is_frame(value: object) -> bool:
     """Whether a value is a frame of pandas, polars or another library that narwhals knows."""

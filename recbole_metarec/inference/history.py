@@ -136,23 +136,32 @@ def rows_of(histories: Sequence[History], unit: str | None) -> Rows:
     return Rows([each.user for each in histories], user, items, times)
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
-    """Put the users of several rows one behind the other.
+def in_seconds(histories: Sequence[History], time_unit: str, name: str) -> list[History]:
+    """Put each history in the order of its times, and those in seconds since 1970, to go with others of other units.
 
     Parameters
     ----------
-    parts : sequence of Rows
-        One or more.
+    histories : sequence of History
+    time_unit, name : str
+        See `find_unit`.
 
     Returns
     -------
-    Rows
+    list of History
+        Without times if they only say what came first.
+
+    Raises
+    ------
+    UserError
+        If they are of several units.
     """
-    begin = np.cumsum([0, *(len(part.users) for part in parts)])
-    times = [np.full(len(part.items), np.nan) if part.times is None else part.times for part in parts]
-    return Rows(
-        [user for part in parts for user in part.users],
-        np.concatenate([part.user + before for part, before in zip(parts, begin, strict=False)]),
-        [item for part in parts for item in part.items],
-        np.concatenate(times),
-    )
+    unit, found = find_unit(histories, time_unit, name), []
+    for each in histories:
+        items, stamps = each.items, each.stamps
+        if stamps is not None:
+            order = sorted(range(len(stamps)), key=stamps.__getitem__)
+            items = [items[place] for place in order]
+            in_order = np.array([stamps[place] for place in order], np.float64)
+            stamps = None if unit in (None, "none") else seconds(in_order, unit).tolist()
+        found.append(each._replace(items=items, stamps=stamps))
+    return found

@@ -123,11 +123,13 @@ class Section:
         encoders = [ItemEncoder.of_tree(tree) for tree in state["item_encoders"]]
         sources = {name: SourceItems(**items) for name, items in state["sources"].items()}
         for name, items in sources.items():
-            n_columns = inputs.shape[1] - items.begin
-            if len(items.vectors) != len(items.ids) + 1 or not 0 < items.vectors.shape[1] <= n_columns:
+            n_vectors, width = items.vectors.shape
+            if n_vectors != len(items.ids) + 1 or not 0 <= items.begin < items.begin + width <= inputs.shape[1]:
                 raise ValueError(f"vectors of {name} have shape {tuple(items.vectors.shape)}")
         titles, masks_history = list(state["titles"]), bool(state["masks_history"])
         images = list(state.get("images", ()))  # which older versions did not keep
+        if not all(isinstance(text, str) for texts in (titles, images) for text in texts):
+            raise ValueError("titles and addresses of pictures are not all texts")
         return cls(scorer, settings, titles, state["codes"], masks_history, encoders, sources, images)
 
 

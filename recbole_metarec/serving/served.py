@@ -10,10 +10,8 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from recbole_metarec.errors import UserError
-from recbole_metarec.inference.history import History, find_unit, history_of, joined, rows_of
+from recbole_metarec.inference.history import History, history_of, in_seconds, rows_of
 from recbole_metarec.serving.batching import Batcher
 from recbole_metarec.serving.messages import (
     ExplainRequest,
@@ -114,7 +112,7 @@ class ServedModel:
         unknown = [self._unknown(request) for request in requests]
         lists = iter(
             self._recommender.recommend_rows(
-                joined([self._rows(request.sequences, request.times) for request in requests]),
+                _rows([each for request in requests for each in self._histories(request.sequences, request.times)]),
                 max(request.k for request in requests),
                 exclude_seen=first.exclude_seen,
                 candidates=None if first.candidates is None else self._known(first.candidates),
@@ -138,13 +136,13 @@ class ServedModel:
 
     def _explained(self, request: ExplainRequest) -> Explanations:
         self._refuse_unknown(request.items)
-        rows = self._rows([request.sequence], None if request.times is None else [request.times])
-        found = self._recommender.explain_rows(rows, request.items, request.at)
-        explanations = [Explanation(**self._described(each.item_id), **each.plain()) for each in found]
+        told = self._histories([request.sequence], None if request.times is None else [request.times])
+        found = self._recommender.explain_rows(_rows(told), request.items, request.at)
+        explanations = [Explanation(**{**self._item(each.item_id).model_dump(), **each.plain()}) for each in found]
         return Explanations(model=self.name, explanations=explanations)
 
-    def _rows(self, sequences: Sequence[list[str]], times: Sequence[list[Any] | None] | None) -> Rows:
-        """Put the known items of sequences together, each by its times.
+    def _histories(self, sequences: Sequence[list[str]], times: Sequence[list[Any] | None] | None) -> list[History]:
+        """Read sequences, as they were in time; unknown items are left out.
 
         Raises
         ------
@@ -152,17 +150,20 @@ class ServedModel:
             If times are wrong.
         """
         if times is None:
-            histories = [History(n, self._known(sequence), None) for n, sequence in enumerate(sequences)]
-            return rows_of(histories, None)
+            return [History(number, self._known(sequence), None) for number, sequence in enumerate(sequences)]
         if len(times) != len(sequences):
             raise UserError(
                 [f"times: there are {len(times)} lists for {len(sequences)} sequences; write one, or null, for each"]
             )
-        pairs = enumerate(zip(sequences, times, strict=True))
-        histories = [history_of(n, items, own, None, f"sequence {n + 1}") for n, (items, own) in pairs]
-        rows = rows_of(histories, find_unit(histories, self._recommender.time_unit, "times"))
-        known = np.flatnonzero([self._knows(item) for item in rows.items])
-        return rows.take(known)
+        pairs = enumerate(zip(sequences, times, strict=True), 1)
+        told = [history_of(number, items, own, None, f"sequence {number}") for number, (items, own) in pairs]
+        return [self._of_known(each) for each in in_seconds(told, self._recommender.time_unit, "times")]
+
+    def _of_known(self, history: History) -> History:
+        if history.stamps is None:
+            return history._replace(items=self._known(history.items))
+        pairs = [pair for pair in zip(history.items, history.stamps, strict=True) if self._knows(pair[0])]
+        return history._replace(items=[item for item, _ in pairs], stamps=[stamp for _, stamp in pairs])
 
     def _unknown(self, request: RecommendRequest) -> list[str]:
         """Return the unknown ids of a request, each once.
@@ -190,10 +191,15 @@ class ServedModel:
         return [item for item in item_ids if self._knows(item)]
 
     def _item(self, item_id: str) -> Item:
-        return Item(item_id=item_id, **self._described(item_id))
+        return Item(item_id=item_id, title=self._titles.get(item_id), image=self._images.get(item_id))
 
     def _scored(self, items: Iterable[Recommendation]) -> list[ScoredItem]:
-        return [ScoredItem(**each._asdict(), **self._described(each.item_id)) for each in items]
+        titles, images = self._titles, self._images
+        return [
+            ScoredItem(item_id=item, title=titles.get(item), image=images.get(item), score=score, rank=rank)
+            for item, score, rank in items
+        ]
 
-    def _described(self, item_id: str) -> dict[str, Any]:
-        return {"title": self._titles.get(item_id), "image": self._images.get(item_id)}
+
+def _rows(histories: Sequence[History]) -> Rows:
+    return rows_of(histories, "s" if any(each.stamps for each in histories) else None)

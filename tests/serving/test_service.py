@@ -112,6 +112,9 @@ def test_times_are_those_of_a_frame(model: str, client: TestClient, recommenders
         json={"model": model, "sequence": sequences[0], "times": stamps[0], "items": ["i02"], "at": noon},
     ).json()["explanations"]
     assert explained == [{"title": "Film 2", "image": IMAGES["i02"], **rec.explain(frames[0], "i02", noon).plain()}]
+    positions = {**asked, "sequences": [["i05", "i01", "i07"]], "times": [[2, 3, 1]]}
+    in_order = client.post("/recommend", json=positions).json()["recommendations"][0]
+    assert scored(in_order) == rec.recommend([["i07", "i05", "i01"]], 5, at=noon)[0]
     if model == "Evidence":
         assert scored(answer["recommendations"][0]) != rec.recommend([["i01", "i05"]], 5, at=noon)[0]
 

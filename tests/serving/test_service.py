@@ -216,6 +216,7 @@ MISTAKES = [
         {"sequences": [["i01"] * 2], "times": [[1.4e9, 1.4e12]]},
         "times: of the timestamps 1 are seconds and 1 are milliseconds",
     ),
+    (422, "/recommend", {"sequences": [["i01"] * 2], "times": [[1.4e9, 1e300]]}, r"times: 1e\+300 is no time"),
     (422, "/explain", {"sequence": ["i01"], "items": ["i02"], "times": [1, 2]}, "sequence 1: times must be a list"),
     (422, "/recommend", {"sequences": [[]], "unknown": "guess"}, "unknown: Input should be 'skip' or 'raise'"),
     (422, "/recommend", {"sequences": [["x"]], "unknown": "raise"}, "'x': this model knows no such item"),

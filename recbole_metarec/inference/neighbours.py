@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -52,23 +54,27 @@ def neighbours(scorer: Scorer, items_Q: Numbers, k: int) -> Top:
 
 
 @torch.no_grad()
-def nearest_across(asked_QD: Tensor, others_ID: Tensor, k: int) -> Top:
+def nearest_across(domains: Sequence[tuple[Tensor, Tensor]], k: int) -> Top:
     """Find the items of other domains that are most like some, by the cosine of their vectors.
 
     Parameters
     ----------
-    asked_QD : Tensor, shape (Q, D)
-    others_ID : Tensor, shape (I, D)
-        Without padding.
+    domains : sequence of (Tensor, shape (Q, D)), (Tensor, shape (I, D))
+        Of each the vectors of what is asked about in a space that it shares, and those of its own items, without
+        padding.
     k : int
 
     Returns
     -------
     Top
-        A row for each; items are numbered from 1, in the order of ``others_ID``.
+        A row for each; items are numbered from 1, one domain behind the other.
     """
-    asked_QD, others_ID = normalize(asked_QD, dim=-1), normalize(others_ID, dim=-1)
-    found = [best_of(few_BD @ others_ID.T, min(k, len(others_ID))) for few_BD in asked_QD.split(_ASKED)]
+    normed = [(normalize(asked_QD, dim=-1), normalize(others_ID, dim=-1)) for asked_QD, others_ID in domains]
+    n_asked, k = len(normed[0][0]), min(k, sum(len(others_ID) for _, others_ID in normed))
+    found = [
+        best_of(torch.cat([asked_QD[begin : begin + _ASKED] @ others_ID.T for asked_QD, others_ID in normed], 1), k)
+        for begin in range(0, n_asked, _ASKED)
+    ]
     items_QK, scores_QK = (torch.cat(part) for part in zip(*found, strict=True))
     return Top((items_QK + 1).numpy(), scores_QK.numpy())
 

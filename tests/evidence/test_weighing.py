@@ -22,7 +22,9 @@ from recbole_metarec.evidence.weighing import (
     later_places,
     learn_weights,
     memory_weights,
+    ridge_of,
     rows_of,
+    scaled_cross_entropy,
     smooth_ndcg,
 )
 from recbole_metarec.evidence.weights import EvidenceWeights, Weighing
@@ -103,6 +105,21 @@ def test_a_source_of_the_target_s_kind_pulls_more() -> None:
     taught = learn_on_sources(target, rows, sources, SETTINGS, masks_history=False, seed=0)
     assert taught is not None
     assert taught.pulls["alike"] > taught.pulls["unlike"]
+
+
+def test_the_scale_of_weights_does_not_count_in_how_they_suit_rows() -> None:
+    domain = fashions(4)
+    rows = rows_of(TimedEvidence.fit(domain, SETTINGS), domain, 300, masks_history=False, frozen=False, seed=0)
+    weights_KC = learn_weights([(rows, 1.0)], memory_weights())
+    loss = scaled_cross_entropy(rows, weights_KC)
+    assert loss <= float(cross_entropy(rows, weights_KC).mean()) + 1e-3
+    for scale in (0.2, 5.0):
+        assert scaled_cross_entropy(rows, scale * weights_KC) == pytest.approx(loss, abs=1e-3)
+    assert loss < scaled_cross_entropy(rows, memory_weights())
+
+
+def test_few_rows_say_less_where_others_taught() -> None:
+    assert ridge_of(50, taught=True) > ridge_of(50) > ridge_of(5000, taught=True) == ridge_of(5000)
 
 
 def test_sources_without_a_clock_or_a_past_teach_nothing() -> None:

@@ -2,8 +2,8 @@
 
     python examples/serve_exported.py FOLDER --sequence=A,B,C [-k 10]
 
-All arrays are read by item number; 0 is padding. What knows the clock was counted for the day of the export, and
-answers as on that day: export anew every night.
+All arrays are read by item number; 0 is padding. Unknown items are skipped. What knows the clock was counted for the
+day of the export, and answers as on that day: export anew every night.
 """
 
 import argparse
@@ -18,6 +18,9 @@ class Exported:
     """A model as its files have it."""
 
     def __init__(self, folder):
+        missing = [name for name in ("settings.json", "items.npz", "evidence.npz") if not (folder / name).exists()]
+        if missing:
+            raise SystemExit(f"{folder}: has no {', '.join(missing)}; export all parts, without --what")
         self.settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
         with np.load(folder / "items.npz") as items, np.load(folder / "evidence.npz") as evidence:
             self.ids, self.inputs, self.outputs, self.evidence = *(items[key] for key in items), dict(evidence)
@@ -26,8 +29,10 @@ class Exported:
 
     def recommend(self, sequence, k=10, days=None):
         """Return the best items that are not in a sequence (oldest first, had on some days since 1970), with scores."""
-        items = np.array([self.numbers[item] for item in sequence], int)
-        scores = self.scores(items, np.full(len(items), self.settings["day"]) if days is None else np.array(days))
+        days = [self.settings["day"]] * len(sequence) if days is None else days
+        known = [(self.numbers[item], day) for item, day in zip(sequence, days, strict=True) if item in self.numbers]
+        items, days = np.array(known, int).reshape(-1, 2).T
+        scores = self.scores(items, days)
         scores[items] = -np.inf
         best = np.argsort(-scores, kind="stable")[:k]
         return [(str(self.ids[item]), float(scores[item])) for item in best if scores[item] > -np.inf]
@@ -99,5 +104,7 @@ if __name__ == "__main__":
     parser.add_argument("--sequence", required=True)
     parser.add_argument("-k", type=int, default=10)
     asked = parser.parse_args()
+    if asked.k < 1:
+        parser.error("-k must be 1 or more")
     for item, score in Exported(asked.folder).recommend(asked.sequence.split(","), asked.k):
         print(f"{item}\t{score:.4f}")

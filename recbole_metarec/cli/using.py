@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from recbole_metarec.errors import UserError
+
+_LONG = 30  # days
 
 if TYPE_CHECKING:
     from recbole_metarec.inference.recommender import Recommendation, Recommender
@@ -47,8 +50,10 @@ def recommend(checkpoint: str, sequence: str | None, source: str | None, target:
         "unknown": options["unknown"],
     }
     if source is not None and target is not None:
-        return _recommend_file(checkpoint, Path(source), Path(target), options["k"], asked)
+        return _recommend_file(checkpoint, Path(source), Path(target), options["k"], asked, options["at"] is not None)
     rec = _load(checkpoint)
+    if options["at"] is None:
+        _tell_of_a_gap(rec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         (answer,) = rec.recommend([_ids(sequence, "sequence")], options["k"], **asked)
@@ -93,12 +98,17 @@ def _load(checkpoint: str) -> Recommender:
     return load(checkpoint)
 
 
-def _recommend_file(checkpoint: str, source: Path, target: Path, k: int, options: dict[str, Any]) -> int:
+def _recommend_file(
+    checkpoint: str, source: Path, target: Path, k: int, options: dict[str, Any], when_is_said: bool
+) -> int:
     from recbole_metarec.inference.answer_files import recommend_file
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        done = recommend_file(_load(checkpoint), source, target, k, **options)
+        rec = _load(checkpoint)
+        if not when_is_said:
+            _tell_of_a_gap(rec)
+        done = recommend_file(rec, source, target, k, **options)
     _tell_unknown(done.n_unknown)
     print(f"{target}: recommendations for {done.n_users:,} users")
     return 0
@@ -120,6 +130,16 @@ def _time(text: str | None) -> float:
     from recbole_metarec.inference.times import seconds_of
 
     return seconds_of(text, "--at")
+
+
+def _tell_of_a_gap(rec: Recommender) -> None:
+    """Say so if what is asked now lies long behind all that is known."""
+    if rec.last_day is not None and (date.today() - rec.last_day).days > _LONG:
+        behind = rec.last_day + timedelta(1)
+        print(
+            f"the data end on {rec.last_day}, and now is long behind them; --at={behind} asks as on the day after",
+            file=sys.stderr,
+        )
 
 
 def _tell_unknown(number: int) -> None:

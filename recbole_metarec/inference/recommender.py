@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
@@ -104,6 +105,12 @@ class Recommender:
         """Addresses of pictures of items that have one, by id."""
         shown = zip(self.item_ids, self.section.images, strict=False)
         return {item: address for item, address in shown if address}
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day that evidence counts, where it knows the clock."""
+        timed = self.scorer.evidence.timed
+        return None if timed is None else date(1970, 1, 1) + timedelta(int(timed.last_day))
 
     @property
     def n_unknown(self) -> int:

@@ -64,12 +64,16 @@ class Vocabulary:
         if missing:
             first = named[int((found == 0).argmax())]
             if unknown == "raise":
-                raise UserError([f"{what}: {_count(missing)}, the first is {first!r}; leave them out or write skip"])
+                raise UserError([f"{what}: {_count(missing)}, the first is {first!r}; leave {_them(missing)} out"])
             self.n_unknown += missing
             if not self._warned:
                 self._warned = True
                 warnings.warn(f"{what}: {_count(missing)} and skipped, the first is {first!r}", stacklevel=4)
         return found
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
 
 
 def _count(number: int) -> str:

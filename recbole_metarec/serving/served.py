@@ -6,7 +6,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Executor
-from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -68,7 +67,7 @@ class ServedModel:
             has_images=bool(self._images),
             sources=[*self._recommender.section.sources],
             knows_clock=timed is not None,
-            last_day=None if timed is None else date(1970, 1, 1) + timedelta(int(timed.last_day)),
+            last_day=self._recommender.last_day,
         )
 
     async def recommend(self, request: RecommendRequest) -> Recommendations:

@@ -106,7 +106,7 @@ def _load_old(path: Path, device: torch.device | str) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
-        raise UserError([f"{path}: not a checkpoint of this package ({type(error).__name__})"]) from error
+        raise UserError([f"{path}: not a checkpoint of this package, or damaged"]) from error
     _check_format(path, state.get("format") if isinstance(state, dict) else None, OLD_FORMAT)
     with named_when_damaged(path):
         found: dict[str, Any] = unpack(state)

@@ -7,11 +7,13 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 import torch
+from made import make_domain, make_encoder, make_evidence, make_recommender, save
 
 import recbole_metarec as rm
 from recbole_metarec.cli.main import main
@@ -223,3 +225,15 @@ def test_mistakes_are_one_line(path: Path, arguments: list[str], line: str, caps
     printed = capsys.readouterr().err
     assert line in printed
     assert printed.count("\n") == 1
+
+
+def test_who_asks_for_now_long_behind_the_data_is_told_of_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    domain = make_domain()
+    made = make_recommender(domain, make_evidence(domain, "timed"), make_encoder())
+    checkpoint = str(save(made, tmp_path / "timed.safetensors"))
+    assert made.last_day is not None
+    assert main(["recommend", checkpoint, "--sequence=i1"]) == 0
+    behind = made.last_day + timedelta(1)
+    assert f"the data end on {made.last_day}" in capfd.readouterr().err
+    assert main(["recommend", checkpoint, "--sequence=i1", f"--at={behind}"]) == 0
+    assert not capfd.readouterr().err

@@ -50,6 +50,18 @@ def serve(folder: Path) -> Any:
     return module.Exported(folder)
 
 
+def test_the_example_skips_what_it_does_not_know_and_names_what_is_missing(tmp_path: Path) -> None:
+    rec = make_recommender(DOMAIN, make_evidence(DOMAIN, "memory"), make_encoder())
+    path = save(rec, tmp_path / "made.safetensors")
+    list(export(path, tmp_path / "out"))
+    served = serve(tmp_path / "out")
+    assert served.recommend(["i1", "no such", "i2"]) == served.recommend(["i1", "i2"])
+    assert len(served.recommend(["no such"], k=3)) == 3
+    list(export(path, tmp_path / "few", ["items"]))
+    with pytest.raises(SystemExit, match=r"few: has no evidence.npz; export all parts"):
+        serve(tmp_path / "few")
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_example_scores_as_the_model_does(mode: str, tmp_path: Path) -> None:
     options = dict(MODES[mode])

@@ -276,14 +276,15 @@ def weighed(scores_BI: Tensor, asked: Iterable[Asked], weighing: Weighing) -> Te
         own_BI = scores_BI[rows]
         trust_B1 = (part.context_BC @ of_model_1C.sum(0)).to(own_BI.device)[:, None]
         weighed_BI = own_BI * trust_B1
-        if not (trust_B1 > 0).all():  # minus infinity stays what it is by itself where the factor is above 0
-            closed_BI = own_BI.isneginf()
-            weighed_BI = weighed_BI.masked_fill_(closed_BI, 0)
+        # Minus infinity stays what it is by itself where the factor is above 0.
+        closed_BI = None if bool((trust_B1 > 0).all()) else own_BI.isneginf()
+        if closed_BI is not None:
+            weighed_BI.masked_fill_(closed_BI, 0)
         if scores_BI.is_cpu:
             part.add_scores(weighed_BI, of_evidence_KC)
         else:
             weighed_BI += part.add_scores(torch.zeros(own_BI.shape), of_evidence_KC).to(own_BI.device)
-        if not (trust_B1 > 0).all():
+        if closed_BI is not None:
             weighed_BI.masked_fill_(closed_BI, -torch.inf)
         joined_BI[rows] = weighed_BI
     return joined_BI

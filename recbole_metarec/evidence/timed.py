@@ -296,7 +296,7 @@ class TimedEvidence:
         if factors is None:
             return torch.zeros(item_RB.shape[1], 0)
         share_RB = _shares(FACTOR_DECAY ** torch.arange(len(item_RB))[:, None] * there_RB)
-        return torch.einsum("rbd,rb->bd", factors.inputs[item_RB], share_RB)
+        return (factors.inputs[item_RB] * share_RB[:, :, None]).sum(0)
 
     def _tastes(
         self, items_BR: npt.NDArray[np.int64], days_BR: Days, real_BR: npt.NDArray[np.bool_]

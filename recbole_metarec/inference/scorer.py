@@ -213,7 +213,7 @@ def _largest(scores_BI: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Do what ``topk`` does, reading rows once where they are long: the largest lie in blocks of the largest maxima."""
     n_rows, n_items = scores_BI.shape
     n_blocks = n_items // _BLOCK
-    if n_blocks <= 2 * k:
+    if n_blocks <= 2 * k or n_rows < _FEWEST_ROWS:
         return scores_BI.topk(k, dim=1)
     whole_BnS = scores_BI[:, : n_blocks * _BLOCK].view(n_rows, n_blocks, _BLOCK)
     block_BK = whole_BnS.amax(2).topk(k, dim=1).indices

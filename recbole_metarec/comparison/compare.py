@@ -179,7 +179,7 @@ def _ensemble(job: Job, members: list[RunResult], say: Say) -> Outcome | None:
     if not job.path.exists() and not all(Path(member.checkpoint or "").is_file() for member in members):
         say(f"{job.title}: left out, the checkpoints of its members are gone")
         return None
-    (outcome,) = finish([job], lambda _: combine(members, run_one), 1, say)
+    (outcome,) = finish([job], lambda _: combine(members, run_one, "auto"), 1, say)
     return outcome
 
 
@@ -214,4 +214,5 @@ def _reference(entries: list[Entry], asked: str | None) -> str:
 
 def _job(entry: Entry, seed: int, folder: Path) -> Job:
     resolved = entry.seeded(seed)
-    return Job(f"{entry.label}, seed {seed}", run_file(folder, entry.label, resolved), resolved.user)
+    title = f"{entry.label}, seed {seed}"
+    return Job(title, run_file(folder, entry.label, resolved), {**resolved.user, "resume": "auto"})

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge.checkpoint import named_when_interrupted
 from recbole_metarec.bridge.checks import problems_of
 from recbole_metarec.bridge.config import PluginConfig, Resolved, resolve, transfers, variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
@@ -32,6 +30,7 @@ from recbole_metarec.runs.prepare import configure, prepare
 from recbole_metarec.runs.record import record, record_controls
 from recbole_metarec.runs.report import write_json
 from recbole_metarec.runs.result import RunResult
+from recbole_metarec.runs.resuming import Place
 from recbole_metarec.settings.suite import DEFAULT_TARGET
 
 
@@ -124,11 +123,23 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
     Raises
     ------
     UserError
-        If RecBole refuses the configuration or the data.
+        If RecBole refuses the configuration or the data, or the run cannot go on from what ``resume`` names.
     """
-    start = time.perf_counter()
     reset_peak()
     config = configure(settings)
+    place = Place(config)
+    finished = place.finished()
+    if finished is not None:
+        return finished
+    try:
+        place.find()
+        return _train(config, place)
+    finally:
+        place.leave()
+
+
+def _train(config: PluginConfig, place: Place) -> RunResult:
+    """Train and test, from the beginning or from what was found in a place, and keep the result there."""
     log = open_log(config)
     curve: list[float] = []
     with (
@@ -138,17 +149,19 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
         progress(config, curve) as (show, after_epoch),
     ):
         trainer, train_data, valid_data, test_data = prepare(config)
-        if config["resume"]:
-            trainer.resume_checkpoint(config["resume"])
-        with named_when_interrupted(trainer):
+        place.join(trainer)
+        with place.named_when_interrupted(trainer):
             _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
             test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
-    seconds = time.perf_counter() - start
+    seconds = place.seconds
     result = _result(config, trainer, valid or {}, test, train_data._dataset, test_data._dataset)
     target = train_data._dataset
     record(result, config, len(target.interactions()[target.iid_field]) if isinstance(target, DomainDataset) else None)
-    return replace(result, seconds=round(seconds, 2), curve=curve, log=log)
+    scores = list(trainer.scores) if isinstance(trainer, DomainTrainer) else curve
+    result = replace(result, seconds=round(seconds, 2), curve=scores, log=log)
+    place.finish(result)
+    return result
 
 
 def _result(

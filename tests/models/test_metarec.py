@@ -30,7 +30,6 @@ from recbole_metarec.models.metarec.schedule import WarmUp
 from recbole_metarec.models.metarec.steps import LOOK_EVERY, MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
 from recbole_metarec.models.metarec.trainer import MetaRecTrainer
-from recbole_metarec.training.runner import prepare
 
 TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
 
@@ -124,7 +123,7 @@ def test_warm_up_trains_sources_and_leaves_the_target_alone(suite: Path) -> None
     trainer, train_data, _ = build(suite)
     learn_from(trainer, train_data)
     before = [task.table.detach().clone() for task in trainer.steps.tasks]
-    prepare(WarmUp(trainer.steps, trainer.model.settings, trainer.model.train).phase(), show_progress=False)
+    trainer.prepare(WarmUp(trainer.steps, trainer.model.settings, trainer.model.train).phase())
     moved = [not torch.equal(task.table, table) for task, table in zip(trainer.steps.tasks, before, strict=True)]
     assert moved == [False, True, True, True]
 

@@ -73,6 +73,7 @@ class Pretraining:
             step=self.step,
             before_epoch=self._before_epoch,
             after_epoch=self.gate.check,
+            check=self.gate.check,
         )
 
     def _begin(self) -> TableOptimizer:

@@ -121,4 +121,5 @@ def _phase(steps: TargetSteps, epochs: int, frozen: Set[str]) -> Phase:
         step=steps.step,
         before_epoch=steps.before_epoch,
         after_epoch=steps.gate.check,
+        check=steps.gate.check,
     )

@@ -20,7 +20,6 @@ from recbole_metarec.models.metarec.schedule import WarmUp, make_schedule
 from recbole_metarec.models.metarec.steps import MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
 from recbole_metarec.training import checkpoint
-from recbole_metarec.training.runner import prepare
 from recbole_metarec.training.schedule import Schedule
 from recbole_metarec.training.tensors import check_tensors
 
@@ -73,9 +72,9 @@ class MetaRecTrainer(DomainTrainer):
         self.steps = MetaSteps(self.model.encoder, tasks, settings, self.enable_amp)
         if self._resumed is not None:
             with self.restoring() as state:
-                self._restore(state)
-        elif self._beginning is None or not self._take_over_sources(self._beginning):
-            prepare(WarmUp(self.steps, settings, self.model.train).phase(), show_progress)
+                self._restore_steps(state)
+        if self._beginning is None or not self._take_over_sources(self._beginning):
+            self.prepare(WarmUp(self.steps, settings, self.model.train).phase())
         return make_schedule(self.steps, settings, self.weight_history, self.model.train)
 
     def sources(self, target: Domain) -> Sequence[Domain]:
@@ -116,7 +115,7 @@ class MetaRecTrainer(DomainTrainer):
             "steps": steps.count,
         }
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
+    def _restore_steps(self, state: Mapping[str, Any]) -> None:
         """Take over what `training_state` returned."""
         steps = self.steps
         changed = [
@@ -127,7 +126,7 @@ class MetaRecTrainer(DomainTrainer):
         if changed:
             raise UserError(changed)
         tables = {task.name: task.table for task in steps.tasks[1:]}
-        check_tensors(self.saved_model_file, state["source_tables"], tables)
+        check_tensors(str(self._resumed_from), state["source_tables"], tables)
         with torch.no_grad():
             for task in steps.tasks[1:]:
                 task.table.copy_(state["source_tables"][task.name])

@@ -22,7 +22,7 @@ from recbole.utils import calculate_valid_score, dict2str, set_color
 from torch import Tensor
 
 from recbole_metarec.bridge.beginning import load_beginning, take_over
-from recbole_metarec.bridge.checkpoint import check_same_run, state_of
+from recbole_metarec.bridge.checkpoint import check_origin, state_of
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
@@ -442,12 +442,12 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Raises
         ------
         UserError
-            If the file is damaged, none of this package's checkpoints, or one of another model, other data or other
-            settings of what is learnt, or the checkpoint that belongs to a state is gone.
+            If the file is damaged, none of this package's checkpoints, or one of another model, target or sources, or
+            the checkpoint that belongs to a state is gone.
         """
         path = Path(resume_file)
         state = checkpoint.load(path, self.device)
-        check_same_run(path, state, self.config)
+        check_origin(path, state, self.config)
         self.model.load_state_dict(state["state_dict"])  # refuses what does not fit, before sources are read
         self._resumed_from, self._resumed = path, state
         self.saved_model_file = str(path)

@@ -98,11 +98,9 @@ class Place:
             held = self._newest()
         if self.config["last_state_minutes"] is not None:
             self._states = LastStates(held or self._free(), self.config["last_state_minutes"], lambda: self.seconds)
-        if self._found is not None:
-            _say(f"{self.title}: goes on where it was, {_where(self._found)}, {self._found.path}")
-        elif asked:
+        if asked and self._found is None:
             _say(f"{self.title}: begins anew, there is no state of it in {self._folder}")
-        elif any(numbers_in(folder) for folder in self._folders()):
+        elif not asked and any(numbers_in(folder) for folder in self._folders()):
             _say(f"{self.title}: begins anew, though it was not finished before; --resume=auto would go on with it")
 
     def _sweep(self) -> None:
@@ -166,6 +164,7 @@ class Place:
         """Let a trainer go on from what was found, and write its last states."""
         if self._found is not None:
             trainer.resume_checkpoint(self._found.path)
+            _say(f"{self.title}: goes on where it was, {_where(self._found)}, {self._found.path}")
         if isinstance(trainer, DomainTrainer):
             trainer.last = self._states
 

@@ -16,6 +16,7 @@ from recbole_metarec.comparison.search_space import read_space, space_problems
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.tuning import tune
 from recbole_metarec.errors import UserError
+from recbole_metarec.files import remove_abandoned
 from recbole_metarec.runs.controls import combine, evidence_beside
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.result import RunResult
@@ -94,6 +95,7 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
     for entry in entries:
         make_embedded(entry.resolved.values)
     first, folder = entries[0].resolved, Path(asked.comparison_folder)
+    remove_abandoned(folder)
     if asked.tune:
         entries = _tuned(entries, asked, say)
     seeds = [first["seed"] + number for number in range(asked.seeds)]

@@ -105,7 +105,8 @@ class Place:
 
     def _sweep(self) -> None:
         """Remove what dead processes have left of which nobody can make use."""
-        remove_abandoned(self._folder)
+        for folder in (self._folder, self._folder / FINISHED, Path(self.config["feature_cache"])):
+            remove_abandoned(folder)
         for folder in (self._folder / UNFINISHED).glob("*/"):
             remove_abandoned(folder)
             held = None if numbers_in(folder) else hold(folder)

@@ -24,7 +24,7 @@ _OF_OURS |= {"source_datasets"}
 # How long and how fast a run learns: what one that goes on from a state that its user names may set anew.
 _OF_PACE = (
     *("epochs", "stopping_step", "learning_rate", "learning_rate_decay", "inner_learning_rate", "clip_grad_norm"),
-    *("inner_rate_learning_rate", "pretrain_learning_rate_decay", "weight_decay"),
+    *("inner_rate_learning_rate", "pretrain_learning_rate_decay", "weight_decay", "max_bad_batches"),
 )
 
 

@@ -233,8 +233,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         return self.last is not None and self.last.is_due()
 
     def reached(self, position: Position) -> None:
-        """Write the last state."""
-        if self.last is None:
+        """Write the last state, unless it is none to go on from: weights of which the next step will say so."""
+        if self.last is None or not all(bool(value.isfinite().all()) for value in self.optimizer.parameters):
             return
         trained = -1 if self._is_preparing else position.epoch - 1
         best = Path(self.saved_model_file)

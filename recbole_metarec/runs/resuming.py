@@ -92,7 +92,7 @@ class Place:
         if asked and asked != AUTO:
             self._found = Found(Path(asked), checkpoint.load(Path(asked)))
             check_same_run(*self._found, self.config)
-            if Path(asked).parent.parent.resolve() == (self._folder / UNFINISHED).resolve():
+            if Path(asked).parent.resolve() in [folder.resolve() for folder in self._folders()]:
                 held = hold(Path(asked).parent)
         elif asked == AUTO:
             held = self._newest()
@@ -170,10 +170,16 @@ class Place:
             trainer.last = self._states
 
     @contextmanager
-    def named_when_interrupted(self, trainer: Any) -> Iterator[None]:
-        """Let an interrupt say what is kept."""
+    def named_when_ended(self, trainer: Any) -> Iterator[None]:
+        """Let an interrupt, or numbers that are not finite, say what is kept."""
         try:
             yield
+        except FloatingPointError as error:
+            path = self._states.newest() if self._states else None
+            if path is None:
+                raise
+            how = f"--resume={path} goes on from the state before, with other settings"
+            raise FloatingPointError(f"{error}; {how}") from None
         except KeyboardInterrupt as interrupt:
             best = Path(trainer.saved_model_file)
             if self._states is not None and self._states.written:

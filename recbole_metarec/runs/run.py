@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from logging import getLogger
@@ -25,6 +26,7 @@ from recbole_metarec.models import SPECS
 from recbole_metarec.runs.console import open_log, progress, wandb_run
 from recbole_metarec.runs.controls import controls
 from recbole_metarec.runs.delivery import Delivery, deliver
+from recbole_metarec.runs.doubts import doubts
 from recbole_metarec.runs.peak import peak_megabytes, reset_peak
 from recbole_metarec.runs.prepare import configure, prepare
 from recbole_metarec.runs.record import record, record_controls
@@ -150,7 +152,7 @@ def _train(config: PluginConfig, place: Place) -> RunResult:
     ):
         trainer, train_data, valid_data, test_data = prepare(config)
         place.join(trainer)
-        with place.named_when_interrupted(trainer):
+        with place.named_when_ended(trainer):
             _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
             test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
@@ -161,6 +163,8 @@ def _train(config: PluginConfig, place: Place) -> RunResult:
     scores = list(trainer.scores) if isinstance(trainer, DomainTrainer) else curve
     result = replace(result, seconds=round(seconds, 2), curve=scores, log=log)
     place.finish(result)
+    for doubt in doubts(result):
+        print(f"warning: {place.title}: {doubt}", file=sys.stderr)
     return result
 
 

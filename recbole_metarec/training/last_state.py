@@ -53,6 +53,10 @@ class LastStates:
         self.written: str | None = None
         """What the newest state that this process wrote is called, if it wrote any."""
 
+    def newest(self) -> Path | None:
+        """Return the file of the newest state, if there is one."""
+        return _file(self.held.folder, self._numbers[-1]) if self._numbers else None
+
     def is_due(self) -> bool:
         """Whether the last state is older than the minutes from one to the next."""
         return time.monotonic() - self._since >= 60 * self.minutes

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.models.metarec.steps import MetaSteps
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import run_one
 from recbole_metarec.training import checkpoint
@@ -165,9 +166,32 @@ def test_learning_may_be_slower_from_a_state_on(root: Path, tmp_path: Path, stop
     stop(1)
     with pytest.raises(KeyboardInterrupt):
         run_one({**settings, "resume": str(file), "learning_rate": 1e-9, "weight_decay": 0.0})
-    after = checkpoint.load(file.with_name("000028.safetensors"))["state_dict"]
+    (later,) = (tmp_path / "saved" / "unfinished").glob("*/000001.safetensors")
+    after = checkpoint.load(later)["state_dict"]
     moved = [name for name, value in after.items() if not torch.allclose(value, before[name], atol=1e-6)]
     assert set(moved) <= {"encoder.quantizer.usage"}
+
+
+def test_numbers_that_go_wrong_leave_the_last_good_state_to_go_on_from(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of("MetaRec", root, last_state_minutes=10.0)
+    step = MetaSteps.plain_step
+
+    def broken(self: MetaSteps, task: Any, epoch: int, number: int) -> Any:
+        if (epoch, number) == (3, 1):
+            with torch.no_grad():
+                task.table.fill_(torch.inf)
+        return step(self, task, epoch, number)
+
+    monkeypatch.setattr(MetaSteps, "plain_step", broken)
+    line = r"in batch 2 of epoch 4 on planted-target; lower .*; --resume=(\S+) goes on from the state before"
+    with pytest.raises(FloatingPointError, match=line) as error:
+        run_one(settings)
+    file = str(error.value).partition("--resume=")[2].split()[0]
+    assert checkpoint.load(Path(file))["position"]["epoch"] == 3
+    monkeypatch.setattr(MetaSteps, "plain_step", step)
+    assert run_one({**settings, "resume": file, "learning_rate": 1e-4}).epochs == 4
 
 
 def test_two_processes_at_the_same_run_have_states_of_their_own(root: Path, tmp_path: Path, stop: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,9 @@ class ANTTrainer(DomainTrainer):
         length, batch_size = settings.MAX_ITEM_LIST_LENGTH, settings.train_batch_size
         sampler = BatchSampler(dataset.domain(), settings, length, batch_size, settings.seed, self.device, unseen=False)
         self.steps = TargetSteps(self.model, sampler, settings, self.enable_amp)
+        if self._resumed is not None:
+            with self.restoring() as state:
+                self.steps.gate.bad = operator.index(state.get("bad_batches", 0))  # older checkpoints say nothing
         frozen: frozenset[str] = frozenset()
         if self._resumed is not None and not self.is_preparing:
             frozen = self._restored()
@@ -94,7 +98,8 @@ class ANTTrainer(DomainTrainer):
 
     def _pretrain(self, dataset: DomainDataset) -> dict[str, torch.Tensor]:
         core, sources = self.model.core, self._load_sources(dataset)
-        pretraining = Pretraining(core, sources, self.model.settings, self.device, self.enable_amp)
+        settings, gate = self.model.settings, self.steps.gate
+        pretraining = Pretraining(core, sources, settings, self.device, self.enable_amp, gate)
         with torch.random.fork_rng():  # the target's training draws what it would draw with a core from a file
             self.pretraining_losses = self.prepare(pretraining.phase())
         path = Path(self.saved_model_file)
@@ -121,7 +126,12 @@ class ANTTrainer(DomainTrainer):
 
     def training_state(self) -> dict[str, Any]:
         """See `DomainTrainer`."""
-        return {"frozen": sorted(self.steps.frozen), "core_file": self.core_file, "drawn": self._drawn}
+        return {
+            "frozen": sorted(self.steps.frozen),
+            "core_file": self.core_file,
+            "drawn": self._drawn,
+            "bad_batches": self.steps.gate.bad,
+        }
 
     def _restored(self) -> frozenset[str]:
         """Take over what `training_state` returned; returns what was frozen."""

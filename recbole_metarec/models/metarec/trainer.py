@@ -58,6 +58,11 @@ class MetaRecTrainer(DomainTrainer):
         history = self.weight_history
         return {name: sum(epoch[name] for epoch in history) / len(history) for name in history[0]} if history else None
 
+    def opposed_sources(self) -> dict[str, float]:
+        """Return in which share of its meta steps each source wanted the opposite of what the target wanted."""
+        shares = (self.steps.opposed_S / self.steps.turns_S.clamp(min=1)).tolist()
+        return {task.name: share for task, share in zip(self.steps.tasks[1:], shares, strict=True)}
+
     def begin(self, train_data: Any, show_progress: bool) -> Schedule:
         """Load the suite, then warm up or go on from a checkpoint; one to begin from may have the sources already."""
         dataset, settings, features = train_data._dataset, self.model.settings, None
@@ -113,6 +118,9 @@ class MetaRecTrainer(DomainTrainer):
             "similarities": steps.similarities,
             "weight_history": self.weight_history,
             "steps": steps.count,
+            "opposed": steps.opposed_S,
+            "turns": steps.turns_S,
+            "bad_batches": steps.gate.bad,
         }
 
     def _restore_steps(self, state: Mapping[str, Any]) -> None:
@@ -135,6 +143,10 @@ class MetaRecTrainer(DomainTrainer):
                     rate.fill_(saved[name])
         steps.similarities.copy_(state["similarities"])
         steps.count = operator.index(state["steps"])
+        if "turns" in state:  # which older checkpoints lack
+            steps.opposed_S.copy_(state["opposed"])
+            steps.turns_S.copy_(state["turns"])
+            steps.gate.bad = operator.index(state["bad_batches"])
         self.weight_history = [{name: float(weight) for name, weight in row.items()} for row in state["weight_history"]]
 
 
@@ -144,5 +156,6 @@ def diagnostics(trainer: MetaRecTrainer) -> dict[str, Any]:
     return {
         "source_weights": trainer.source_weights,
         "weight_history": list(trainer.weight_history),
+        "opposed_sources": trainer.opposed_sources(),
         "codebook": None if usage is None else usage._asdict(),
     }

@@ -272,6 +272,7 @@ def try_all(root: Path, models: Sequence[str], kills: int, number: int, rng: np.
         print(f"| {where[0]} | {where[1]} | {count} | {held[where]} |")
     print(f"| all | | {tried.total()} | {held.total()} |")
     print(", ".join(f"{part}: {count} of {kills}" for part, count in same.items()))
+    sys.exit(held.total() < kills)
 
 
 def new_folder(root: Path, name: str) -> Path:

@@ -104,7 +104,8 @@ class Held:
         """Leave the folder to others; one in which nothing is vanishes."""
         if [*self.folder.iterdir()] == [self.folder / _LOCK]:
             (self.folder / _LOCK).unlink()
-            self.folder.rmdir()
+            with suppress(OSError):  # another process has come in between
+                self.folder.rmdir()
         self._lock.close()
 
 

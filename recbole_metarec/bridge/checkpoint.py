@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from logging import getLogger
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +116,7 @@ def sizes_of(model: Any) -> dict[str, int]:
 def check_same_run(path: Path, state: Mapping[str, Any], config: Config) -> None:
     """Check that a checkpoint is of the run that is to go on, with the same settings and data.
 
-    How long and how fast it learns may be others, which is said in the log.
+    How long and how fast it learns may differ.
 
     Parameters
     ----------
@@ -133,15 +132,14 @@ def check_same_run(path: Path, state: Mapping[str, Any], config: Config) -> None
     """
     check_origin(path, state, config)
     with named_when_damaged(path):
-        before, now, files = state["config"], to_plain(config), state.get("data", {}).get("files")
-        problems = [f"{path}: is of {line}" for line in differences(config["model"], before, now, pace=False)]
+        now, files = to_plain(config), state.get("data", {}).get("files")
+        lines = differences(config["model"], state["config"], now, pace=False)
+        problems = [f"{path}: is of {line}" for line in lines]
         changed = [] if files is None else changed_files(files, files_of(config))
     if changed:
-        problems.append(f"{path}: is of other data: {', '.join(changed)} is not what it was")
+        problems.append(f"{path}: is of other data, since when these files have changed: {', '.join(changed)}")
     if problems:
         raise UserError(problems)
-    for line in differences(config["model"], before, now, pace=True):
-        getLogger().warning(f"{path}: is of {line}")
 
 
 def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:

@@ -87,6 +87,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Where the last states go to from which the run can go on; ``None`` keeps none.
     scores : list of float
         Validation score of each evaluation.
+    is_preparing : bool
+        Whether it is in a phase that comes before those on the target, or goes on within one.
     """
 
     model: DomainRecommender
@@ -94,6 +96,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     validated: Evaluated | None = None
     learnt: Learnt | None = None
     last: LastStates | None = None
+    is_preparing = False
 
     def __init__(self, config: Config, model: DomainRecommender) -> None:
         super().__init__(config, model)
@@ -107,7 +110,6 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.scores: list[float] = []
         self._resumed: dict[str, Any] | None = None
         self._start: Start | None = None
-        self._is_preparing = False
         self._prepared: list[float] = []
         self._beginning: dict[str, Any] | None = None
         self._valid_data: Any = None
@@ -164,11 +166,6 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     # -- what goes on from a state ------------------------------------------------------------------------------------
 
-    @property
-    def is_preparing(self) -> bool:
-        """Whether the run goes on within a phase that comes before those on the target."""
-        return self._is_preparing
-
     def prepare(self, phase: Phase) -> list[float]:
         """Run a phase that comes before those on the target, or what is left of it if the run goes on.
 
@@ -181,11 +178,12 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         list of float
             Mean loss of each epoch; none if the run goes on behind it.
         """
-        if self._resumed is not None and not self._is_preparing:
+        start = self._start
+        if start is not None and not (self.is_preparing and start.position.phase == phase.name):
             return []
-        self._is_preparing, start = True, self._start
+        self.is_preparing = True
         Runner(self, self._show_progress).prepare(phase, self._prepared, start)
-        self._is_preparing, self._start = False, None
+        self.is_preparing, self._start = False, None
         return self._prepared
 
     def _restore(self, file: Path, state: Mapping[str, Any], is_first: bool) -> None:
@@ -236,12 +234,12 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """Write the last state, unless it is none to go on from: weights of which the next step will say so."""
         if self.last is None or not all(bool(value.isfinite().all()) for value in self.optimizer.parameters):
             return
-        trained = -1 if self._is_preparing else position.epoch - 1
+        trained = -1 if self.is_preparing else position.epoch - 1
         best = Path(self.saved_model_file)
         state = {
             **state_of(self, trained),
             "position": position._asdict(),
-            "is_preparing": self._is_preparing,
+            "is_preparing": self.is_preparing,
             "prepared": self._prepared,
             "losses": self.train_loss_dict,
             "scores": self.scores,
@@ -471,7 +469,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.best_valid_result = state["best_valid_result"]
         self.train_loss_dict = dict(state["losses"])
         self.scores, self._prepared = list(state["scores"]), list(state["prepared"])
-        self._is_preparing = state["is_preparing"]
+        self.is_preparing = state["is_preparing"]
 
     @contextmanager
     def restoring(self) -> Iterator[Mapping[str, Any]]:

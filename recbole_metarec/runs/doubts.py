@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from recbole_metarec.runs.result import RunResult
 
 # Of the codes that the items could use, so few are a collapse.
 _USED = 0.1
-# A source that opposes the target in more of its meta steps teaches less than it spoils.
-_OPPOSED = 0.5
+# So many standard errors lie between half of its meta steps and those in which a source opposes the target: of sources
+# that do so by chance, one in 700 is named.
+_BEYOND_CHANCE = 3
 
 
 def doubts(run: RunResult) -> Iterator[str]:
@@ -29,12 +31,12 @@ def doubts(run: RunResult) -> Iterator[str]:
             f"codebooks have collapsed, {usage['share']:.1%} of the codes are in use; raise dead_code_threshold, "
             "lower codebook_size or learning_rate, or leave the quantizer out with --quantizer=False"
         )
-    opposed = run.diagnostics.get("opposed_sources") or {}
-    for name, share in opposed.items():
-        if share > _OPPOSED:
+    for name, seen in (run.diagnostics.get("opposed_sources") or {}).items():
+        steps, opposed = seen["steps"], seen["opposed"]
+        if opposed - steps / 2 > _BEYOND_CHANCE * math.sqrt(steps) / 2:
             yield (
-                f"{name} may hurt: its meta gradients oppose the target's in {share:.0%} of its steps; compare with "
-                "--leave_one_out=True, or take it out of source_datasets"
+                f"{name} may hurt: its meta gradients oppose the target's in {opposed:,} of {steps:,} steps; compare "
+                "with --leave_one_out=True, or take it out of source_datasets"
             )
     if len(run.curve) > 1 and len({*run.curve}) == 1:
         yield (

@@ -13,7 +13,7 @@ from typing import Any
 
 from recbole_metarec.bridge.checkpoint import check_same_run
 from recbole_metarec.bridge.config import to_plain, variant_of
-from recbole_metarec.bridge.identity import digest
+from recbole_metarec.bridge.identity import differences, digest
 from recbole_metarec.bridge.trainer import DomainTrainer
 from recbole_metarec.files import Held, hold, remove_abandoned, what_failed
 from recbole_metarec.models import SPECS
@@ -52,6 +52,7 @@ class Place:
         self._folder = Path(config["checkpoint_dir"])
         self._states: LastStates | None = None
         self._found: Found | None = None
+        self._trainer: Any = None
         self._begin = time.perf_counter()
 
     # -- what is there already ----------------------------------------------------------------------------------------
@@ -92,6 +93,9 @@ class Place:
         if asked and asked != AUTO:
             self._found = Found(Path(asked), checkpoint.load(Path(asked)))
             check_same_run(*self._found, self.config)
+            before, now = self._found.state["config"], to_plain(self.config)
+            for line in differences(self.config["model"], before, now, pace=True):
+                _say(f"{self.title}: goes on with other settings, {asked} is of {line}")
             if Path(asked).parent.resolve() in [folder.resolve() for folder in self._folders()]:
                 held = hold(Path(asked).parent)
         elif asked == AUTO:
@@ -100,7 +104,7 @@ class Place:
             self._states = LastStates(held or self._free(), self.config["last_state_minutes"], lambda: self.seconds)
         if asked and self._found is None:
             _say(f"{self.title}: begins anew, there is no state of it in {self._folder}")
-        elif not asked and any(numbers_in(folder) for folder in self._folders()):
+        elif not asked and any(_is_abandoned(folder) for folder in self._folders()):
             _say(f"{self.title}: begins anew, though it was not finished before; --resume=auto would go on with it")
 
     def _sweep(self) -> None:
@@ -163,6 +167,7 @@ class Place:
 
     def join(self, trainer: Any) -> None:
         """Let a trainer go on from what was found, and write its last states."""
+        self._trainer = trainer
         if self._found is not None:
             trainer.resume_checkpoint(self._found.path)
             _say(f"{self.title}: goes on where it was, {_where(self._found)}, {self._found.path}")
@@ -170,7 +175,7 @@ class Place:
             trainer.last = self._states
 
     @contextmanager
-    def named_when_ended(self, trainer: Any) -> Iterator[None]:
+    def named_when_ended(self) -> Iterator[None]:
         """Let an interrupt, or numbers that are not finite, say what is kept."""
         try:
             yield
@@ -181,14 +186,18 @@ class Place:
             how = f"--resume={path} goes on from the state before, with other settings"
             raise FloatingPointError(f"{error}; {how}") from None
         except KeyboardInterrupt as interrupt:
-            best = Path(trainer.saved_model_file)
-            if self._states is not None and self._states.written:
-                interrupt.args = (f"{self.title} is kept, {self._states.written}",)
-            elif self._found is not None:
-                interrupt.args = (f"{self.title} is kept, {_where(self._found)}",)
-            elif best.is_file():
-                interrupt.args = (f"the best epoch of {self.title} is in {best}",)
+            interrupt.args = (self._what_is_kept(),)
             raise
+
+    def _what_is_kept(self) -> str:
+        if self._states is not None and self._states.written:
+            return f"{self.title} is kept, {self._states.written}"
+        if self._found is not None:
+            return f"{self.title} is kept, {_where(self._found)}"
+        best = None if self._trainer is None else Path(self._trainer.saved_model_file)
+        if best is not None and best.is_file():
+            return f"the best epoch of {self.title} is in {best}"
+        return f"there is nothing of {self.title} to keep yet"
 
     def finish(self, run: RunResult) -> None:
         """Keep the result, and leave what is needless with it."""
@@ -215,6 +224,14 @@ class Place:
 def _where(found: Found) -> str:
     position = found.state.get("position")
     return str(Position(**position)) if position else f"epoch {found.state['epoch'] + 1:,}"
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Whether there are states in a folder that no process has."""
+    held = hold(folder) if numbers_in(folder) else None
+    if held is not None:
+        held.let_go()
+    return held is not None
 
 
 def _say(line: str) -> None:

@@ -135,7 +135,8 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
         return finished
     try:
         place.find()
-        return _train(config, place)
+        with place.named_when_ended():
+            return _train(config, place)
     finally:
         place.leave()
 
@@ -152,9 +153,8 @@ def _train(config: PluginConfig, place: Place) -> RunResult:
     ):
         trainer, train_data, valid_data, test_data = prepare(config)
         place.join(trainer)
-        with place.named_when_ended(trainer):
-            _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
-            test = trainer.evaluate(test_data, show_progress=show)
+        _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
+        test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
     seconds = place.seconds
     result = _result(config, trainer, valid or {}, test, train_data._dataset, test_data._dataset)

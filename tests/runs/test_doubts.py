@@ -13,6 +13,10 @@ from recbole_metarec.runs.doubts import doubts
 SOUND = {"share": 0.5, "attainable": 1.0, "perplexity": 9.0, "collisions": 0.0}
 
 
+def seen(opposed: int) -> dict[str, int]:
+    return {"steps": 100, "opposed": opposed}
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
@@ -23,8 +27,8 @@ SOUND = {"share": 0.5, "attainable": 1.0, "perplexity": 9.0, "collisions": 0.0}
         ({"diagnostics": {"codebook": {**SOUND, "share": 0.02}}}, "codebooks have collapsed, 2.0% of the codes"),
         ({"diagnostics": {"codebook": {**SOUND, "share": 0.02, "attainable": 0.03}}}, ""),
         (
-            {"diagnostics": {"opposed_sources": {"a": 0.4, "b": 0.6}}},
-            "b may hurt: its meta gradients oppose the target",
+            {"diagnostics": {"opposed_sources": {"a": seen(60), "b": seen(65), "c": seen(70)}}},
+            "c may hurt: its meta gradients oppose the target's in 70 of 100 steps",
         ),
     ],
 )

@@ -58,10 +58,11 @@ class MetaRecTrainer(DomainTrainer):
         history = self.weight_history
         return {name: sum(epoch[name] for epoch in history) / len(history) for name in history[0]} if history else None
 
-    def opposed_sources(self) -> dict[str, float]:
-        """Return in which share of its meta steps each source wanted the opposite of what the target wanted."""
-        shares = (self.steps.opposed_S / self.steps.turns_S.clamp(min=1)).tolist()
-        return {task.name: share for task, share in zip(self.steps.tasks[1:], shares, strict=True)}
+    def opposed_sources(self) -> dict[str, dict[str, int]]:
+        """Return how many meta steps each source had, and in how many it wanted the opposite of what the target did."""
+        pairs = zip(self.steps.opposed_S.tolist(), self.steps.turns_S.tolist(), strict=True)
+        named = zip(self.steps.tasks[1:], pairs, strict=True)
+        return {task.name: {"steps": int(turns), "opposed": int(opposed)} for task, (opposed, turns) in named}
 
     def begin(self, train_data: Any, show_progress: bool) -> Schedule:
         """Load the suite, then warm up or go on from a checkpoint; one to begin from may have the sources already."""

@@ -12,7 +12,7 @@ import torch
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evidence.evidence import Evidence
-from recbole_metarec.evidence.timed import CONTEXT, KINDS
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.weights import EvidenceWeights, Weighing
 from recbole_metarec.inference.encoder import EncoderPart, SequenceEncoder
 from recbole_metarec.inference.recommender import Recommender

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recbole_metarec.evidence.timed import CONTEXT, KINDS
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS
 

@@ -12,9 +12,10 @@ from recbole_metarec.bridge.item_features import item_files
 from recbole_metarec.bridge.stamped import first_days
 from recbole_metarec.domains.atomic import read_header
 from recbole_metarec.errors import UserError
+from recbole_metarec.inference.descriptions import IMAGES, TITLES, image_address
 from recbole_metarec.inference.encoder import SequenceEncoder
 from recbole_metarec.inference.scorer import Scorer
-from recbole_metarec.inference.section import TITLES, Section
+from recbole_metarec.inference.section import Section
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -45,7 +46,7 @@ def section_of(trainer: DomainTrainer, dataset: DomainDataset, state: Mapping[st
     if parts is None:
         return {}
     first_I = first_days(dataset) if config["known_items"] else None
-    codes = model.item_codes()
+    codes, (titles, images) = model.item_codes(), _described(config, dataset.item_tokens())
     scorer = Scorer(
         *model.catalogue(),
         SequenceEncoder(parts, int(config["MAX_ITEM_LIST_LENGTH"])),
@@ -55,27 +56,36 @@ def section_of(trainer: DomainTrainer, dataset: DomainDataset, state: Mapping[st
     kept = Section(
         scorer,
         model.settings,
-        _titles(config, dataset.item_tokens()),
+        titles,
         None if codes is None else codes.cpu().numpy(),
         bool(config["mask_history"]),
         model.item_encoders(),
         trainer.source_items(state),
+        images,
     )
     return {"inference": kept.state()}
 
 
-def _titles(config: Config, tokens: list[str]) -> list[str]:
-    """Read the title of each item, from item 1, blank where there is none; none at all if no column has them."""
+def _described(config: Config, tokens: list[str]) -> tuple[list[str], list[str]]:
+    """Read the title of each item and the address of its picture, from item 1.
+
+    Blank where there is none; no list at all if no item has any.
+    """
     files, domain = item_files(config), config["dataset"]
     path = files.path(domain, "item")
     if not path.is_file():
-        return []
+        return [], []
     try:
         header = read_header(path, files.separator, files.encoding)
-        column = next((name for name in TITLES if name in header), None)
-        if column is None:
-            return []
-        cells = files.read(domain, [column]).set_index(files.item_field)[column]
+        named = (TITLES, (config["image_field"], *IMAGES))
+        columns = [next((name for name in names if name in header), None) for names in named]
+        wanted = [column for column in columns if column is not None]
+        if not wanted:
+            return [], []
+        cells = files.read(domain, wanted).set_index(files.item_field).reindex(tokens, fill_value="")
     except UserError:  # a file that nothing else reads may be of any form
-        return []
-    return [str(title) for title in cells.reindex(tokens, fill_value="")]
+        return [], []
+    title, image = columns
+    titles = [] if title is None else [str(each) for each in cells[title]]
+    images = [] if image is None else [image_address(each) for each in cells[image]]
+    return titles, images if any(images) else []

@@ -15,7 +15,8 @@ from recbole_metarec.errors import UserError
 @click.argument("checkpoints", metavar="CHECKPOINT ...", nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets others in.")
 @click.option("--port", type=int, default=8000, show_default=True, help="0 takes one that is free.")
-def serve(checkpoints: tuple[str, ...], host: str, port: int) -> int:
+@click.option("--no-images", is_flag=True, help="Leave out addresses of pictures, from which the page loads them.")
+def serve(checkpoints: tuple[str, ...], host: str, port: int, no_images: bool) -> int:
     """Serve trained models over HTTP, with a page to try them on.
 
     There is no password: let it listen on the machine itself alone, or behind a server that asks for one. Of several
@@ -37,5 +38,5 @@ def serve(checkpoints: tuple[str, ...], host: str, port: int) -> int:
         from recbole_metarec.inference.recommender import load
 
         recommenders = {Path(path).stem: load(path) for path in checkpoints}
-    serve(recommenders, host, port)
+    serve(recommenders, host, port, not no_images)
     return 0

@@ -61,12 +61,13 @@ def recommend(checkpoint: str, sequence: str | None, source: str | None, target:
 @click.argument("checkpoint", metavar="CHECKPOINT")
 @click.argument("items", metavar="ITEM,...")
 @click.option("-k", "k", type=int, default=10, show_default=True, help="How many for each.")
+@click.option("--across", type=click.Choice(["source"]), help="Items of the source domains instead, as domain/id.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def similar(checkpoint: str, items: str, k: int, as_json: bool) -> int:
+def similar(checkpoint: str, items: str, k: int, across: str | None, as_json: bool) -> int:
     """Find items that are alike."""
     names = _ids(items, "items") or []
     rec = _load(checkpoint)
-    answers = rec.similar(names, k)
+    answers = rec.similar(names, k, across)
     if as_json:
         from recbole_metarec.inference.answer_files import titled
 

@@ -20,8 +20,10 @@ from typing_extensions import Self
 from recbole_metarec.domains.clock import DAY, spans_days
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
+from recbole_metarec.evidence.asked import Asked
+from recbole_metarec.evidence.kinds import KINDS
 from recbole_metarec.evidence.memory import TransitionMemory
-from recbole_metarec.evidence.timed import KINDS, Asked, TimedEvidence
+from recbole_metarec.evidence.timed import TimedEvidence
 from recbole_metarec.evidence.transitions import TransitionCounts, share_of_repeats
 from recbole_metarec.evidence.weights import EvidenceWeights, Weighing
 from recbole_metarec.settings.evidence import EvidenceSettings
@@ -267,18 +269,32 @@ def weighed(scores_BI: Tensor, asked: Iterable[Asked], weighing: Weighing) -> Te
     -------
     Tensor, shape (B, I)
     """
-    weights_KC = weighing.weights
+    of_evidence_KC, of_model_1C = weighing.weights.split([len(KINDS), len(weighing.weights) - len(KINDS)])
     joined_BI = torch.empty_like(scores_BI)
     for part in asked:
-        rows = torch.from_numpy(part.rows)
-        evidence_BI = part.scores(weights_KC[: len(KINDS)]).to(scores_BI.device)
+        rows = _slice_of(part.rows)
         own_BI = scores_BI[rows]
-        closed_BI = own_BI.isneginf()
-        if len(weights_KC) > len(KINDS):
-            trust_B = (part.context_BC @ weights_KC[-1]).to(scores_BI.device)
-            evidence_BI += own_BI.masked_fill(closed_BI, 0) * trust_B[:, None]
-        joined_BI[rows] = evidence_BI.masked_fill_(closed_BI, -torch.inf)
+        trust_B1 = (part.context_BC @ of_model_1C.sum(0)).to(own_BI.device)[:, None]
+        weighed_BI = own_BI * trust_B1
+        if not (trust_B1 > 0).all():  # minus infinity stays what it is by itself where the factor is above 0
+            closed_BI = own_BI.isneginf()
+            weighed_BI = weighed_BI.masked_fill_(closed_BI, 0)
+        if scores_BI.is_cpu:
+            part.add_scores(weighed_BI, of_evidence_KC)
+        else:
+            weighed_BI += part.add_scores(torch.zeros(own_BI.shape), of_evidence_KC).to(own_BI.device)
+        if not (trust_B1 > 0).all():
+            weighed_BI.masked_fill_(closed_BI, -torch.inf)
+        joined_BI[rows] = weighed_BI
     return joined_BI
+
+
+def _slice_of(rows: npt.NDArray[np.int64]) -> slice | Tensor:
+    """Return rows that lie one behind the other as a slice, which copies nothing."""
+    first, last = int(rows[0]), int(rows[-1])
+    if last - first == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return slice(first, last + 1)
+    return torch.from_numpy(rows)
 
 
 def fit_memory(domain: Domain, settings: EvidenceSettings) -> TransitionMemory:

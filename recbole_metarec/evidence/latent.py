@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ import torch
 from scipy.sparse import coo_array, csr_array
 from torch import Tensor
 
-Ints = npt.NDArray[np.int32]
+from recbole_metarec.evidence.counted import Pairs
+
 Vectors = npt.NDArray[np.float32]
 
 _SHIFT = 1.0  # added to the information: pairs that come together as often as by chance count, too
@@ -52,11 +54,11 @@ class LatentFactors:
 
     Parameters
     ----------
-    before, after : int32 array, shape (E,)
-        Item ids.
-    days : int32 array, shape (E,)
-        A pair is known on the days behind this one.
-    weights : float array, shape (E,)
+    fit : callable
+        Makes the pairs: the items before and after, the day behind which each is known, and weights, shape (E,) each.
+        It is called once, and only if they are needed.
+    last_day : int
+        No pair lies behind it.
     n_items : int
         Size of the catalogue.
     width : int
@@ -65,18 +67,8 @@ class LatentFactors:
         Days from one refresh to the next.
     """
 
-    def __init__(
-        self,
-        before: Ints,
-        after: Ints,
-        days: Ints,
-        weights: npt.NDArray[np.float64],
-        n_items: int,
-        width: int,
-        refresh: int,
-    ) -> None:
-        self._unsorted = before, after, days, weights
-        self._last_day = int(days.max(initial=np.iinfo(np.int32).min))
+    def __init__(self, fit: Callable[[], Pairs], last_day: int, n_items: int, width: int, refresh: int) -> None:
+        self._fit, self._last_day = fit, last_day
         self.n_items, self.width, self.refresh = n_items, width, refresh
         self._anchors: dict[int, _Anchor] = {}
         self._made: dict[tuple[int, int], Factors] = {}
@@ -84,9 +76,10 @@ class LatentFactors:
 
     def on(self, day: int) -> Factors:
         """Return the factors of the last refresh until a day, which know what lies on days before it."""
-        last = self._known(day // self.refresh * self.refresh)
-        if last == self._n_pairs:
+        refreshed = day // self.refresh * self.refresh
+        if refreshed > self._last_day or self._known(refreshed) == self._n_pairs:
             return self.latest()
+        last = self._known(refreshed)
         first = min(last, self._known(day // _ANCHOR_DAYS * _ANCHOR_DAYS))
         if (first, last) not in self._made:
             _make_room(self._made)
@@ -114,18 +107,14 @@ class LatentFactors:
 
     @property
     def _n_pairs(self) -> int:
-        return len(self._unsorted[0])
+        return len(self._by_day.days)
 
     @cached_property
-    def _by_day(self) -> tuple[Ints, Ints, Ints, npt.NDArray[np.float64]]:
-        before, after, days, weights = self._unsorted
-        order = np.argsort(days, kind="stable")
-        return before[order], after[order], days[order], weights[order]
+    def _by_day(self) -> Pairs:
+        return self._fit().by_day()
 
     def _known(self, day: int) -> int:
-        if day > self._last_day:  # as most requests are, for which nothing has to be sorted
-            return self._n_pairs
-        return int(np.searchsorted(self._by_day[2], np.int32(day)))  # another type would copy all days
+        return int(np.searchsorted(self._by_day.days, np.int32(day)))  # another type would copy all days
 
     def _factors(self, first: int, last: int) -> Factors:
         """Make the factors that know the first so many pairs, from those that know fewer."""

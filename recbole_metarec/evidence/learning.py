@@ -16,10 +16,10 @@ from torch import Tensor
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.situations import situations
 from recbole_metarec.evidence.sources import SourceWeights, learn_on_sources
-from recbole_metarec.evidence.timed import CONTEXT, KINDS
-from recbole_metarec.evidence.weighing import LearningRows, draw_rows, learn_weights, memory_weights, rows_of
+from recbole_metarec.evidence.weighing import LearningRows, draw_rows, learn_weights, memory_weights, ridge_of, rows_of
 from recbole_metarec.evidence.weights import MODEL, Weighing
 from recbole_metarec.evidence.worth import Worth, measure_worth
 from recbole_metarec.settings.evidence import EvidenceSettings
@@ -126,7 +126,8 @@ def learn_weighing(
     prior_KC = memory_weights() if taught is None else taught.weights
     weights_KC, rows, n_rows = prior_KC, LearningRows.joined(own), 0
     if asked in ("auto", "own"):
-        weights_KC, n_rows = learn_weights([(rows, 1.0)], prior_KC), rows.size
+        ridge = ridge_of(rows.size, taught is not None)
+        weights_KC, n_rows = learn_weights([(rows, 1.0)], prior_KC, ridge), rows.size
     if not evidence.alone:
         prior_KC = torch.cat([weights_KC, torch.zeros(1, weights_KC.shape[1])])
         if later is None or not later.size:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from recbole_metarec.evidence.timed import CONTEXT
+from recbole_metarec.evidence.kinds import CONTEXT
 
 DAYS_SINCE = {"same day": 0, "after a week": 7, "after a month": 30, "after a year": 365}
 """Situations by the days since the user's last item."""

@@ -12,7 +12,7 @@ import torch
 from scipy.sparse import csr_array
 
 from recbole_metarec.evidence.memory import TransitionMemory
-from recbole_metarec.evidence.pairs import TimedPairs
+from recbole_metarec.evidence.pairs import SummedPairs, TimedPairs
 from recbole_metarec.evidence.timed import SAME_DAY_SMOOTHING, TimedEvidence
 
 Floats = npt.NDArray[np.float32]
@@ -79,9 +79,9 @@ class Snapshot(NamedTuple):
         return cls(
             morning.share_I.numpy(),
             morning.table_KI.numpy(),
-            _rows(timed.transitions, day, 0, smoothing),
-            _rows(timed.transitions, day, 1, fading),
-            _rows(timed.same_day, day, 0, SAME_DAY_SMOOTHING),
+            _rows(timed.transitions.on(day), day, 0, smoothing),
+            _rows(timed.transitions.on(day), day, 1, fading),
+            _rows(timed.same_day.on(day), day, 0, SAME_DAY_SMOOTHING),
             asked,
             latent,
             timed.seen(day),
@@ -109,7 +109,7 @@ def memory_rows(memory: TransitionMemory) -> Rows:
     return Rows(indptr, items.astype(np.int32), values, background)
 
 
-def _rows(pairs: TimedPairs, day: int, way: int, smoothing: float) -> Rows:
+def _rows(pairs: TimedPairs | SummedPairs, day: int, way: int, smoothing: float) -> Rows:
     """Sum pairs that lie before a day, and turn sums into shares as evidence does when it is asked."""
     before_E, after_E, weights_EV = pairs.known(day)
     size = pairs.n_items + 1

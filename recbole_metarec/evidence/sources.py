@@ -16,10 +16,10 @@ from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evidence.timed import TimedEvidence
 from recbole_metarec.evidence.weighing import (
     LearningRows,
-    cross_entropy,
     learn_weights,
     memory_weights,
     rows_of,
+    scaled_cross_entropy,
 )
 from recbole_metarec.settings.evidence import EvidenceSettings
 
@@ -30,7 +30,7 @@ _FEWEST_USERS = 20
 # Rows of a source: so many at least, and of all sources together so many times those of the target.
 _FEWEST_ROWS, _ROWS_OF_ALL = 300, 3
 # Rows that a target has before its loss with a source's weights says something, and what a nat more of it costs.
-_ROWS_THAT_TELL, _SHARPNESS = 100, 3.0
+_ROWS_THAT_TELL, _SHARPNESS = 30, 5.0
 
 
 class SourceWeights(NamedTuple):
@@ -158,7 +158,7 @@ def learn_on_sources(
     of_each = {name: learn_weights([(found, 1.0)], memory_weights()) for name, found in rows.items()}
     losses = torch.zeros(len(rows))
     if own is not None and own.size >= _ROWS_THAT_TELL:
-        losses = torch.stack([cross_entropy(own, weights).mean() for weights in of_each.values()])
+        losses = torch.tensor([scaled_cross_entropy(own, weights) for weights in of_each.values()])
     pulls = dict(zip(rows, torch.softmax(-_SHARPNESS * losses, 0).tolist(), strict=True))
     weights = learn_weights([(found, pulls[name]) for name, found in rows.items()], memory_weights())
     return SourceWeights(weights, of_each, pulls)

@@ -7,22 +7,27 @@ Trained on interactions that are later than all that is counted for them, first 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn.functional import pad
 
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
+from recbole_metarec.evidence.asked import NEAR, Asked
 from recbole_metarec.evidence.counts import days_of
-from recbole_metarec.evidence.timed import CONTEXT, COUNTED, KINDS, PAIRED, Asked, TimedEvidence
+from recbole_metarec.evidence.kinds import CONTEXT, COUNTED, KINDS
+from recbole_metarec.evidence.timed import TimedEvidence
 
-RIDGE, RIDGE_OF_FEW, FEW_ROWS = 10.0, 30.0, 500
-"""Weight of the squared distance to the prior, in rows; with fewer rows than `FEW_ROWS` the second."""
+RIDGE, RIDGE_OF_FEW, RIDGE_OF_FEW_TAUGHT, FEW_ROWS = 10.0, 30.0, 100.0, 500
+"""Weight of the squared distance to the prior, in rows; with fewer rows than `FEW_ROWS` the second, or the third where
+other domains taught the prior."""
 
 # Candidates of a row: those that are best by three simple rules, and some others at random.
 _BY_TRANSITIONS, _BY_RECENCY, _BY_FACTORS, _AT_RANDOM = 150, 150, 100, 200
@@ -30,6 +35,7 @@ _BY_TRANSITIONS, _BY_RECENCY, _BY_FACTORS, _AT_RANDOM = 150, 150, 100, 200
 _OLDEST, _COUNTED_IF_FROZEN = 0.4, 0.8
 _FEWEST_DAYS = 40  # that interactions to learn from are drawn of
 _ITERATIONS = 40
+_LOG_SCALES = (-4.0, 3.0)
 _SOFTNESS = 0.3  # of ranks, in units of scores
 _NDCG_SCALE = 20.0  # of a row's smooth NDCG beside its cross entropy
 
@@ -220,13 +226,12 @@ def draw_rows(
 def _best(asked: Asked, closed_BI: Tensor) -> list[Tensor]:
     """Return the items that are best by each of three simple rules, shape (B, n) each; also some that are closed."""
     popularity, recent = (asked.table_KI[COUNTED.index(kind)] for kind in ("popularity", "last 30 days"))
-    likely_BI = asked.lift_VBI[PAIRED.index("transitions")] + popularity
+    likely_BI = asked.lift(NEAR) + popularity
     recent_I = recent - asked.table_KI[COUNTED.index("last seen")] / 10
     n_items = len(recent_I)
     likely_Bn = likely_BI.masked_fill_(closed_BI, -torch.inf).topk(min(_BY_TRANSITIONS, n_items)).indices
     recent_n = recent_I.masked_fill(~asked.known_I, -torch.inf).topk(min(_BY_RECENCY, n_items)).indices
-    latent_BI = asked.lift_VBI[PAIRED.index("latent factors")].masked_fill(closed_BI, -torch.inf)
-    latent_Bn = latent_BI.topk(min(_BY_FACTORS, n_items)).indices
+    latent_Bn = asked.latent_BI.masked_fill(closed_BI, -torch.inf).topk(min(_BY_FACTORS, n_items)).indices
     return [likely_Bn, recent_n.expand(len(likely_BI), -1), latent_Bn]
 
 
@@ -265,6 +270,21 @@ def cross_entropy(rows: LearningRows, weights_KC: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(scores_NM, rows.target, reduction="none")
 
 
+def scaled_cross_entropy(rows: LearningRows, weights_KC: Tensor) -> float:
+    """Compute the mean loss at the scale of the scores that suits the rows best.
+
+    Weights that were learnt for ranks have any scale, which says nothing of how well they rank.
+    """
+    scores_NM = scores_of(rows, weights_KC)
+    log_NM = rows.stands_for.log()
+
+    def loss(log_scale: float) -> float:
+        scaled_NM = scores_NM * math.exp(log_scale) + log_NM
+        return float(torch.nn.functional.cross_entropy(scaled_NM, rows.target))
+
+    return float(minimize_scalar(loss, bounds=_LOG_SCALES, method="bounded", options={"xatol": 0.01}).fun)
+
+
 def smooth_ndcg(rows: LearningRows, weights_KC: Tensor) -> Tensor:
     """Compute the NDCG of each row, of which the rank is smooth, shape (N,).
 
@@ -294,7 +314,7 @@ def learn_weights(parts: Sequence[tuple[LearningRows, float]], prior_KC: Tensor,
     prior_KC : Tensor, shape (K, C)
         Where weights stay without rows.
     ridge : float, optional
-        Weight of half the squared distance to it; see `RIDGE`.
+        Weight of half the squared distance to it; see `ridge_of`.
 
     Returns
     -------
@@ -302,7 +322,7 @@ def learn_weights(parts: Sequence[tuple[LearningRows, float]], prior_KC: Tensor,
     """
     parts = [(rows, share) for rows, share in parts if rows.size and share > 0]
     n_rows = sum(rows.size for rows, _ in parts)
-    ridge = _ridge(n_rows) if ridge is None else ridge
+    ridge = ridge_of(n_rows) if ridge is None else ridge
     weights_KC = prior_KC.clone()
     if parts:
         for loss in (cross_entropy, _ndcg_loss):
@@ -312,11 +332,13 @@ def learn_weights(parts: Sequence[tuple[LearningRows, float]], prior_KC: Tensor,
 
 def relearn_weights(rows: LearningRows, start_KC: Tensor, prior_KC: Tensor, iterations: int) -> Tensor:
     """Learn weights on from where they are good, on the smooth NDCG alone; see `learn_weights`."""
-    return _minimize(_ndcg_loss, [(rows, 1.0)], start_KC, prior_KC, _ridge(rows.size), iterations)
+    return _minimize(_ndcg_loss, [(rows, 1.0)], start_KC, prior_KC, ridge_of(rows.size), iterations)
 
 
-def _ridge(n_rows: int) -> float:
-    return RIDGE if n_rows >= FEW_ROWS else RIDGE_OF_FEW
+def ridge_of(n_rows: int, taught: bool = False) -> float:
+    """Return what the squared distance to a prior weighs; few rows say less where other domains taught it."""
+    of_few = RIDGE_OF_FEW_TAUGHT if taught else RIDGE_OF_FEW
+    return RIDGE if n_rows >= FEW_ROWS else of_few
 
 
 def _ndcg_loss(rows: LearningRows, weights_KC: Tensor) -> Tensor:

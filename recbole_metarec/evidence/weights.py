@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from recbole_metarec.evidence.timed import CONTEXT, KINDS
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 
 MODEL = "model"
 """Name of a backbone's score among the kinds of evidence; it stands last."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recbole_metarec.evidence.timed import KINDS
+from recbole_metarec.evidence.kinds import KINDS
 from recbole_metarec.evidence.weighing import (
     LearningRows,
     learn_weights,

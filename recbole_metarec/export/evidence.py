@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.snapshot import Snapshot, memory_rows
-from recbole_metarec.evidence.timed import CONTEXT, FACTOR_DECAY, HOT_DAYS, KINDS, counted_day
+from recbole_metarec.evidence.timed import FACTOR_DECAY, HOT_DAYS, counted_day
 from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.inference.scorer import Scorer
 

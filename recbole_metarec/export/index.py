@@ -19,8 +19,9 @@ import numpy.typing as npt
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.counts import days_of
+from recbole_metarec.evidence.kinds import COUNTED, PAIRED, REPEATED
 from recbole_metarec.evidence.snapshot import Rows, Snapshot, memory_rows
-from recbole_metarec.evidence.timed import COUNTED, FACTOR_DECAY, HOT_DAYS, PAIRED, REPEATED, counted_day
+from recbole_metarec.evidence.timed import FACTOR_DECAY, HOT_DAYS, counted_day
 from recbole_metarec.inference.scorer import Scorer
 
 Floats = npt.NDArray[np.float32]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from recbole_metarec.domains.clock import days
 from recbole_metarec.domains.requests import Requests
-from recbole_metarec.evidence.timed import KINDS
+from recbole_metarec.evidence.kinds import KINDS
 from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS
 from recbole_metarec.inference.scorer import Scorer

@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 
-from recbole_metarec.domains.clock import Times, seconds
 from recbole_metarec.errors import UserError, nearest
 from recbole_metarec.inference.frames import Rows
-from recbole_metarec.inference.times import seconds_of, unit_of
+from recbole_metarec.inference.history import History, find_unit, history_of, rows_of, stamp_of
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 USERS, PARQUET_ROWS = 2048, 200_000  # at a time
-
-
-class History(NamedTuple):
-    """What one user had.
-
-    Attributes
-    ----------
-    user : Any
-    items : list
-        Raw ids.
-    stamps : list of float, or None
-        When each was had, in the unit of the file.
-    at : Any
-        When is asked, if the file says.
-    """
-
-    user: Any
-    items: list[Any]
-    stamps: list[float] | None
-    at: Any = None
 
 
 class Block(NamedTuple):
@@ -93,10 +70,9 @@ def read_blocks(path: Path, time_unit: str = "auto") -> Iterator[Block]:
     read = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}[path.suffix]
     unit: str | None = None
     for histories in _in_blocks(read(path)):
-        stamps = np.array([stamp for each in histories for stamp in each.stamps or ()], np.float64)
-        if unit is None and len(stamps):
-            unit = unit_of(stamps, time_unit, str(path)) or "none"
-        yield _block(histories, unit)
+        if unit is None:
+            unit = find_unit(histories, time_unit, str(path))
+        yield Block(rows_of(histories, unit), [each.at for each in histories])
 
 
 def _in_blocks(histories: Iterable[History]) -> Iterator[list[History]]:
@@ -108,21 +84,6 @@ def _in_blocks(histories: Iterable[History]) -> Iterator[list[History]]:
             block = []
     if block:
         yield block
-
-
-def _block(histories: list[History], unit: str | None) -> Block:
-    """Put histories together, each by its times; what was had at one time stays in order."""
-    lengths = [len(each.items) for each in histories]
-    user = np.repeat(np.arange(len(histories)), lengths)
-    items = [item for each in histories for item in each.items]
-    times: Times | None = None
-    if unit is not None:
-        unknown = ([math.nan] * len(each.items) if each.stamps is None else each.stamps for each in histories)
-        stamps = np.array([stamp for own in unknown for stamp in own], np.float64)
-        order = np.lexsort((stamps, user))
-        items = [items[place] for place in order]
-        times = None if unit == "none" else seconds(stamps[order], unit)
-    return Block(Rows([each.user for each in histories], user, items, times), [each.at for each in histories])
 
 
 def _read_jsonl(path: Path) -> Iterator[History]:
@@ -139,27 +100,7 @@ def _of_line(line: bytes, where: str, number: int) -> History:
         raise UserError([f"{where}: is no JSON: {error}"]) from None
     if not isinstance(found, dict) or not isinstance(found.get("items"), list):
         raise UserError([f'{where}: must be as {{"user_id": "u1", "items": ["A", "B"]}}'])
-    times = found.get("times")
-    if times is not None and (not isinstance(times, list) or len(times) != len(found["items"])):
-        raise UserError([f"{where}: times must be a list with a time for each of the {len(found['items'])} items"])
-    wrong = [item for item in found["items"] if not isinstance(item, (str, int)) or isinstance(item, bool)]
-    if wrong:
-        raise UserError([f"{where}: {wrong[0]!r} is no item id"])
-    if found.get("at") is not None:
-        seconds_of(found["at"], f"{where}: at")
-    stamps = None if times is None else [_stamp(each, where) for each in times]
-    return History(found.get("user_id", number), found["items"], stamps, found.get("at"))
-
-
-def _stamp(value: Any, where: str) -> float:
-    """Read a time of a file as a number, of whatever unit."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = seconds_of(value if isinstance(value, str) else str(value), f"{where}: time")
-    if not math.isfinite(number):
-        raise UserError([f"{where}: time {value} is no number"])
-    return number
+    return history_of(found.get("user_id", number), found["items"], found.get("times"), found.get("at"), where)
 
 
 def _read_csv(path: Path) -> Iterator[History]:
@@ -215,7 +156,7 @@ def _grouped(rows: Iterable[tuple[Any, ...]], path: Path) -> Iterator[History]:
         done.add(user)
         _, items, *stamps = zip(*own, strict=True)
         where = f"{path}: user {user}"
-        yield History(user, [*items], [_stamp(each, where) for each in stamps[0]] if stamps else None)
+        yield History(user, [*items], [stamp_of(each, where) for each in stamps[0]] if stamps else None)
 
 
 def _whole(rows: Iterable[tuple[Any, ...]], path: Path) -> Iterator[tuple[Any, ...]]:

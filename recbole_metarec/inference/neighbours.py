@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,7 +13,6 @@ from torch.nn.functional import normalize
 
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.requests import Requests
-from recbole_metarec.evidence.timed import PAIRED
 from recbole_metarec.inference.scorer import Numbers, Scorer, Top, best_of
 
 _ASKED = 64  # items at a time
@@ -53,23 +54,27 @@ def neighbours(scorer: Scorer, items_Q: Numbers, k: int) -> Top:
 
 
 @torch.no_grad()
-def nearest_across(asked_QD: Tensor, others_ID: Tensor, k: int) -> Top:
+def nearest_across(domains: Sequence[tuple[Tensor, Tensor]], k: int) -> Top:
     """Find the items of other domains that are most like some, by the cosine of their vectors.
 
     Parameters
     ----------
-    asked_QD : Tensor, shape (Q, D)
-    others_ID : Tensor, shape (I, D)
-        Without padding.
+    domains : sequence of (Tensor, shape (Q, D)), (Tensor, shape (I, D))
+        Of each the vectors of what is asked about in a space that it shares, and those of its own items, without
+        padding.
     k : int
 
     Returns
     -------
     Top
-        A row for each; items are numbered from 1, in the order of ``others_ID``.
+        A row for each; items are numbered from 1, one domain behind the other.
     """
-    asked_QD, others_ID = normalize(asked_QD, dim=-1), normalize(others_ID, dim=-1)
-    found = [best_of(few_BD @ others_ID.T, min(k, len(others_ID))) for few_BD in asked_QD.split(_ASKED)]
+    normed = [(normalize(asked_QD, dim=-1), normalize(others_ID, dim=-1)) for asked_QD, others_ID in domains]
+    n_asked, k = len(normed[0][0]), min(k, sum(len(others_ID) for _, others_ID in normed))
+    found = [
+        best_of(torch.cat([asked_QD[begin : begin + _ASKED] @ others_ID.T for asked_QD, others_ID in normed], 1), k)
+        for begin in range(0, n_asked, _ASKED)
+    ]
     items_QK, scores_QK = (torch.cat(part) for part in zip(*found, strict=True))
     return Top((items_QK + 1).numpy(), scores_QK.numpy())
 
@@ -86,7 +91,5 @@ def _lift(scorer: Scorer, items_Q: Numbers) -> Tensor:
     at = np.full(len(items_Q), morrow)
     lift_BI = torch.zeros(len(items_Q), len(scorer.outputs))
     for part in timed.ask(Requests(items_Q, at, place, place + 1, at)):
-        lift_BI[torch.from_numpy(part.rows)] = sum(
-            (part.lift_VBI[PAIRED.index(kind)] for kind in ("transitions", "same day")), torch.zeros(())
-        )
+        lift_BI[torch.from_numpy(part.rows)] = part.lift("transitions") + part.lift("same day")
     return lift_BI

@@ -20,13 +20,14 @@ from recbole_metarec.domains.clock import days
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.errors import UserError
 from recbole_metarec.inference import section
-from recbole_metarec.inference.explanation import explain
+from recbole_metarec.inference.descriptions import IMAGES, TITLES, image_address
+from recbole_metarec.inference.explanation import Explanation, explain
 from recbole_metarec.inference.frames import Rows, columns_of, is_frame, read_rows, written_like
 from recbole_metarec.inference.histories import is_list, of_lists, of_rows, to_count
 from recbole_metarec.inference.item_encoder import joined
 from recbole_metarec.inference.neighbours import nearest_across, neighbours
 from recbole_metarec.inference.scorer import Numbers, Pairs, Scorer, Top
-from recbole_metarec.inference.section import TITLES, Section
+from recbole_metarec.inference.section import Section
 from recbole_metarec.inference.times import At
 from recbole_metarec.inference.vocabulary import Unknown, Vocabulary
 from recbole_metarec.training import checkpoint
@@ -97,6 +98,12 @@ class Recommender:
         """Titles of items that have one, by id."""
         named = zip(self.item_ids, self.section.titles, strict=False)
         return {item: title for item, title in named if title}
+
+    @cached_property
+    def images(self) -> dict[str, str]:
+        """Addresses of pictures of items that have one, by id."""
+        shown = zip(self.item_ids, self.section.images, strict=False)
+        return {item: address for item, address in shown if address}
 
     @property
     def n_unknown(self) -> int:
@@ -213,28 +220,30 @@ class Recommender:
         if across not in (None, "source"):
             raise UserError([f"across={across}: must be source, or left out"])
         if across and not sources:
-            raise UserError([f"across=source: {self.name} has no items of sources in its space; leave it out"])
+            raise UserError(
+                [
+                    f"across=source: {self.name} has no items of sources in its space; MetaRec trained with "
+                    "source_datasets has. Leave it out"
+                ]
+            )
         names = columns_of(items, ["item_id"])["item_id"] if is_frame(items) else items
         if not is_list(names):
             raise UserError([f"items={names}: must be a list of item ids"])
         numbers = self.vocabulary.numbers(names, "items", "raise")
-        ids, vectors_ID = self.item_ids, None
         if across:
             ids = [f"{domain}/{item}" for domain, of_domain in sources.items() for item in of_domain.ids]
-            vectors_ID = torch.cat([of_domain.vectors[1:] for of_domain in sources.values()])
-        if vectors_ID is None:
-            top = neighbours(self.scorer, numbers, k)
+            top = nearest_across(self._shared(numbers), k)
         else:
-            top = nearest_across(self.scorer.outputs[torch.from_numpy(numbers)], vectors_ID, k)
+            ids, top = self.item_ids, neighbours(self.scorer, numbers, k)
         return self._frame(items, "target_item_id", names, top, ids) if is_frame(items) else self._answers(top, ids)
 
-    def explain(self, sequence: Sequence[object], item: Any, at: At = None) -> Any:
+    def explain(self, sequence: Any, item: Any, at: At = None) -> Any:
         """Say what the score of an item is made of.
 
         Parameters
         ----------
-        sequence : list of str
-            Item ids, the oldest first; see `recommend`.
+        sequence : list of str, or frame
+            Item ids, the oldest first, or a frame of one user; see `recommend`.
         item : str, or list of str
         at : time, optional
             Of the request; now by default.
@@ -248,14 +257,26 @@ class Recommender:
         UserError
             If an item is unknown; those of the sequence are skipped.
         """
-        if not is_list(sequence):
-            raise UserError([f"sequence={sequence}: must be a list of item ids"])
-        self.vocabulary.n_unknown = 0
-        request = of_lists(self.vocabulary, [sequence], at, "skip")
         asked = list(item) if is_list(item) else [item]
-        numbers = self.vocabulary.numbers(asked, "item", "raise").tolist()
-        found = explain(self.scorer, request, numbers, lambda number: self.item_ids[number - 1], self._said)
+        if is_frame(sequence):
+            found = self.explain_rows(read_rows(sequence, self.time_unit, "sequence"), asked, at)
+        elif is_list(sequence):
+            self.vocabulary.n_unknown = 0
+            found = self._explained(of_lists(self.vocabulary, [sequence], at, "skip"), asked)
+        else:
+            raise UserError([f"sequence={sequence}: must be a list of item ids, or a frame of one user"])
         return found if is_list(item) else found[0]
+
+    def explain_rows(self, rows: Rows, items: Sequence[object], at: At = None) -> list[Explanation]:
+        """Explain scores for interactions of one user that are read already; see `explain`."""
+        if len(rows.users) != 1:
+            raise UserError([f"sequence: is of {len(rows.users)} users; explain one at a time"])
+        self.vocabulary.n_unknown = 0
+        return self._explained(of_rows(self.vocabulary, rows, at, "skip"), items)
+
+    def _explained(self, request: Requests, items: Sequence[object]) -> list[Explanation]:
+        numbers = self.vocabulary.numbers(items, "item", "raise").tolist()
+        return explain(self.scorer, request, numbers, lambda number: self.item_ids[number - 1], self._said)
 
     def update(self, frame: Any, histories: Any = None, unknown: Unknown = "skip") -> int:
         """Count new interactions in the evidence; nothing is trained.
@@ -311,7 +332,7 @@ class Recommender:
         frame : frame
             ``item_id``, and what the model was trained with: the columns of its texts and of its price, and
             ``text_vector`` or ``image_vector``, a list of numbers each, where it was given ready vectors. A ``title``
-            is taken up, too.
+            and the address of an ``image`` are taken up, too.
 
         Returns
         -------
@@ -336,7 +357,8 @@ class Recommender:
             raise UserError(
                 [f"frame: must be a frame with item_id and some of {', '.join(encoders[0].reader.columns)}"]
             )
-        wanted = ["item_id", *dict.fromkeys([*(c for each in encoders for c in each.reader.columns), *TITLES])]
+        read = [column for each in encoders for column in each.reader.columns]
+        wanted = ["item_id", *dict.fromkeys([*read, *TITLES, *IMAGES])]
         columns = columns_of(frame, wanted)
         names = columns["item_id"] = [str(each) for each in columns["item_id"]]
         problems = [f"item {name!r}: is known already; leave it out" for name in names if self.vocabulary.number(name)]
@@ -346,11 +368,19 @@ class Recommender:
         if not names:
             return 0
         items = joined([encoder.encode(columns) for encoder in encoders])
-        column = next((columns[name] for name in TITLES if name in columns), [""] * len(names))
-        titles = [each if isinstance(each, str) else "" for each in column]
-        self.section = section.with_items(self.section, items, titles)
+        titles, images = (
+            next((columns[name] for name in known if name in columns), [None] * len(names))
+            for known in (TITLES, IMAGES)
+        )
+        self.section = section.with_items(
+            self.section,
+            items,
+            [each if isinstance(each, str) else "" for each in titles],
+            [image_address(each) for each in images],
+        )
         self.vocabulary = Vocabulary([*self.item_ids, *names])
-        vars(self).pop("titles", None)  # to be found anew
+        for found in ("titles", "images"):
+            vars(self).pop(found, None)  # to be found anew
         return len(names)
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -386,6 +416,14 @@ class Recommender:
     def time_unit(self) -> str:
         """What the run was told of the unit of timestamps."""
         return str(self.settings.get("time_unit") or "auto")
+
+    def _shared(self, numbers: Numbers) -> list[tuple[Tensor, Tensor]]:
+        """Return vectors of items, and of the items of each source, in the columns that they have in common."""
+        outputs_QD = self.scorer.outputs[torch.from_numpy(numbers)]
+        return [
+            (outputs_QD[:, each.begin : each.begin + each.vectors.shape[1]], each.vectors[1:])
+            for each in self.section.sources.values()
+        ]
 
     def _said(self, number: int) -> str:
         """Return what an item is called in a sentence."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from recbole_metarec.domains.clock import days
-from recbole_metarec.domains.requests import Requests
+from recbole_metarec.domains.requests import NEVER, Requests
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.inference.encoder import SequenceEncoder
 
@@ -25,6 +25,7 @@ Pairs = tuple[Numbers, Numbers]
 
 # Sequences that are encoded at a time, scores in memory at a time, and rows that share a pass over all items.
 _ENCODED_ROWS, _SCORES, _FEWEST_ROWS, _MOST_ROWS = 256, 2**22, 8, 256
+_BLOCK = 128  # items that share a maximum
 
 
 class Top(NamedTuple):
@@ -169,7 +170,10 @@ class Scorer:
         scores_BI[:, 0] = -torch.inf
         items_BL, length_B = self.windows(requests)
         if self.first_days is not None and requests.at is not None:
-            scores_BI.masked_fill_(torch.from_numpy(self.first_days >= days(requests.at)[:, None]), -torch.inf)
+            day_B = days(requests.at)
+            late = np.flatnonzero(self.first_days >= day_B.min(initial=NEVER))  # of the first request; most often few
+            closed_Bn = torch.from_numpy(self.first_days[late] >= day_B[:, None])
+            scores_BI[:, late] = scores_BI[:, late].masked_fill_(closed_Bn, -torch.inf)
         return next(self.evidence.joined(scores_BI, items_BL, length_B, [self.evidence.weights], requests))
 
     def windows(self, requests: Requests) -> tuple[Tensor, Tensor]:
@@ -195,7 +199,7 @@ def best_of(scores_BI: Tensor, k: int) -> tuple[Tensor, Tensor]:
     items_BK : LongTensor, shape (B, K)
     scores_BK : Tensor, shape (B, K)
     """
-    values, items = scores_BI.topk(min(k + 1, scores_BI.shape[1]), dim=1)
+    values, items = _largest(scores_BI, min(k + 1, scores_BI.shape[1]))
     for row in (values[:, -1] == values[:, k - 1]).nonzero().flatten().tolist() if values.shape[1] > k else ():
         tied = (scores_BI[row] >= values[row, k - 1]).nonzero().flatten()  # which of the last are in is not topk's say
         order = scores_BI[row, tied].argsort(descending=True, stable=True)[:k]
@@ -203,6 +207,21 @@ def best_of(scores_BI: Tensor, k: int) -> tuple[Tensor, Tensor]:
     items_BK, by_number = items[:, :k].sort(dim=1)
     best_BK, order_BK = values[:, :k].gather(1, by_number).sort(dim=1, descending=True, stable=True)
     return items_BK.gather(1, order_BK), best_BK
+
+
+def _largest(scores_BI: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Do what ``topk`` does, reading rows once where they are long: the largest lie in blocks of the largest maxima."""
+    n_rows, n_items = scores_BI.shape
+    n_blocks = n_items // _BLOCK
+    if n_blocks <= 2 * k:
+        return scores_BI.topk(k, dim=1)
+    whole_BnS = scores_BI[:, : n_blocks * _BLOCK].view(n_rows, n_blocks, _BLOCK)
+    block_BK = whole_BnS.amax(2).topk(k, dim=1).indices
+    place_BKS = block_BK[:, :, None] * _BLOCK + torch.arange(_BLOCK)
+    rest = torch.arange(n_blocks * _BLOCK, n_items).expand(n_rows, -1)
+    place_BM = torch.cat([place_BKS.flatten(1), rest], 1)
+    values, order = scores_BI.gather(1, place_BM).topk(k, dim=1)
+    return values, place_BM.gather(1, order)
 
 
 def _of_rows(pairs: Pairs, rows: Numbers) -> Pairs:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recbole_metarec.errors import UserError
 from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.inference.descriptions import extended
 from recbole_metarec.inference.encoder import SequenceEncoder
 from recbole_metarec.inference.item_encoder import ItemEncoder, NewItems
 from recbole_metarec.inference.scorer import Scorer
@@ -23,9 +24,6 @@ from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.training import checkpoint
 
 VERSION = 1
-
-TITLES = ("title", "movie_title", "product_title", "item_name", "name")
-"""Columns that hold what items are called; of several the first counts."""
 
 
 class SourceItems(NamedTuple):
@@ -35,12 +33,15 @@ class SourceItems(NamedTuple):
     ----------
     ids : list of str
         From item 1.
-    vectors : Tensor, shape (I, D)
-        As the target's ``outputs``, padding first.
+    vectors : Tensor, shape (I, width)
+        As the target's ``outputs`` from column ``begin`` on, padding first.
+    begin : int
+        0 but in ensembles, in which a member with sources has some of the columns.
     """
 
     ids: list[str]
     vectors: Tensor
+    begin: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,8 @@ class Section:
         What makes vectors of new items, one for each part of the encoder; none where features have no part.
     sources : mapping of str to SourceItems
         Items of source domains that share the space, by the name of the domain.
+    images : sequence of str
+        Address of a picture of each item, as ``titles``.
     """
 
     scorer: Scorer
@@ -71,6 +74,7 @@ class Section:
     masks_history: bool = False
     item_encoders: Sequence[ItemEncoder] = ()
     sources: Mapping[str, SourceItems] = field(default_factory=dict)
+    images: Sequence[str] = ()
 
     def state(self) -> dict[str, Any]:
         """Return it as the plain values and tensors of a checkpoint; see `of_state`."""
@@ -89,9 +93,10 @@ class Section:
             "masks_history": self.masks_history,
             "item_encoders": [encoder.tree() for encoder in self.item_encoders],
             "sources": {
-                name: {"ids": items.ids, "vectors": items.vectors.detach().cpu()}
+                name: {"ids": items.ids, "vectors": items.vectors.detach().cpu(), "begin": items.begin}
                 for name, items in self.sources.items()
             },
+            "images": list(self.images),
         }
 
     @classmethod
@@ -118,21 +123,25 @@ class Section:
         encoders = [ItemEncoder.of_tree(tree) for tree in state["item_encoders"]]
         sources = {name: SourceItems(**items) for name, items in state["sources"].items()}
         for name, items in sources.items():
-            if items.vectors.shape != (len(items.ids) + 1, inputs.shape[1]):
+            n_vectors, width = items.vectors.shape
+            if n_vectors != len(items.ids) + 1 or not 0 <= items.begin < items.begin + width <= inputs.shape[1]:
                 raise ValueError(f"vectors of {name} have shape {tuple(items.vectors.shape)}")
         titles, masks_history = list(state["titles"]), bool(state["masks_history"])
-        return cls(scorer, settings, titles, state["codes"], masks_history, encoders, sources)
+        images = list(state.get("images", ()))  # which older versions did not keep
+        if not all(isinstance(text, str) for texts in (titles, images) for text in texts):
+            raise ValueError("titles and addresses of pictures are not all texts")
+        return cls(scorer, settings, titles, state["codes"], masks_history, encoders, sources, images)
 
 
-def with_items(section: Section, items: NewItems, titles: Sequence[str]) -> Section:
+def with_items(section: Section, items: NewItems, titles: Sequence[str], images: Sequence[str]) -> Section:
     """Return a section with more items behind the others.
 
     Parameters
     ----------
     section : Section
     items : NewItems
-    titles : sequence of str
-        One for each of them.
+    titles, images : sequence of str
+        One for each of them, blank where there is none.
 
     Returns
     -------
@@ -154,9 +163,13 @@ def with_items(section: Section, items: NewItems, titles: Sequence[str]) -> Sect
     codes = section.codes
     if codes is not None and items.codes is not None:
         codes = np.concatenate([codes, items.codes.numpy()])
-    known = list(section.titles) or [""] * scorer.n_items
-    named = [*known, *titles] if any(titles) or section.titles else []
-    return replace(section, scorer=grown, codes=codes, titles=named)
+    return replace(
+        section,
+        scorer=grown,
+        codes=codes,
+        titles=extended(section.titles, scorer.n_items, titles),
+        images=extended(section.images, scorer.n_items, images),
+    )
 
 
 def _check(scorer: Scorer) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from recbole_metarec.domains.clock import Times, find_clock
+from recbole_metarec.domains.clock import NAMES, PER_SECOND, Times, find_clock
 from recbole_metarec.errors import UserError
 
 At = float | int | str | date | None
@@ -76,12 +76,16 @@ def unit_of(stamps: Times, asked: str, name: str) -> str | None:
     Raises
     ------
     UserError
-        If they are of several units.
+        If they are of several units, or one is too far away to be a time.
     """
     different = stamps if len(stamps) and stamps.min() < stamps.max() else np.append(stamps, stamps[:1] + 1)
     clock = find_clock(different, asked)
     if clock.problem:
         raise UserError([f"{name}: {clock.problem}"])
+    if clock.unit is not None:
+        far = np.abs(stamps) >= _END * PER_SECOND[clock.unit]
+        if far.any():
+            raise UserError([f"{name}: {stamps[far][0]:g} is no time in {NAMES[clock.unit]} since 1970; leave it out"])
     return clock.unit
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from recbole_metarec.inference.recommender import Recommender
 
 _SHOWN = 10  # problems of one request
-_POLICY = "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src * data:"
+_POLICY = "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problems, "description": "The body is no JSON."},
     404: {"model": Problems, "description": "There is no such model."},
@@ -48,20 +48,22 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(recommenders: Mapping[str, Recommender]) -> FastAPI:
+def create_app(recommenders: Mapping[str, Recommender], images: bool = True) -> FastAPI:
     """Make the application that serves recommenders.
 
     Parameters
     ----------
     recommenders : mapping of str to Recommender
         By the name that requests ask for; the first answers where none is named.
+    images : bool
+        Whether to name addresses of pictures, which the page then loads from there.
 
     Returns
     -------
     fastapi.FastAPI
     """
     executor = ThreadPoolExecutor(1, "recommender")
-    models = {name: ServedModel(name, recommender, executor) for name, recommender in recommenders.items()}
+    models = {name: ServedModel(name, recommender, executor, images) for name, recommender in recommenders.items()}
     app = FastAPIOffline(
         title="RecBole-MetaRec", version=__version__, redoc_url=None, description="Recommendations of trained models."
     )
@@ -76,6 +78,7 @@ def create_app(recommenders: Mapping[str, Recommender]) -> FastAPI:
 
 
 def _add_routes(app: FastAPI, models: Mapping[str, ServedModel]) -> None:
+    policy = _POLICY + " https: http:" * any(model.card().has_images for model in models.values())
     page = files("recbole_metarec.serving").joinpath("page.html").read_text(encoding="utf-8")
 
     def named(name: str | None) -> ServedModel:
@@ -86,7 +89,7 @@ def _add_routes(app: FastAPI, models: Mapping[str, ServedModel]) -> None:
 
     @app.get("/", include_in_schema=False)
     async def show_page() -> HTMLResponse:
-        return HTMLResponse(page, headers={"content-security-policy": _POLICY})
+        return HTMLResponse(page, headers={"content-security-policy": policy})
 
     @app.get("/health")
     async def health() -> Health:

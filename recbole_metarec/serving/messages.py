@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Strict
+from pydantic_core import CoreSchema
 
 MAX_BODY = 1 << 20  # bytes
 MAX_K = 1_000
@@ -15,14 +16,31 @@ MAX_ITEMS = 100
 
 ItemId = Annotated[str, Field(max_length=1_000)]
 Sequence = Annotated[list[ItemId], Field(max_length=MAX_LENGTH)]
+
+
+class _InOneLine:
+    """Says what a value must be in one line, where pydantic has one for each type that it may have."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = {**handler(source), "custom_error_type": "time", "custom_error_message": self.said}
+        return cast(CoreSchema, schema)
+
+
 Time = Annotated[
-    float | str | None,
+    Annotated[float, Strict()] | str, _InOneLine("Input should be seconds since 1970 or ISO text, as 2014-07-01")
+]
+At = Annotated[
+    Time | None,
     Field(
         description="When the recommendation is asked for: seconds since 1970 or ISO 8601, now by default. Evidence "
-        "that knows the clock reads it.",
+        "that knows the clock reads it; what a sequence has later is not read.",
         examples=["2026-11-28"],
     ),
 ]
+Times = Annotated[list[Time], Field(max_length=MAX_LENGTH)]
 Model = Annotated[str | None, Field(description="Name out of /models, by default the first.", examples=[None])]
 K = Annotated[int, Field(ge=1, le=MAX_K, description="How many items.")]
 
@@ -47,13 +65,22 @@ class RecommendRequest(Request):
             examples=[[["A", "B"], ["C"]]],
         ),
     ]
+    times: Annotated[
+        list[Times | None] | None,
+        Field(
+            max_length=MAX_SEQUENCES,
+            description="For each sequence when each of its items was had, or null; by default all just now. "
+            "Sequences are put in the order of their times.",
+            examples=[[["2026-11-20", "2026-11-21T18:30"], None]],
+        ),
+    ] = None
     k: K = 10
     exclude_seen: Annotated[bool, Field(description="Leave out what stands in the sequence.")] = True
     candidates: Annotated[
         list[ItemId] | None, Field(description="The only items to choose from, by default all.", examples=[None])
     ] = None
     exclude: Annotated[list[ItemId] | None, Field(description="Items to leave out.", examples=[None])] = None
-    at: Time = None
+    at: At = None
     unknown: Annotated[
         Literal["skip", "raise"], Field(description="Leave unknown ids out and name them, or refuse the request.")
     ] = "skip"
@@ -64,14 +91,24 @@ class SimilarRequest(Request):
 
     items: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_ITEMS, examples=[["A"]])]
     k: K = 10
+    across: Annotated[
+        Literal["source"] | None,
+        Field(
+            description="source is for items of the domains that /models lists as sources, named domain/id.",
+            examples=[None],
+        ),
+    ] = None
 
 
 class ExplainRequest(Request):
     """What the scores of items behind a sequence are made of."""
 
     sequence: Annotated[Sequence, Field(examples=[["A", "B"]])]
+    times: Annotated[
+        Times | None, Field(description="When each of its items was had.", examples=[["2026-11-20", "2026-11-21"]])
+    ] = None
     items: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_ITEMS, examples=[["C"]])]
-    at: Time = None
+    at: At = None
 
 
 class Item(BaseModel):
@@ -79,6 +116,7 @@ class Item(BaseModel):
 
     item_id: str
     title: str | None
+    image: Annotated[str | None, Field(description="Address of a picture.")]
 
 
 class ScoredItem(Item):
@@ -143,6 +181,8 @@ class ModelCard(BaseModel):
     dataset: str
     n_items: int
     has_titles: bool
+    has_images: bool
+    sources: Annotated[list[str], Field(description="Domains whose items have one space with the model's own.")]
     knows_clock: Annotated[bool, Field(description="Whether the time of a request changes what is recommended.")]
     last_day: Annotated[date | None, Field(description="The last that its evidence counts, where it knows the clock.")]
 

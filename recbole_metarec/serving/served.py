@@ -8,9 +8,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Executor
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.inference.history import History, history_of, in_seconds, rows_of
 from recbole_metarec.serving.batching import Batcher
 from recbole_metarec.serving.messages import (
     ExplainRequest,
@@ -27,6 +28,7 @@ from recbole_metarec.serving.messages import (
 from recbole_metarec.serving.search import ItemSearch
 
 if TYPE_CHECKING:
+    from recbole_metarec.inference.frames import Rows
     from recbole_metarec.inference.recommender import Recommendation, Recommender
 
 Result = TypeVar("Result")
@@ -41,11 +43,13 @@ class ServedModel:
     recommender : Recommender
     executor : Executor
         With a single thread, which all models share: torch uses the cores by itself.
+    images : bool
+        Whether to name addresses of pictures.
     """
 
-    def __init__(self, name: str, recommender: Recommender, executor: Executor) -> None:
+    def __init__(self, name: str, recommender: Recommender, executor: Executor, images: bool = True) -> None:
         self.name, self._recommender, self._executor = name, recommender, executor
-        self._titles = recommender.titles
+        self._titles, self._images = recommender.titles, recommender.images if images else {}
         self._batcher = Batcher[RecommendRequest, Recommendations](self._recommended, executor)
 
     @cached_property
@@ -61,6 +65,8 @@ class ServedModel:
             dataset=settings.get("dataset", ""),
             n_items=len(self._recommender.item_ids),
             has_titles=bool(self._titles),
+            has_images=bool(self._images),
+            sources=[*self._recommender.section.sources],
             knows_clock=timed is not None,
             last_day=None if timed is None else date(1970, 1, 1) + timedelta(int(timed.last_day)),
         )
@@ -102,16 +108,16 @@ class ServedModel:
         return [answers[place] for place in range(len(requests))]
 
     def _recommended_alike(self, requests: Sequence[RecommendRequest]) -> list[Recommendations]:
-        first, rows = requests[0], [(request, sequence) for request in requests for sequence in request.sequences]
+        first, asked = requests[0], [request for request in requests for _ in request.sequences]
         unknown = [self._unknown(request) for request in requests]
         lists = iter(
-            self._recommender.recommend(
-                [self._known(sequence) for _, sequence in rows],
+            self._recommender.recommend_rows(
+                _rows([each for request in requests for each in self._histories(request.sequences, request.times)]),
                 max(request.k for request in requests),
                 exclude_seen=first.exclude_seen,
                 candidates=None if first.candidates is None else self._known(first.candidates),
-                exclude=[self._known(request.exclude or []) for request, _ in rows],
-                at=[request.at for request, _ in rows],
+                exclude=[self._known(request.exclude or []) for request in asked],
+                at=[request.at for request in asked],
             )
         )
         return [
@@ -125,14 +131,39 @@ class ServedModel:
 
     def _similar(self, request: SimilarRequest) -> SimilarItems:
         self._refuse_unknown(request.items)
-        found = self._recommender.similar(request.items, request.k)
+        found = self._recommender.similar(request.items, request.k, request.across)
         return SimilarItems(model=self.name, similar=[self._scored(items) for items in found])
 
     def _explained(self, request: ExplainRequest) -> Explanations:
         self._refuse_unknown(request.items)
-        found = self._recommender.explain(self._known(request.sequence), request.items, request.at)
-        explanations = [Explanation(title=self._titles.get(each.item_id), **each.plain()) for each in found]
+        told = self._histories([request.sequence], None if request.times is None else [request.times])
+        found = self._recommender.explain_rows(_rows(told), request.items, request.at)
+        explanations = [Explanation(**{**self._item(each.item_id).model_dump(), **each.plain()}) for each in found]
         return Explanations(model=self.name, explanations=explanations)
+
+    def _histories(self, sequences: Sequence[list[str]], times: Sequence[list[Any] | None] | None) -> list[History]:
+        """Read sequences, as they were in time; unknown items are left out.
+
+        Raises
+        ------
+        UserError
+            If times are wrong.
+        """
+        if times is None:
+            return [History(number, self._known(sequence), None) for number, sequence in enumerate(sequences)]
+        if len(times) != len(sequences):
+            raise UserError(
+                [f"times: there are {len(times)} lists for {len(sequences)} sequences; write one, or null, for each"]
+            )
+        pairs = enumerate(zip(sequences, times, strict=True), 1)
+        told = [history_of(number, items, own, None, f"sequence {number}") for number, (items, own) in pairs]
+        return [self._of_known(each) for each in in_seconds(told, self._recommender.time_unit, "times")]
+
+    def _of_known(self, history: History) -> History:
+        if history.stamps is None:
+            return history._replace(items=self._known(history.items))
+        pairs = [pair for pair in zip(history.items, history.stamps, strict=True) if self._knows(pair[0])]
+        return history._replace(items=[item for item, _ in pairs], stamps=[stamp for _, stamp in pairs])
 
     def _unknown(self, request: RecommendRequest) -> list[str]:
         """Return the unknown ids of a request, each once.
@@ -160,8 +191,15 @@ class ServedModel:
         return [item for item in item_ids if self._knows(item)]
 
     def _item(self, item_id: str) -> Item:
-        return Item(item_id=item_id, title=self._titles.get(item_id))
+        return Item(item_id=item_id, title=self._titles.get(item_id), image=self._images.get(item_id))
 
     def _scored(self, items: Iterable[Recommendation]) -> list[ScoredItem]:
-        titles = self._titles
-        return [ScoredItem(item_id=item, title=titles.get(item), score=score, rank=rank) for item, score, rank in items]
+        titles, images = self._titles, self._images
+        return [
+            ScoredItem(item_id=item, title=titles.get(item), image=images.get(item), score=score, rank=rank)
+            for item, score, rank in items
+        ]
+
+
+def _rows(histories: Sequence[History]) -> Rows:
+    return rows_of(histories, "s" if any(each.stamps for each in histories) else None)

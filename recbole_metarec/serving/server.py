@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from recbole_metarec.inference.recommender import Recommender
 
 
-def serve(recommenders: Mapping[str, Recommender], host: str, port: int) -> None:
+def serve(recommenders: Mapping[str, Recommender], host: str, port: int, images: bool = True) -> None:
     """Serve recommenders until an interrupt.
 
     Parameters
@@ -29,6 +29,8 @@ def serve(recommenders: Mapping[str, Recommender], host: str, port: int) -> None
         Address to listen on.
     port : int
         0 takes one that is free.
+    images : bool
+        See `create_app`.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def serve(recommenders: Mapping[str, Recommender], host: str, port: int) -> None
     # One core is left to the event loop, which reads and writes JSON while the next batch is computed.
     torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
     config = uvicorn.Config(
-        create_app(recommenders), log_level="warning", access_log=False, timeout_graceful_shutdown=5
+        create_app(recommenders, images), log_level="warning", access_log=False, timeout_graceful_shutdown=5
     )
     shown = f"[{host}]" if ":" in host else host
     for name, recommender in recommenders.items():

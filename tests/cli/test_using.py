@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -137,6 +138,26 @@ def test_alike_items_are_listed(rec: Recommender, path: Path, capsys: pytest.Cap
     assert [[each["item_id"] for each in answer] for answer in found.values()] == [
         [each.item_id for each in answer] for answer in rec.similar(["B", "D"], 2)
     ]
+
+
+def test_items_of_sources_are_listed(
+    recommender: Callable[[str], rm.Recommender],
+    path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rec = recommender("MetaRec without clock")
+    rec.save(tmp_path / "rec.safetensors")
+    asked = rec.item_ids[:2]
+    arguments = [str(tmp_path / "rec.safetensors"), ",".join(asked), "--across=source", "-k", "3", "--json"]
+    assert main(["similar", *arguments]) == 0
+    expected = [[each._asdict() for each in answer] for answer in rec.similar(asked, 3, "source")]
+    assert [*json.loads(capsys.readouterr().out).values()] == expected
+    assert main(["similar", str(path), "A", "--across=source"]) == 2
+    assert capsys.readouterr().err == (
+        "error: across=source: Memory on shop has no items of sources in its space; MetaRec trained with "
+        "source_datasets has. Leave it out\n"
+    )
 
 
 def test_recbole_is_not_imported(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from weighed import SITUATIONS, evidence, weights
 
 from recbole_metarec.comparison.evidence_table import evidence_table, panels_of, spell_kind
-from recbole_metarec.evidence.timed import KINDS
+from recbole_metarec.evidence.kinds import KINDS
 
 
 class Table(HTMLParser):

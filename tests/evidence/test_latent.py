@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.sparse import coo_array, csr_array
 
+from recbole_metarec.evidence.counted import Pairs
 from recbole_metarec.evidence.latent import LatentFactors, factorize, positive_information, refine
 
 N_ITEMS = 30
@@ -40,18 +41,22 @@ def test_information_does_not_hang_on_the_unit_of_counts() -> None:
     assert (once >= 0).all()
 
 
+def made(pairs: Pairs, width: int, refresh: int) -> LatentFactors:
+    return LatentFactors(lambda: pairs, int(pairs.days.max(initial=0)), N_ITEMS, width, refresh)
+
+
 @pytest.mark.parametrize("refresh", [1, 7])
 def test_factors_know_what_lies_before_their_refresh_and_nothing_else(refresh: int) -> None:
     before, after, days, weights = random_pairs(1)
-    factors = LatentFactors(before, after, days, weights, N_ITEMS, 8, refresh)
+    factors = made(Pairs(before, after, days, weights), 8, refresh)
     for day in (60, 20, 99, 62, 56, 20):
         other = after.copy()
         later = days >= day // refresh * refresh
         other[later] = other[later][::-1] % N_ITEMS + 1
-        changed = LatentFactors(before, other, days, weights, N_ITEMS, 8, refresh)
+        changed = made(Pairs(before, other, days, weights), 8, refresh)
         for found, wanted in zip(factors.on(day), changed.on(day), strict=True):
             assert torch.equal(found, wanted)
-    everything = LatentFactors(before, after, days, weights, N_ITEMS, N_ITEMS + 1, refresh)
+    everything = made(Pairs(before, after, days, weights), N_ITEMS + 1, refresh)
     for day in (30, 62, 150):  # as many factors as rows are the matrix itself
         known = days < day // refresh * refresh
         entries = (weights[known], (before[known], after[known]))
@@ -61,8 +66,7 @@ def test_factors_know_what_lies_before_their_refresh_and_nothing_else(refresh: i
 
 
 def test_without_pairs_nothing_is_known() -> None:
-    none = np.zeros(0, np.int32)
-    factors = LatentFactors(none, none, none, np.zeros(0), N_ITEMS, 8, refresh=7).on(5)
+    factors = made(Pairs.none(), 8, refresh=7).on(5)
     assert not factors.inputs.any()
     assert not factors.outputs.any()
     assert factors.outputs.shape == (N_ITEMS + 1, 8)
@@ -82,8 +86,8 @@ def test_a_step_from_the_factors_of_before_finds_what_factors_from_nothing_find(
 
 def test_factors_of_a_day_do_not_hang_on_what_was_asked_before() -> None:
     before, after, days, weights = random_pairs(3)
-    asked = LatentFactors(before, after, days, weights, N_ITEMS, 8, refresh=1)
+    asked = made(Pairs(before, after, days, weights), 8, refresh=1)
     for day in (80, 10, 57, 56, 99, 120, 30, 58, 80):
-        alone = LatentFactors(before, after, days, weights, N_ITEMS, 8, refresh=1)
+        alone = made(Pairs(before, after, days, weights), 8, refresh=1)
         for found, wanted in zip(asked.on(day), alone.on(day), strict=True):
             assert torch.equal(found, wanted)

@@ -10,7 +10,8 @@ from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.counts import WINDOWS, ItemCounts
-from recbole_metarec.evidence.timed import CONTEXT, COUNTED, KINDS, TimedEvidence
+from recbole_metarec.evidence.kinds import CONTEXT, COUNTED, KINDS
+from recbole_metarec.evidence.timed import TimedEvidence
 from recbole_metarec.settings.evidence import EvidenceSettings
 
 N_ITEMS, N_USERS = 12, 15
@@ -201,7 +202,8 @@ def test_scores_are_evidence_weighed_by_context() -> None:
     weights_KC = torch.randn(len(KINDS), len(CONTEXT), generator=torch.Generator().manual_seed(0))
     for asked in TimedEvidence.fit(domain, SETTINGS).ask(every_request(domain), size=5):
         wanted_BI = torch.einsum("bki,kc,bc->bi", asked.features(), weights_KC, asked.context_BC)
-        torch.testing.assert_close(asked.scores(weights_KC), wanted_BI, atol=1e-4, rtol=1e-4)
+        found_BI = asked.add_scores(torch.ones_like(wanted_BI), weights_KC) - 1
+        torch.testing.assert_close(found_BI, wanted_BI, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("start", [-3.0e9, 0.0, 1.4e9, 9.9e9])

@@ -11,9 +11,10 @@ import torch
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evidence.evidence import Evidence, knows_clock
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.learning import HeldOut, learn_weighing
 from recbole_metarec.evidence.sources import density, learn_on_sources, thinned
-from recbole_metarec.evidence.timed import CONTEXT, KINDS, TimedEvidence
+from recbole_metarec.evidence.timed import TimedEvidence
 from recbole_metarec.evidence.weighing import (
     LearningRows,
     cross_entropy,
@@ -21,7 +22,9 @@ from recbole_metarec.evidence.weighing import (
     later_places,
     learn_weights,
     memory_weights,
+    ridge_of,
     rows_of,
+    scaled_cross_entropy,
     smooth_ndcg,
 )
 from recbole_metarec.evidence.weights import EvidenceWeights, Weighing
@@ -55,7 +58,9 @@ def ndcg(evidence: TimedEvidence, domain: Domain, weights_KC: torch.Tensor, n: i
     places = places[~np.isin(places, domain.offsets[:-1])]
     targets, found = torch.from_numpy(domain.items[places].astype(np.int64)), []
     for asked in evidence.ask(domain.requests(places)):
-        scores_BI = asked.scores(weights_KC).masked_fill(~asked.known_I, -torch.inf)
+        scores_BI = asked.add_scores(torch.zeros_like(asked.latent_BI), weights_KC).masked_fill(
+            ~asked.known_I, -torch.inf
+        )
         own_B1 = scores_BI.gather(1, targets[asked.rows][:, None])
         rank_B = (scores_BI > own_B1).sum(1)
         found.append(torch.where((rank_B < 10) & ~own_B1[:, 0].isneginf(), 1 / torch.log2(2 + rank_B), 0))
@@ -100,6 +105,21 @@ def test_a_source_of_the_target_s_kind_pulls_more() -> None:
     taught = learn_on_sources(target, rows, sources, SETTINGS, masks_history=False, seed=0)
     assert taught is not None
     assert taught.pulls["alike"] > taught.pulls["unlike"]
+
+
+def test_the_scale_of_weights_does_not_count_in_how_they_suit_rows() -> None:
+    domain = fashions(4)
+    rows = rows_of(TimedEvidence.fit(domain, SETTINGS), domain, 300, masks_history=False, frozen=False, seed=0)
+    weights_KC = learn_weights([(rows, 1.0)], memory_weights())
+    loss = scaled_cross_entropy(rows, weights_KC)
+    assert loss <= float(cross_entropy(rows, weights_KC).mean()) + 1e-3
+    for scale in (0.2, 5.0):
+        assert scaled_cross_entropy(rows, scale * weights_KC) == pytest.approx(loss, abs=1e-3)
+    assert loss < scaled_cross_entropy(rows, memory_weights())
+
+
+def test_few_rows_say_less_where_others_taught() -> None:
+    assert ridge_of(50, taught=True) > ridge_of(50) > ridge_of(5000, taught=True) == ridge_of(5000)
 
 
 def test_sources_without_a_clock_or_a_past_teach_nothing() -> None:
@@ -161,7 +181,9 @@ def test_losses_are_those_of_all_items_where_all_are_candidates() -> None:
     weights_KC = 0.3 * torch.randn(len(KINDS), len(CONTEXT), generator=generator)
     losses, gains = [], []
     for asked in evidence.ask(requests):
-        scores_BI = asked.scores(weights_KC).masked_fill(~asked.known_I, -torch.inf)
+        scores_BI = asked.add_scores(torch.zeros_like(asked.latent_BI), weights_KC).masked_fill(
+            ~asked.known_I, -torch.inf
+        )
         scores_BI[asked.history] = -torch.inf
         wanted = torch.from_numpy(targets[asked.rows].astype(np.int64))
         kept = ~scores_BI.gather(1, wanted[:, None])[:, 0].isneginf()

@@ -12,9 +12,10 @@ from test_weighing import SETTINGS, early, fashions, held_out_by_who_knows
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.learning import learn_weighing
 from recbole_metarec.evidence.situations import DAYS_SINCE, LENGTHS, occurs, situations, trust
-from recbole_metarec.evidence.timed import CONTEXT, KINDS, TimedEvidence
+from recbole_metarec.evidence.timed import TimedEvidence
 from recbole_metarec.evidence.weighing import LearningRows, memory_weights, rows_of
 from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS, gains, measure_worth

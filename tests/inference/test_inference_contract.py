@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import made
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -15,8 +17,9 @@ from small_models import RUNS
 
 import recbole_metarec as rm
 from recbole_metarec.domains.requests import Requests
-from recbole_metarec.evidence.timed import PAIRED
+from recbole_metarec.evidence.kinds import PAIRED
 from recbole_metarec.inference.recommender import Recommender
+from recbole_metarec.inference.section import SourceItems
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.training import checkpoint
 
@@ -122,6 +125,34 @@ def test_alike_are_others_in_falling_order(rec: Recommender) -> None:
         assert sorted(each.item_id for each in answer) == sorted(names)
         found = {each.item_id: each.score for each in answer}
         np.testing.assert_allclose([found[name] for name in names], cosines, atol=1e-5)
+
+
+def test_an_ensemble_finds_the_items_of_sources_that_its_member_does(trained: Callable[[str], list[RunResult]]) -> None:
+    runs = {run.variant: rm.load(str(run.checkpoint)) for run in trained("MetaRec without clock")}
+    transfer, ensemble = runs["transfer"], runs["ensemble"]
+    asked = transfer.item_ids[:3]
+    both = zip(ensemble.similar(asked, 9, "source"), transfer.similar(asked, 9, "source"), strict=True)
+    for found, expected in both:
+        assert [each.item_id for each in found] == [each.item_id for each in expected]
+        assert [each.score for each in found] == pytest.approx([each.score for each in expected], abs=1e-5)
+
+
+def test_items_of_sources_are_near_in_the_columns_that_they_share(tmp_path: Path) -> None:
+    domain = made.make_domain(n_items=9)
+    rec = made.make_recommender(domain, made.make_evidence(domain, "memory"), made.make_encoder("gru", "gru"))
+    shared = {"first": (8, 4), "second": (0, 5)}  # where its columns begin, how many items it has
+    drawn = {name: torch.randn(n + 1, 8) for name, (_, n) in shared.items()}
+    sources = {name: SourceItems([*"abcdefgh"[:n]], drawn[name], begin) for name, (begin, n) in shared.items()}
+    rec.section = replace(rec.section, sources=sources)
+    rec.save(tmp_path / "rec.safetensors")
+    (answer,) = rm.load(tmp_path / "rec.safetensors").similar(["i3"], 20, "source")
+    expected = {
+        f"{name}/{item}": torch.cosine_similarity(rec.scorer.outputs[3, begin : begin + 8], vector, dim=0).item()
+        for name, (begin, _) in shared.items()
+        for item, vector in zip("abcdefgh", drawn[name][1:], strict=False)
+    }
+    assert [each.item_id for each in answer] == sorted(expected, key=lambda name: -expected[name])
+    assert [each.score for each in answer] == pytest.approx(sorted(expected.values(), reverse=True), abs=1e-5)
 
 
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])

@@ -42,6 +42,7 @@ def test_a_new_item_has_the_vectors_of_features_alone(trained: Callable[[str], l
     n_known = len(rec.item_ids)
     copies = frame.reset_index()
     copies["item_id"] = "new-" + copies["item_id"]
+    copies["image"] = "shown.jpg https://pictures.example/1.jpg"
     assert rec.add_items(copies) == n_known
     with torch.no_grad():
         model.item_embedding.weight.zero_()
@@ -50,6 +51,7 @@ def test_a_new_item_has_the_vectors_of_features_alone(trained: Callable[[str], l
     torch.testing.assert_close(rec.scorer.inputs[n_known + 1 :], inputs[1:])
     torch.testing.assert_close(rec.scorer.outputs[n_known + 1 :], outputs[1:])
     assert rec.titles[f"new-{planted.FEATURED_TARGET}-i1"] == rec.titles[f"{planted.FEATURED_TARGET}-i1"]
+    assert rec.images == dict.fromkeys(copies["item_id"], "https://pictures.example/1.jpg")
     if name == "ANT":
         untrained = torch.from_numpy(model.item_counts == 0).nonzero().flatten()[1:]
         assert len(untrained)

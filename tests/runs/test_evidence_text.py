@@ -10,7 +10,7 @@ import pytest
 from test_report import TRANSFER, result
 from weighed import evidence, weights
 
-from recbole_metarec.evidence.timed import CONTEXT, KINDS
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.runs.controls import evidence_beside
 from recbole_metarec.runs.delivery import deliver

@@ -13,7 +13,7 @@ from recbole.data.interaction import Interaction
 from recbole.quick_start import load_data_and_model
 from recbole.utils import get_trainer
 
-from recbole_metarec.evidence.timed import CONTEXT, KINDS
+from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.weighing import memory_weights
 from recbole_metarec.runs.report import run_report
 from recbole_metarec.runs.result import RunResult

@@ -8,13 +8,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pandas as pd
 import pytest
 import timed
 from conftest import REPOSITORY
@@ -27,6 +28,7 @@ from recbole_metarec.serving.messages import MAX_BODY, MAX_LENGTH
 
 N_ITEMS = 25
 DAY = "2011-04-20"
+IMAGES = {f"i{item:02}": f"https://pictures.example/{item}.jpg" for item in range(0, N_ITEMS, 2)}
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +36,9 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Evidence that knows the clock, and a memory, which does not, on a domain with titles."""
     root = tmp_path_factory.mktemp("served")
     timed.write(root, timed.draw_lines(n_items=N_ITEMS))
-    rows = [f"i{item:02}\tFilm {item}" for item in range(N_ITEMS)]
+    rows = [f"i{item:02}\tFilm {item}\t{IMAGES.get(f'i{item:02}', 'local.jpg')} second" for item in range(N_ITEMS)]
     item_file = root / timed.NAME / f"{timed.NAME}.item"
-    item_file.write_text("\n".join(["item_id:token\ttitle:token_seq", *rows, ""]))
+    item_file.write_text("\n".join(["item_id:token\ttitle:token_seq\timage:token_seq", *rows, ""]))
     settings = {"dataset": timed.NAME, "data_path": str(root), "checkpoint_dir": str(root), "show_progress": False}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -81,13 +83,59 @@ def test_recommendations_are_the_recommenders(
     assert all(item["title"] == f"Film {int(item['item_id'][1:])}" for item in answer["recommendations"][0])
 
 
+@pytest.mark.parametrize("model", ["Evidence", "Memory"])
+def test_times_are_those_of_a_frame(model: str, client: TestClient, recommenders: dict[str, rm.Recommender]) -> None:
+    """Items with times are what a frame says, whatever stands beside them in the batch; without, lists."""
+    rec, noon = recommenders[model], 1_303_300_000.0
+    sequences = [["i05", "i01", "i07", "nobody"], ["i02", "i03"], ["i04", "i06", "i08"]]
+    stamps = [[noon - 9e5, noon - 5e6, noon + 1, noon], [noon - 90_000, noon - 90_000], None]
+    frames = [
+        pd.DataFrame({"user_id": 1, "item_id": items, "timestamp": own})
+        for items, own in zip(sequences[:2], stamps, strict=False)
+    ]
+    with pytest.warns(UserWarning, match="unknown"):
+        expected = [
+            [*zip(each.item_id, each.score, each["rank"], strict=True)]
+            for each in (rec.recommend(frame, 5, at=noon) for frame in frames)
+        ]
+    expected += rec.recommend(sequences[2:], 5, at=noon)
+    asked = {"model": model, "sequences": sequences, "times": stamps, "at": noon, "k": 5}
+    answer = client.post("/recommend", json=asked).json()
+    for items, wanted in zip(answer["recommendations"], expected, strict=True):
+        assert [item["item_id"] for item in items] == [item for item, *_ in wanted]
+        assert [item["score"] for item in items] == pytest.approx([score for _, score, _ in wanted], abs=1e-5)
+    for unit in (lambda time: time * 1e3, lambda time: datetime.fromtimestamp(time, timezone.utc).isoformat()):
+        times = [own and [unit(time) for time in own] for own in stamps]
+        assert client.post("/recommend", json={**asked, "times": times}).json() == answer
+    explained = client.post(
+        "/explain",
+        json={"model": model, "sequence": sequences[0], "times": stamps[0], "items": ["i02"], "at": noon},
+    ).json()["explanations"]
+    assert explained == [{"title": "Film 2", "image": IMAGES["i02"], **rec.explain(frames[0], "i02", noon).plain()}]
+    positions = {**asked, "sequences": [["i05", "i01", "i07"]], "times": [[2, 3, 1]]}
+    in_order = client.post("/recommend", json=positions).json()["recommendations"][0]
+    assert scored(in_order) == rec.recommend([["i07", "i05", "i01"]], 5, at=noon)[0]
+    if model == "Evidence":
+        assert scored(answer["recommendations"][0]) != rec.recommend([["i01", "i05"]], 5, at=noon)[0]
+
+
 def test_similar_and_explain_are_the_recommenders(client: TestClient, recommenders: dict[str, rm.Recommender]) -> None:
     similar = client.post("/similar", json={"items": ["i01", "i02"], "k": 4}).json()["similar"]
     assert [scored(items) for items in similar] == recommenders["Evidence"].similar(["i01", "i02"], 4)
     asked = {"sequence": ["i01", "unknown"], "items": ["i02", "i01"], "at": DAY}
     explained = client.post("/explain", json=asked).json()["explanations"]
     expected = recommenders["Evidence"].explain(["i01"], ["i02", "i01"], DAY)
-    assert [{**each, "title": None} for each in explained] == [{**each.plain(), "title": None} for each in expected]
+    seen = [{"title": f"Film {n}", "image": IMAGES.get(f"i{n:02}")} for n in (2, 1)]
+    assert explained == [{**own, **each.plain()} for own, each in zip(seen, expected, strict=True)]
+
+
+def test_items_of_sources_are_the_recommenders(recommender: Callable[[str], rm.Recommender]) -> None:
+    rec = recommender("MetaRec without clock")
+    asked = rec.item_ids[:2]
+    with TestClient(create_app({"MetaRec": rec})) as client:
+        answer = client.post("/similar", json={"items": asked, "k": 4, "across": "source"}).json()["similar"]
+        assert client.get("/models").json()[0]["sources"] == [*rec.section.sources]
+    assert [scored(items) for items in answer] == rec.similar(asked, 4, "source")
 
 
 def test_what_is_asked_at_once_is_answered_each_by_itself(client: TestClient) -> None:
@@ -116,9 +164,20 @@ def test_unknown_ids_are_named(client: TestClient) -> None:
 
 def test_items_are_found(client: TestClient) -> None:
     found = client.get("/items", params={"q": "film 11", "limit": 2}).json()
-    assert found == {"items": [{"item_id": "i11", "title": "Film 11"}]}
+    assert found == {"items": [{"item_id": "i11", "title": "Film 11", "image": None}]}
     named = client.get("/items", params={"item_id": ["i03", "x", "i02"]}).json()
     assert [item["item_id"] for item in named["items"]] == ["i03", "i02"]
+
+
+def test_pictures_are_named_where_there_are_any_unless_they_are_left_out(
+    client: TestClient, recommenders: dict[str, rm.Recommender]
+) -> None:
+    with TestClient(create_app(recommenders, images=False)) as without:
+        for asked, images, sources in ((client, IMAGES, "data: https: http:"), (without, {}, "data:")):
+            items = asked.get("/items", params={"limit": 100}).json()["items"]
+            assert [item["image"] for item in items] == [images.get(item["item_id"]) for item in items]
+            assert asked.get("/models").json()[0]["has_images"] == bool(images)
+            assert asked.get("/").headers["content-security-policy"].endswith(f"; img-src {sources}")
 
 
 def test_models_are_described(client: TestClient) -> None:
@@ -145,12 +204,28 @@ MISTAKES = [
     (422, "/recommend", {"sequences": [[]], "at": float("nan")}, "at"),
     (422, "/recommend", {"sequences": [[]], "at": 1e300}, "at=1e[+]300: is no time"),
     (422, "/recommend", {"sequences": [[]], "at": "soon"}, "at=soon: is no time"),
+    (422, "/recommend", {"sequences": [[]], "at": []}, "at: Input should be seconds since 1970 or ISO text"),
+    (422, "/recommend", {"sequences": [[]], "at": True}, "at: Input should be seconds since 1970 or ISO text"),
+    (422, "/recommend", {"sequences": [["i01"]], "times": []}, "times: there are 0 lists for 1 sequences; write one"),
+    (422, "/recommend", {"sequences": [["i01"]], "times": [[]]}, "sequence 1: times must be a list with a time for"),
+    (422, "/recommend", {"sequences": [["i01"]], "times": [[None]]}, r"times\[0\]\[0\]: Input should be seconds"),
+    (422, "/recommend", {"sequences": [["i01"]], "times": [["soon"]]}, "sequence 1: time=soon: is no time"),
+    (
+        422,
+        "/recommend",
+        {"sequences": [["i01"] * 2], "times": [[1.4e9, 1.4e12]]},
+        "times: of the timestamps 1 are seconds and 1 are milliseconds",
+    ),
+    (422, "/recommend", {"sequences": [["i01"] * 2], "times": [[1.4e9, 1e300]]}, r"times: 1e\+300 is no time"),
+    (422, "/explain", {"sequence": ["i01"], "items": ["i02"], "times": [1, 2]}, "sequence 1: times must be a list"),
     (422, "/recommend", {"sequences": [[]], "unknown": "guess"}, "unknown: Input should be 'skip' or 'raise'"),
     (422, "/recommend", {"sequences": [["x"]], "unknown": "raise"}, "'x': this model knows no such item"),
     (422, "/recommend", {"sequences": [[]], "top": 3}, "top: Extra inputs are not permitted"),
     (422, "/recommend", [], "body: Input should be"),
     (404, "/recommend", {"sequences": [[]], "model": "x"}, "'x' is not served; write one of Evidence, Memory"),
     (422, "/similar", {"items": ["x"]}, "'x': this model knows no such item"),
+    (422, "/similar", {"items": ["i01"], "across": "source"}, "Evidence on days has no items of sources in its space"),
+    (422, "/similar", {"items": ["i01"], "across": "target"}, "across: Input should be 'source'"),
     (422, "/explain", {"sequence": [], "items": ["x"]}, "'x': this model knows no such item"),
     (400, "/recommend", b'{"sequences": [["i01"]', "the body is no JSON"),
     (400, "/recommend", b"\xff\xfe", "body"),
@@ -187,7 +262,7 @@ def test_what_fails_is_a_line_too(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(recommenders["Evidence"], "recommend", fail)
+    monkeypatch.setattr(recommenders["Evidence"], "recommend_rows", fail)
     answer = client.post("/recommend", json={"sequences": [[]]})
     assert (answer.status_code, answer.json()) == (500, {"detail": ["the service failed; its log says why"]})
 

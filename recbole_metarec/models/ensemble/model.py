@@ -52,12 +52,12 @@ class Ensemble(DomainRecommender):
     def encode_catalogue(self) -> tuple[Tensor, Tensor]:
         """See `DomainRecommender`."""
         inputs, outputs = zip(*(member.encode_catalogue() for member in self._each()), strict=True)
-        self._widths = [inputs_ID.shape[1] for inputs_ID in inputs]
+        self.widths = [inputs_ID.shape[1] for inputs_ID in inputs]
         return torch.cat(inputs, 1), torch.cat(outputs, 1) / len(outputs)
 
     def states(self, x_BLD: Tensor, place_B: Tensor) -> Tensor:
         """See `DomainRecommender`."""
-        parts = x_BLD.split(self._widths, dim=-1)
+        parts = x_BLD.split(self.widths, dim=-1)
         return torch.cat([member.states(part, place_B) for member, part in zip(self._each(), parts, strict=True)], 1)
 
     def encoder_parts(self) -> list[EncoderPart] | None:

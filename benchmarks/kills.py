@@ -220,8 +220,8 @@ def wrong(ended: Ended, number: int) -> list[str]:
     """Say what is wrong with the end of a process that a signal ended."""
     if number == signal.SIGKILL:
         return []
-    lines = [line for line in ended.said.splitlines() if "begins anew" not in line and "goes on where" not in line]
-    lines = [line for line in lines if ": was finished" not in line]
+    before = ("begins anew", "goes on where", ": was finished", "warning: ")
+    lines = [line for line in ended.said.splitlines() if not any(words in line for words in before)]
     good = ended.status == 128 + number and len(lines) == 1
     return [] if good else [f"status {ended.status}, said {lines}"]
 

@@ -87,8 +87,6 @@ class Place:
         held = None
         self._sweep()
         if self.config["model"] not in SPECS:
-            if asked == AUTO:
-                _say(f"{self.title}: begins anew, as RecBole's own models do")
             return
         if asked and asked != AUTO:
             self._found = Found(Path(asked), checkpoint.load(Path(asked)))
@@ -102,10 +100,15 @@ class Place:
             held = self._newest()
         if self.config["last_state_minutes"] is not None:
             self._states = LastStates(held or self._free(), self.config["last_state_minutes"], lambda: self.seconds)
-        if asked and self._found is None:
-            _say(f"{self.title}: begins anew, there is no state of it in {self._folder}")
-        elif not asked and any(_is_abandoned(folder) for folder in self._folders()):
+        if not asked and any(_is_abandoned(folder) for folder in self._folders()):
             _say(f"{self.title}: begins anew, though it was not finished before; --resume=auto would go on with it")
+
+    def tell_of_nothing(self) -> None:
+        """Say that there is nothing to go on from, if that was asked for."""
+        if self.config["resume"] == AUTO and self._found is None:
+            of_ours = self.config["model"] in SPECS
+            why = f"there is no state of it in {self._folder}" if of_ours else "as RecBole's own models do"
+            _say(f"{self.title}: begins anew, {why}")
 
     def _sweep(self) -> None:
         """Remove what dead processes have left of which nobody can make use."""

@@ -98,7 +98,7 @@ def checked(settings: Mapping[str, Any]) -> Resolved:
 def make_runs(resolved: Resolved) -> list[RunResult]:
     """Do what `run` does with settings that are `checked`, but write no results."""
     make_embedded(resolved.values)
-    first = run_one(resolved.user)
+    first = run_one(resolved.user, tells=True)
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:
         record_controls(runs, resolved["bootstrap_samples"])
@@ -110,13 +110,15 @@ def delivery(resolved: Resolved, runs: Sequence[RunResult]) -> Delivery | None:
     return deliver(runs, resolved["valid_metric"], resolved["deliver"])
 
 
-def run_one(settings: Mapping[str, Any]) -> RunResult:
+def run_one(settings: Mapping[str, Any], tells: bool = False) -> RunResult:
     """Train one model on one target and test it.
 
     Parameters
     ----------
     settings : mapping
         ``model`` and ``dataset``, and what else the user set; not checked again.
+    tells : bool
+        Whether to say that there is nothing to go on from, where that is looked for.
 
     Returns
     -------
@@ -135,6 +137,8 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
         return finished
     try:
         place.find()
+        if tells:
+            place.tell_of_nothing()
         with place.named_when_ended():
             return _train(config, place)
     finally:

@@ -148,7 +148,7 @@ def test_a_state_of_another_run_is_refused_in_a_line_that_names_the_difference(
             run_one({**named, **changes})
         assert error.value.problems == (message,)
     stop(None)
-    run_one({**settings, "hidden_dropout_prob": 0.2, "resume": "auto", "checkpoint_dir": "saved"})
+    run_one({**settings, "hidden_dropout_prob": 0.2, "resume": "auto", "checkpoint_dir": "saved"}, tells=True)
     assert "begins anew, there is no state of it in saved" in capsys.readouterr().err
     with (tmp_path / "data" / "planted-a" / "planted-a.inter").open("a") as inter:
         inter.write("planted-a-u0\tplanted-a-i1\t1700000000000\n")

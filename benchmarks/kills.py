@@ -109,6 +109,7 @@ def child(file: str, number: str, moment: str, arguments: Sequence[str]) -> int:
     sys.argv = [str(REPOSITORY / "run_recbole_metarec.py"), *arguments]
     from recbole_metarec.cli.interrupts import answer_signals, ending_at_once
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background has not
     answer_signals()
     with phases.within("imports"), ending_at_once():
         import recbole_metarec.bridge.trainer as trainer

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recbole_metarec.comparison.store import unpack_ranks
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
 from recbole_metarec.evaluation.significance import Change, paired_bootstrap
 from recbole_metarec.evaluation.targets import Ranks
+from recbole_metarec.runs.stored import unpack_ranks
 
 FOLDER = Path(__file__).parent / "results" / "transfer"
 PROTOCOLS = ("masked", "unmasked")

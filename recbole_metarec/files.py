@@ -38,7 +38,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     path = Path(os.path.realpath(path))  # a link stays, its target is replaced
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
+        _remove_asides(path.parent.glob(f".{glob.escape(path.name)}.*"))
         aside, file = _open_aside(path)
         try:
             with file:
@@ -66,17 +66,86 @@ def _open_aside(path: Path) -> tuple[Path, BinaryIO]:
         file.close()  # taken for an abandoned one before it was locked
 
 
-def _remove_abandoned(path: Path) -> None:
-    """Remove what processes that were killed while they wrote a file have left beside it."""
-    for aside in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        if _is_beside(path, aside):
-            with suppress(FileNotFoundError), aside.open("rb") as file:
+def remove_abandoned(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote a `whole_file` in a folder have left there."""
+    _remove_asides(folder.glob(".*"))
+
+
+def _remove_asides(found: Iterable[Path]) -> None:
+    for aside in found:
+        if _ASIDE.fullmatch(aside.name):
+            with suppress(OSError), aside.open("rb") as file:  # it may be another user's, or gone
                 if _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
                     aside.unlink()
 
 
+_ASIDE = re.compile(r"\.(.+)\.[0-9a-f]{16}")
+
+
 def _is_beside(path: Path, other: Path) -> bool:
-    return re.fullmatch(re.escape(f".{path.name}.") + "[0-9a-f]{16}", other.name) is not None
+    named = _ASIDE.fullmatch(other.name)
+    return named is not None and named[1] == path.name
+
+
+class Held:
+    """A folder that one process has, from when it is `hold` until it ends or lets it go.
+
+    Parameters
+    ----------
+    folder : Path
+    lock : BinaryIO
+        Its locked file.
+    """
+
+    def __init__(self, folder: Path, lock: BinaryIO) -> None:
+        self.folder, self._lock = folder, lock
+
+    def let_go(self) -> None:
+        """Leave the folder to others; one in which nothing is vanishes."""
+        if [*self.folder.iterdir()] == [self.folder / _LOCK]:
+            (self.folder / _LOCK).unlink()
+            with suppress(OSError):  # another process has come in between
+                self.folder.rmdir()
+        self._lock.close()
+
+
+_LOCK = ".lock"
+
+
+def hold(folder: Path) -> Held | None:
+    """Make a folder that one process has.
+
+    Parameters
+    ----------
+    folder : Path
+        It may be there already.
+
+    Returns
+    -------
+    Held, or None
+        ``None`` if another process has it. Where the file system has no locks, nobody does.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = (folder / _LOCK).open("ab")
+        except FileNotFoundError:  # let go in between
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        except OSError:
+            return Held(folder, lock)
+        if (folder / _LOCK).exists() and os.path.samestat(os.fstat(lock.fileno()), (folder / _LOCK).stat()):
+            return Held(folder, lock)
+        lock.close()  # of a folder that has been let go in between
 
 
 def _lock(file: BinaryIO, how: int) -> bool:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from recbole_metarec.files import domain_files, what_failed, whole_file, write_text
+from recbole_metarec.files import domain_files, hold, remove_abandoned, what_failed, whole_file, write_text
 
 
 class Broken(Exception):
@@ -122,6 +122,49 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
     other.touch()
     write_text(path, ["again"])
     assert contents(path.parent) == {name: b"again\n", other.name: b""}
+
+
+def test_what_killed_processes_left_in_a_folder_is_removed_whatever_they_wrote(tmp_path):
+    processes = [write_half_and_wait(tmp_path / name) for name in ("a", "b.bin")]
+    (tmp_path / ".b.bin.0123456789abcdeX").touch()
+    os.kill(processes[0], signal.SIGKILL)
+    os.waitpid(processes[0], 0)
+    remove_abandoned(tmp_path)
+    assert sorted(name.rpartition(".")[0] for name in contents(tmp_path)) == [".b.bin", ".b.bin"]
+    os.kill(processes[1], signal.SIGKILL)
+    os.waitpid(processes[1], 0)
+    remove_abandoned(tmp_path)
+    assert contents(tmp_path) == {".b.bin.0123456789abcdeX": b""}
+    remove_abandoned(tmp_path / "nowhere")
+
+
+def hold_and_wait(folder):
+    told, tells = os.pipe()
+    process = os.fork()
+    if not process:
+        held = hold(folder)
+        os.write(tells, b"." if held else b"!")
+        time.sleep(60)
+    assert os.read(told, 1) == b"."
+    return process
+
+
+def test_one_process_has_a_folder_until_it_is_killed_or_lets_it_go(tmp_path):
+    folder = tmp_path / "deep" / "er"
+    process = hold_and_wait(folder)
+    assert hold(folder) is None
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    held = hold(folder)
+    assert held is not None
+    assert hold(folder) is None
+    (folder / "a").touch()
+    held.let_go()
+    again = hold(folder)
+    assert again is not None
+    (folder / "a").unlink()
+    again.let_go()
+    assert not folder.exists()
 
 
 def test_files_that_are_written_at_the_same_time_are_whole(tmp_path):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from recbole.config import Config
 from torch import Tensor
 
 from recbole_metarec.bridge.config import data_path, from_plain, to_plain
+from recbole_metarec.bridge.identity import changed_files, differences
 from recbole_metarec.bridge.names import names_of
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import fingerprint
@@ -88,7 +88,7 @@ def state_of(trainer: Any, epoch: int) -> dict[str, Any]:
     """
     model = trainer.model
     return {
-        "config": to_plain(trainer.config),
+        "config": {**to_plain(trainer.config), "resume": None},
         "epoch": epoch,
         "cur_step": trainer.cur_step,
         "best_valid_score": float(trainer.best_valid_score),
@@ -96,21 +96,54 @@ def state_of(trainer: Any, epoch: int) -> dict[str, Any]:
         "other_parameter": model.other_parameter(),
         "optimizer": trainer.optimizer.state_dict(),
         **names_of(model),
-        "data": data_of(trainer.config, model),
+        "data": {"files": files_of(trainer.config), **sizes_of(model)},
         **getattr(trainer, "own_state", dict)(),
     }
 
 
-def data_of(config: Config, model: Any) -> dict[str, Any]:
-    """Return what a checkpoint says of its data: checksums of the files of target and sources, the target's sizes."""
+def files_of(config: Config) -> dict[str, dict[str, str]]:
+    """Return the checksums of the files of target and sources, by domain and name."""
     sources = config["source_datasets"] or [] if config["model"] in SPECS else []
+    return fingerprint(data_path(config), [config["dataset"], *sources])
+
+
+def sizes_of(model: Any) -> dict[str, int]:
+    """Return the numbers of users and items of the target, as far as the model knows them."""
     names = getattr(model, "field_names", {})
-    sizes = {f"{kind}s": len(names[kind]) - 1 for kind in ("user", "item") if kind in names}
-    return {"files": fingerprint(data_path(config), [config["dataset"], *sources]), **sizes}
+    return {f"{kind}s": len(names[kind]) - 1 for kind in ("user", "item") if kind in names}
+
+
+def check_same_run(path: Path, state: Mapping[str, Any], config: Config) -> None:
+    """Check that a checkpoint is of the run that is to go on, with the same settings and data.
+
+    How long and how fast it learns may differ.
+
+    Parameters
+    ----------
+    path, state
+        See `check_origin`.
+    config : recbole.config.Config
+        Of the run.
+
+    Raises
+    ------
+    UserError
+        If they are not, or the file is damaged or no trained model.
+    """
+    check_origin(path, state, config)
+    with named_when_damaged(path):
+        now, files = to_plain(config), state.get("data", {}).get("files")
+        lines = differences(config["model"], state["config"], now, pace=False)
+        problems = [f"{path}: is of {line}" for line in lines]
+        changed = [] if files is None else changed_files(files, files_of(config))
+    if changed:
+        problems.append(f"{path}: is of other data, since when these files have changed: {', '.join(changed)}")
+    if problems:
+        raise UserError(problems)
 
 
 def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
-    """Check that a checkpoint is of the run that is to go on.
+    """Check that a checkpoint is of the model, target and sources of the run that is to go on.
 
     Parameters
     ----------
@@ -142,16 +175,3 @@ def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
     ]
     if problems:
         raise UserError(problems)
-
-
-@contextmanager
-def named_when_interrupted(trainer: Any) -> Iterator[None]:
-    """Let an interrupt say where the best epoch is and, if the trainer can, how to go on from there."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        path = Path(trainer.saved_model_file)
-        if not path.is_file():
-            raise
-        how = f"go on with --resume={path}" if hasattr(trainer, "own_state") else f"the best epoch is in {path}"
-        raise KeyboardInterrupt(how) from None

@@ -248,6 +248,8 @@ def _pickles_are_allowed(effective: Mapping[str, Any]) -> Iterator[str]:
 
 def _run_can_be_resumed(effective: Mapping[str, Any]) -> Iterator[str]:
     file = effective["resume"]
+    if file == "auto":
+        return
     if file and effective["model"] not in SPECS:
         yield f"--resume={file}: {effective['model']} cannot go on from a checkpoint; leave it out"
     elif file:

@@ -9,6 +9,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from recbole.utils import calculate_valid_score, dict2str, set_color
 from torch import Tensor
 
 from recbole_metarec.bridge.beginning import load_beginning, take_over
-from recbole_metarec.bridge.checkpoint import check_origin
+from recbole_metarec.bridge.checkpoint import check_origin, state_of
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
@@ -30,6 +31,7 @@ from recbole_metarec.bridge.ranks import can_stream, encode, stream_ranks
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.suite import load_suite
 from recbole_metarec.domains.domain import Domain
+from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.evidence.learning import HeldOut, Learnt, learn_weighing
@@ -37,9 +39,11 @@ from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.inference.section import SourceItems
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.last_state import LastStates
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
-from recbole_metarec.training.runner import Runner
+from recbole_metarec.training.randomness import random_state, set_random_state
+from recbole_metarec.training.runner import Position, Runner, Start
 from recbole_metarec.training.schedule import Phase, Schedule
 
 Result = tuple[float, dict[str, float] | None]
@@ -79,12 +83,20 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         What the trained model, all joined, finds in validation.
     learnt : Learnt or None
         Where the weights of evidence that knows the clock come from.
+    last : LastStates or None
+        Where the last states go to from which the run can go on; ``None`` keeps none.
+    scores : list of float
+        Validation score of each evaluation.
+    is_preparing : bool
+        Whether it is in a phase that comes before those on the target, or goes on within one.
     """
 
     model: DomainRecommender
     saved_model_file: str
     validated: Evaluated | None = None
     learnt: Learnt | None = None
+    last: LastStates | None = None
+    is_preparing = False
 
     def __init__(self, config: Config, model: DomainRecommender) -> None:
         super().__init__(config, model)
@@ -95,7 +107,10 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}{checkpoint.SUFFIX}"))
         self.eval_collector = RankCollector(config)
         self._masks_history = bool(config["mask_history"])
+        self.scores: list[float] = []
         self._resumed: dict[str, Any] | None = None
+        self._start: Start | None = None
+        self._prepared: list[float] = []
         self._beginning: dict[str, Any] | None = None
         self._valid_data: Any = None
         self._told: Callable[[int, float], None] | None = None
@@ -139,24 +154,47 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         evidence = self.model.evidence
         if not evidence.alone:  # early stopping looks at what is learnt
             evidence.weights = evidence.weights._replace(memory_weight=0.0, timed=None)
+        self._untuned = evidence.weights
         if self.start_epoch >= schedule.epochs:
             self._save_checkpoint(-1 if schedule.epochs else 0, verbose=self._verbose)
         self.eval_collector.data_collect(train_data)
         patience = Patience(self.stopping_step, self.valid_metric_bigger, self.best_valid_score, self.cur_step)
         eval_step = self.eval_step if self._valid_data is not None else None
-        runner = Runner(schedule, self, patience, eval_step, self._show_progress)
-        if self._resumed is not None:
-            self._go_on(runner, self._resumed)
-        runner.run(self.start_epoch)
+        Runner(self, self._show_progress).run(schedule, patience, eval_step, self._start)
         if schedule.epochs:
             self._add_hparam_to_tensorboard(self.best_valid_score)
 
-    def _go_on(self, runner: Runner, state: Mapping[str, Any]) -> None:
-        with checkpoint.named_when_damaged(self.saved_model_file):
-            if state["epoch"] >= 0 and runner.schedule.epochs:
-                runner.enter(state["epoch"])
+    # -- what goes on from a state ------------------------------------------------------------------------------------
+
+    def prepare(self, phase: Phase) -> list[float]:
+        """Run a phase that comes before those on the target, or what is left of it if the run goes on.
+
+        Parameters
+        ----------
+        phase : Phase
+
+        Returns
+        -------
+        list of float
+            Mean loss of each epoch; none if the run goes on behind it.
+        """
+        start = self._start
+        if start is not None and not (self.is_preparing and start.position.phase == phase.name):
+            return []
+        self.is_preparing = True
+        Runner(self, self._show_progress).prepare(phase, self._prepared, start)
+        self.is_preparing, self._start = False, None
+        return self._prepared
+
+    def _restore(self, file: Path, state: Mapping[str, Any], is_first: bool) -> None:
+        """Take over optimizer and random state of a run that goes on; before the first epoch there is no optimizer."""
+        with checkpoint.named_when_damaged(file):
+            if not is_first:
                 self.optimizer.load_state_dict(state["optimizer"])
-            torch.set_rng_state(state["rng"].cpu())
+            if "random" in state:
+                set_random_state(state["random"])
+            else:
+                torch.set_rng_state(state["rng"].cpu())
 
     @contextmanager
     def _kept(self, saved: bool) -> Iterator[None]:
@@ -188,6 +226,29 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self._add_train_loss_to_tensorboard(epoch, loss)
         self.wandblogger.log_metrics({"epoch": epoch, "train_loss": loss, "train_step": epoch}, head="train")
 
+    def is_due(self) -> bool:
+        """See `Host`."""
+        return self.last is not None and self.last.is_due()
+
+    def reached(self, position: Position) -> None:
+        """Write the last state, unless it is none to go on from: weights of which the next step will say so."""
+        if self.last is None or not all(bool(value.isfinite().all()) for value in self.optimizer.parameters):
+            return
+        trained = -1 if self.is_preparing else position.epoch - 1
+        best = Path(self.saved_model_file)
+        state = {
+            **state_of(self, trained),
+            "position": position._asdict(),
+            "is_preparing": self.is_preparing,
+            "prepared": self._prepared,
+            "losses": self.train_loss_dict,
+            "scores": self.scores,
+            "best_valid_result": None if self.best_valid_result is None else dict(self.best_valid_result),
+            "best": {"file": best.name, "is_there": best.is_file()},
+            "random": random_state(),
+        }
+        self.last.write(state, str(position))
+
     def validate(self, epoch: int, patience: Patience, counts: bool) -> bool:
         """Evaluate, write down what is found as RecBole does, keep the best; returns whether to stop."""
         begin = time.time()
@@ -198,6 +259,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         if improved:
             self.keep(epoch)
             self.best_valid_result = metrics
+        self.scores.append(float(score))
         if self._told is not None:
             self._told(epoch, score)
         if patience.is_over and self._verbose:
@@ -225,6 +287,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         path, valid_data, evidence = Path(self.saved_model_file), self._valid_data, self.model.evidence
         result: Result = self.best_valid_score, self.best_valid_result
         state = self._load_best(path)
+        evidence.weights = self._untuned  # those of a run that was ended behind this are in the file
         if result[1] is None and valid_data is not None:  # no epoch was better, or none was run
             result = result[0], self.evaluate(valid_data, load_best_model=False)
         looked: dict[EvidenceWeights, Evaluated] = {}
@@ -371,21 +434,42 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Parameters
         ----------
         resume_file : path
-            A checkpoint of this trainer, for the same suite; it is overwritten when validation improves.
+            A checkpoint of this trainer, for the same suite, or a last state. The checkpoint, or that of the state, is
+            overwritten when validation improves.
 
         Raises
         ------
         UserError
-            If the file is damaged, none of this package's checkpoints, or one of another model, target or sources.
+            If the file is damaged, none of this package's checkpoints, or one of another model, target or sources, or
+            the checkpoint that belongs to a state is gone.
         """
-        state = checkpoint.load(Path(resume_file), self.device)
-        check_origin(Path(resume_file), state, self.config)
+        path = Path(resume_file)
+        state = checkpoint.load(path, self.device)
+        check_origin(path, state, self.config)
         self.model.load_state_dict(state["state_dict"])  # refuses what does not fit, before sources are read
-        self.saved_model_file = str(resume_file)
+        self._resumed_from, self._resumed = path, state
+        self.saved_model_file = str(path)
         self.start_epoch = state["epoch"] + 1
         self.cur_step = state["cur_step"]
         self.best_valid_score = state["best_valid_score"]
-        self._resumed = state
+        position = Position("", self.start_epoch)
+        if "position" in state:
+            with checkpoint.named_when_damaged(path):
+                position = Position(**state["position"])
+                self._take_up(path, state)
+        is_first = not position.epoch and not position.step
+        self._start = Start(position, partial(self._restore, path, state, is_first))
+
+    def _take_up(self, path: Path, state: Mapping[str, Any]) -> None:
+        """Take over what a last state holds beside what checkpoints do."""
+        best = Path(self.config["checkpoint_dir"]) / state["best"]["file"]
+        if state["best"]["is_there"] and not best.is_file():
+            raise UserError([f"{path}: its best epoch was in {best}, which is gone; leave out --resume"])
+        self.saved_model_file = str(best)
+        self.best_valid_result = state["best_valid_result"]
+        self.train_loss_dict = dict(state["losses"])
+        self.scores, self._prepared = list(state["scores"]), list(state["prepared"])
+        self.is_preparing = state["is_preparing"]
 
     @contextmanager
     def restoring(self) -> Iterator[Mapping[str, Any]]:
@@ -395,7 +479,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """
         assert self._resumed is not None
         self.model.load_state_dict(self._resumed["state_dict"])
-        with checkpoint.named_when_damaged(self.saved_model_file):
+        with checkpoint.named_when_damaged(self._resumed_from):
             yield self._resumed
 
 

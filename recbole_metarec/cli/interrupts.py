@@ -1,4 +1,4 @@
-"""Interrupts of imports, which have nothing to clean up, and some of which take an interrupt for another error."""
+"""Ctrl-C and SIGTERM: the first ends a command in an orderly way, the second at once."""
 
 from __future__ import annotations
 
@@ -6,22 +6,54 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+"""What is said of each signal."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which clusters send; what an interrupt cleans up, it does, too."""
+
+
+def status_of(interrupt: KeyboardInterrupt) -> tuple[str, int]:
+    """Return the word for an interrupt, and the exit status that shells know."""
+    number = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
+    return WORDS[number], 128 + number
+
+
+def answer_signals() -> None:
+    """Let the first signal of this process be an exception, unless it is ignored, as in a job in the background."""
+    for number in WORDS:
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, _first)
+
+
+def end_at_once() -> None:
+    """Let each further signal end the process at once, with one line."""
+    for number in WORDS:
+        if signal.getsignal(number) in (_first, signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, _end)
 
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Let an interrupt end the process at once, with one line."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # which a job in the background has not
-        yield
-        return
-    signal.signal(signal.SIGINT, _end)
+    """Let a signal end the process at once: imports have nothing to clean up, and take interrupts for other errors."""
+    before = {number: signal.getsignal(number) for number in WORDS}
+    end_at_once()
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
-def _end(*_: object) -> None:
-    os.write(2, b"interrupted\n")
-    os._exit(130)
+def _first(number: int, _: FrameType | None) -> None:
+    end_at_once()
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    os.write(2, f"{WORDS[signal.Signals(number)]}\n".encode())
+    os._exit(128 + number)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from recbole_metarec import __version__
 from recbole_metarec.cli.amazon import amazon
+from recbole_metarec.cli.arguments import pairs
 from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.inspect import inspect
+from recbole_metarec.cli.interrupts import status_of
 from recbole_metarec.cli.serving import serve
 from recbole_metarec.cli.training import compare, run, tune
 from recbole_metarec.cli.using import recommend, similar
@@ -34,11 +38,16 @@ class _Commands(Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
-            raise Interrupted(*interrupt.args) from interrupt
+            raise Interrupted(interrupt) from interrupt
 
 
 class Interrupted(BaseException):
-    """An interrupt, with what there is to say of it; click would print a line of its own."""
+    """An interrupt; click would print a line of its own."""
+
+    def __init__(self, interrupt: KeyboardInterrupt) -> None:
+        super().__init__()
+        word, self.status = status_of(interrupt)
+        self.said = [word, *map(str, interrupt.args)]
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,8 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 1 if training broke off, 2 for a user's mistake, 130 after an interrupt.
+        Exit status: 0, 1 if training broke off, 2 for a user's mistake, 130 after an interrupt, 143 after SIGTERM.
     """
+    program = _program() if arguments is None else "recbole-metarec"
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     threading.excepthook = _tell_of_thread
     try:
@@ -83,8 +93,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {what_failed(error)}", file=sys.stderr)
         return 1
     except Interrupted as interrupt:
-        print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
-        return 130
+        print("; ".join([*interrupt.said, *_how_to_go_on(program, arguments)]), file=sys.stderr)
+        return interrupt.status
+
+
+def _program() -> str:
+    """Return what the command line begins with."""
+    name = sys.argv[0]
+    return f"python {shlex.quote(name)}" if name.endswith(".py") else Path(name).name
+
+
+def _how_to_go_on(program: str, arguments: Sequence[str]) -> list[str]:
+    """Return what is to be written to go on, if the command trains."""
+    begin = [word for word in arguments[:1] if not word.startswith("--")]
+    if not arguments or (begin and begin[0] not in (run.name, compare.name, tune.name)):
+        return []
+    settings = [f"--{key}={value}" for key, value in pairs(arguments[len(begin) :], []) if key != "resume"]
+    return [f"go on with: {program} {shlex.join([*begin, *settings, '--resume=auto'])}"]
 
 
 _stock_excepthook: Any = threading.excepthook

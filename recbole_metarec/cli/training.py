@@ -76,8 +76,9 @@ def compare_models(settings: Mapping[str, Any], models: Sequence[str]) -> int:
 
     try:
         comparison = compare({**settings, "model": models})
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command goes on with the runs that have ended") from None
+    except KeyboardInterrupt as interrupt:
+        interrupt.args = ("runs that have ended are kept", *interrupt.args)
+        raise
     summary = summarize(comparison)
     reports = settings.get("report") or []
     files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]

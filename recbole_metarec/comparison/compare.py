@@ -16,6 +16,7 @@ from recbole_metarec.comparison.search_space import read_space, space_problems
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.tuning import tune
 from recbole_metarec.errors import UserError
+from recbole_metarec.files import remove_abandoned
 from recbole_metarec.runs.controls import combine, evidence_beside
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.result import RunResult
@@ -94,6 +95,7 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
     for entry in entries:
         make_embedded(entry.resolved.values)
     first, folder = entries[0].resolved, Path(asked.comparison_folder)
+    remove_abandoned(folder)
     if asked.tune:
         entries = _tuned(entries, asked, say)
     seeds = [first["seed"] + number for number in range(asked.seeds)]
@@ -179,7 +181,7 @@ def _ensemble(job: Job, members: list[RunResult], say: Say) -> Outcome | None:
     if not job.path.exists() and not all(Path(member.checkpoint or "").is_file() for member in members):
         say(f"{job.title}: left out, the checkpoints of its members are gone")
         return None
-    (outcome,) = finish([job], lambda _: combine(members, run_one), 1, say)
+    (outcome,) = finish([job], lambda _: combine(members, run_one, "auto"), 1, say)
     return outcome
 
 
@@ -214,4 +216,5 @@ def _reference(entries: list[Entry], asked: str | None) -> str:
 
 def _job(entry: Entry, seed: int, folder: Path) -> Job:
     resolved = entry.seeded(seed)
-    return Job(f"{entry.label}, seed {seed}", run_file(folder, entry.label, resolved), resolved.user)
+    title = f"{entry.label}, seed {seed}"
+    return Job(title, run_file(folder, entry.label, resolved), {**resolved.user, "resume": "auto"})

@@ -166,8 +166,8 @@ def _own_problems(settings: Mapping[str, Any]) -> Iterator[str]:
     seed, seeds = settings.get("seed", 0), settings.get("seeds", 1)
     if problem_of("", "seed", seed) is None and "seeds" not in wrong and seed + seeds - 1 > MOST_SEED:
         yield f"--seeds={seeds}: the last would be {seed + seeds - 1}; {MOST_SEED} is the largest"
-    if settings.get("resume"):
-        yield "--resume: is for a single run; a comparison goes on where it was by itself"
+    if settings.get("resume") not in (None, "auto"):
+        yield f"--resume={settings['resume']}: is for a single run; a comparison goes on where it was by itself"
     if settings.get("init_from"):
         yield "--init_from: is for a single run; leave it out"
     sound = ComparisonSettings.of({key: value for key, value in given.items() if key not in wrong})

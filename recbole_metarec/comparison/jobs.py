@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recbole_metarec.comparison.store import Damaged, load_run, save_run
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import what_failed
 from recbole_metarec.runs.controls import Train
 from recbole_metarec.runs.result import RunResult
+from recbole_metarec.runs.stored import Damaged, load_run, save_run
 
 Outcome = RunResult | str
 """A finished run, or one line about what went wrong."""

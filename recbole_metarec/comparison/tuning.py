@@ -117,7 +117,7 @@ def _draw(trial: Any, entry: Entry, spans: Space, seed: int) -> _Draw:
 
 def _job(draw: _Draw, label: str, trials: int, folder: Path) -> Job:
     title = f"{label}, trial {draw.trial.number + 1} of {trials}: {draw.values}"
-    return Job(title, run_file(folder, label, draw.resolved), draw.resolved.user)
+    return Job(title, run_file(folder, label, draw.resolved), {**draw.resolved.user, "resume": "auto"})
 
 
 def _write(best: _Draw, entry: Entry, folder: Path) -> str:

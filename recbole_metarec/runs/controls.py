@@ -34,12 +34,13 @@ def controls(resolved: Resolved, run: RunResult, train: Train) -> Iterator[RunRe
         From scratch and an ensemble of both if the model transfers, evidence alone if it knows the clock, the model's
         baseline if it has one.
     """
-    user, spec = {**resolved.user, "resume": None, "init_from": None}, resolved.spec
+    auto = "auto" if resolved["resume"] == "auto" else None
+    user, spec = {**resolved.user, "resume": auto, "init_from": None}, resolved.spec
     if spec is not None and transfers(spec.name, resolved):
         scratch = train({**user, **(spec.scratch or {})})
         yield scratch
         if spec.is_combined and resolved["deliver"] in ("auto", "ensemble"):
-            yield combine([run, scratch], train)
+            yield combine([run, scratch], train, auto)
     for name in (evidence_beside(run), baseline_of(resolved)):
         if name:
             yield train({**user, "model": name})
@@ -55,7 +56,7 @@ def evidence_beside(run: RunResult) -> str | None:
     return EVIDENCE.name if run.diagnostic("evidence") and run.model != EVIDENCE.name else None
 
 
-def combine(members: list[RunResult], train: Train) -> RunResult:
+def combine(members: list[RunResult], train: Train, resume: str | None = None) -> RunResult:
     """Make an ensemble of trained models and test it.
 
     Parameters
@@ -63,6 +64,8 @@ def combine(members: list[RunResult], train: Train) -> RunResult:
     members : list of RunResult
         Runs of this package's models on one target, with their checkpoints.
     train : callable
+    resume : {"auto"}, optional
+        Whether one that was made before is taken up.
 
     Returns
     -------
@@ -71,6 +74,13 @@ def combine(members: list[RunResult], train: Train) -> RunResult:
     """
     files = [str(member.checkpoint) for member in members]
     plain = [checkpoint.load(Path(file))["config"] for file in files]
-    settings = {**plain[0], "init_from": None, "model": ENSEMBLE.name, "members": plain, "member_files": files}
+    settings = {
+        **plain[0],
+        "resume": resume,
+        "init_from": None,
+        "model": ENSEMBLE.name,
+        "members": plain,
+        "member_files": files,
+    }
     first = members[0]
     return replace(train(settings), model=first.model, variant="ensemble", source_datasets=first.source_datasets)

@@ -107,10 +107,12 @@ def _rewrite(run: RunResult, **found: Any) -> None:
     path = Path(run.checkpoint)
     try:
         state = checkpoint.load(path)
+        unchanged = dict(state)
         for key, value in found.items():
             before = state.get(key)
             state[key] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
-        checkpoint.save(path, state)
+        if any(state[key] != unchanged.get(key) for key in found):
+            checkpoint.save(path, state)
         write_text(path.with_suffix(".md"), card(state, path.name).splitlines())
     except UserError as error:  # what a model of another package wrote by itself
         getLogger().info(f"no metrics in {path}: {error}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge.checkpoint import named_when_interrupted
 from recbole_metarec.bridge.checks import problems_of
 from recbole_metarec.bridge.config import PluginConfig, Resolved, resolve, transfers, variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
@@ -27,11 +26,13 @@ from recbole_metarec.models import SPECS
 from recbole_metarec.runs.console import open_log, progress, wandb_run
 from recbole_metarec.runs.controls import controls
 from recbole_metarec.runs.delivery import Delivery, deliver
+from recbole_metarec.runs.doubts import doubts
 from recbole_metarec.runs.peak import peak_megabytes, reset_peak
 from recbole_metarec.runs.prepare import configure, prepare
 from recbole_metarec.runs.record import record, record_controls
 from recbole_metarec.runs.report import write_json
 from recbole_metarec.runs.result import RunResult
+from recbole_metarec.runs.resuming import Place
 from recbole_metarec.settings.suite import DEFAULT_TARGET
 
 
@@ -97,7 +98,7 @@ def checked(settings: Mapping[str, Any]) -> Resolved:
 def make_runs(resolved: Resolved) -> list[RunResult]:
     """Do what `run` does with settings that are `checked`, but write no results."""
     make_embedded(resolved.values)
-    first = run_one(resolved.user)
+    first = run_one(resolved.user, tells=True)
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:
         record_controls(runs, resolved["bootstrap_samples"])
@@ -109,13 +110,15 @@ def delivery(resolved: Resolved, runs: Sequence[RunResult]) -> Delivery | None:
     return deliver(runs, resolved["valid_metric"], resolved["deliver"])
 
 
-def run_one(settings: Mapping[str, Any]) -> RunResult:
+def run_one(settings: Mapping[str, Any], tells: bool = False) -> RunResult:
     """Train one model on one target and test it.
 
     Parameters
     ----------
     settings : mapping
         ``model`` and ``dataset``, and what else the user set; not checked again.
+    tells : bool
+        Whether to say that there is nothing to go on from, where that is looked for.
 
     Returns
     -------
@@ -124,11 +127,26 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
     Raises
     ------
     UserError
-        If RecBole refuses the configuration or the data.
+        If RecBole refuses the configuration or the data, or the run cannot go on from what ``resume`` names.
     """
-    start = time.perf_counter()
     reset_peak()
     config = configure(settings)
+    place = Place(config)
+    finished = place.finished()
+    if finished is not None:
+        return finished
+    try:
+        place.find()
+        if tells:
+            place.tell_of_nothing()
+        with place.named_when_ended():
+            return _train(config, place)
+    finally:
+        place.leave()
+
+
+def _train(config: PluginConfig, place: Place) -> RunResult:
+    """Train and test, from the beginning or from what was found in a place, and keep the result there."""
     log = open_log(config)
     curve: list[float] = []
     with (
@@ -138,17 +156,20 @@ def run_one(settings: Mapping[str, Any]) -> RunResult:
         progress(config, curve) as (show, after_epoch),
     ):
         trainer, train_data, valid_data, test_data = prepare(config)
-        if config["resume"]:
-            trainer.resume_checkpoint(config["resume"])
-        with named_when_interrupted(trainer):
-            _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
-            test = trainer.evaluate(test_data, show_progress=show)
+        place.join(trainer)
+        _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
+        test = trainer.evaluate(test_data, show_progress=show)
     getLogger().info(f"best valid: {valid}, test result: {test}")
-    seconds = time.perf_counter() - start
+    seconds = place.seconds
     result = _result(config, trainer, valid or {}, test, train_data._dataset, test_data._dataset)
     target = train_data._dataset
     record(result, config, len(target.interactions()[target.iid_field]) if isinstance(target, DomainDataset) else None)
-    return replace(result, seconds=round(seconds, 2), curve=curve, log=log)
+    scores = list(trainer.scores) if isinstance(trainer, DomainTrainer) else curve
+    result = replace(result, seconds=round(seconds, 2), curve=scores, log=log)
+    place.finish(result)
+    for doubt in doubts(result):
+        print(f"warning: {place.title}: {doubt}", file=sys.stderr)
+    return result
 
 
 def _result(

@@ -32,4 +32,9 @@ class OptimizerSettings(WindowSettings):
     clip_grad_norm: ClipNorm | None = option(
         {"max_norm": 5.0}, "RecBole's arguments of clip_grad_norm_; ~ does not clip.", "LRURec"
     )
+    max_bad_batches: Whole = option(
+        0,
+        "Batches whose loss or gradient is not finite that are skipped; one more ends the run. 0 skips none, and looks "
+        "for them without waiting for a GPU.",
+    )
     seed: Seed = option(2020, "Of everything that is drawn.", "RecBole")

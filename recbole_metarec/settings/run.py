@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from recbole_metarec.settings.base import Settings, option
-from recbole_metarec.settings.kinds import FileToRead, FileToWrite
+from recbole_metarec.settings.kinds import FileToRead, FileToWrite, Positive
 
 
 class RunSettings(Settings):
@@ -30,8 +30,15 @@ class RunSettings(Settings):
     result_file: FileToWrite | None = option(None, "Where to write the results as JSON.", decides="nothing")
     resume: FileToRead | None = option(
         None,
-        "A checkpoint of the same model, target and sources from which training goes on; it is overwritten where "
-        "validation improves. For this package's models.",
+        "auto goes on where the same command was when it ended: runs that were finished are not made again, the one "
+        "that was not goes on from its last state in checkpoint_dir. Or a file: such a state, or a checkpoint of the "
+        "same run, of which learning rates and numbers of epochs may then be others; the checkpoint is overwritten "
+        "where validation improves. For this package's models; of RecBole's only finished ones are taken up.",
+        decides="nothing",
+    )
+    last_state_minutes: Positive | None = option(
+        10.0,
+        "Minutes from one last state to the next within an epoch; each epoch ends with one. ~ keeps none.",
         decides="nothing",
     )
     init_from: FileToRead | None = option(

@@ -6,13 +6,16 @@ the header. Those of format 1, which torch wrote, are told by their content and 
 
 from __future__ import annotations
 
+import errno
+import os
 import platform
 import re
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -34,7 +37,7 @@ _ORIGIN = "names"
 _TREE = "tree"
 
 
-def save(path: Path, state: Mapping[str, Any]) -> None:
+def save(path: Path, state: Mapping[str, Any], read_back: bool = False) -> None:
     """Write a checkpoint so that it exists whole or not at all.
 
     Parameters
@@ -44,6 +47,8 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     state : mapping
         Plain values, tensors, arrays and sparse matrices; ``format`` and ``versions`` are added. A tensor that stands
         in several places is written once.
+    read_back : bool
+        Whether to read what was written, and to put it in place only if it is the same.
 
     Raises
     ------
@@ -55,7 +60,19 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     versions = {"recbole_metarec": __version__, "torch": torch.__version__, "python": platform.python_version()}
     tree, tensors = flatten(pack({**state, "format": FORMAT, "versions": versions}))
     with whole_file(path) as file:
-        tensor_file.write(file, tensors, {"format": FORMAT, _TREE: tree})
+        written = tensor_file.write(file, tensors, {"format": FORMAT, _TREE: tree})
+        if read_back and _sum_of(file) != written:
+            raise OSError(errno.EIO, "what was read back is not what was written", str(path))
+
+
+def _sum_of(file: BinaryIO) -> int:
+    file.flush()
+    os.fsync(file.fileno())
+    total = 0
+    with open(file.name, "rb") as again:
+        while part := again.read(1 << 20):
+            total = zlib.crc32(part, total)
+    return total
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

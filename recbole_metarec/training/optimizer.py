@@ -106,7 +106,7 @@ class TableOptimizer:
         return {name: part.state_dict() for name, part in self.parts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned.
+        """Take over what `state_dict` returned, but for learning rates and other options, which stay as they are.
 
         Raises
         ------
@@ -117,6 +117,8 @@ class TableOptimizer:
             options = [{**group} for group in part.param_groups]
             part.load_state_dict(state[name])
             _check_options(part, options)
+            for group, known in zip(part.param_groups, options, strict=True):
+                group.update(known)
             _check_moments(part)
 
 

@@ -1,10 +1,11 @@
-"""The one loop over epochs: it runs a schedule, and asks its host to validate and to keep what is best."""
+"""The one loop over epochs: it runs phases, and asks its host to validate and to keep what is best and what is last."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from tqdm import tqdm
@@ -14,6 +15,49 @@ from recbole_metarec.training.patience import Patience
 from recbole_metarec.training.schedule import Phase, Schedule
 
 
+class Position(NamedTuple):
+    """How far a phase has come.
+
+    Attributes
+    ----------
+    phase : str
+        Its name.
+    epoch : int
+        The next epoch, or the one within which it is.
+    step : int
+        Steps of that epoch so far; 0 between epochs.
+    loss : float
+        Their sum of losses.
+    own : mapping
+        What the phase itself says of them; see `Phase.state`.
+    """
+
+    phase: str
+    epoch: int
+    step: int = 0
+    loss: float = 0.0
+    own: Mapping[str, Any] = {}
+
+    def __str__(self) -> str:
+        if self.step:
+            return f"{self.phase}, behind batch {self.step:,} of epoch {self.epoch + 1:,}"
+        return f"{self.phase}, behind epoch {self.epoch:,}"
+
+
+class Start(NamedTuple):
+    """Where a run goes on.
+
+    Attributes
+    ----------
+    position : Position
+    restore : callable
+        Takes over optimizer and random state, called when all that comes before the next step is done.
+    """
+
+    position: Position
+    restore: Callable[[], None]
+
+
 class Host(Protocol):
     """What a runner asks of those who own the model."""
 
@@ -21,7 +65,7 @@ class Host(Protocol):
         """Hear that a phase begins, and which optimizer it has."""
 
     def trained(self, epoch: int, loss: float, seconds: float) -> None:
-        """Hear that an epoch has ended, and its mean loss."""
+        """Hear that an epoch on the target has ended, and its mean loss."""
 
     def validate(self, epoch: int, patience: Patience, counts: bool) -> bool:
         """Evaluate the model, let patience look at the score, keep the model if that is an improvement.
@@ -35,17 +79,19 @@ class Host(Protocol):
     def keep(self, epoch: int) -> None:
         """Keep the model as it is."""
 
+    def is_due(self) -> bool:
+        """Whether a state within an epoch should be kept."""
+
+    def reached(self, position: Position) -> None:
+        """Keep the state from which training can go on at a position."""
+
 
 class Runner:
-    """Runs the phases of a schedule.
+    """Runs phases: each before those on the target alone, then the schedule.
 
     Parameters
     ----------
-    schedule : Schedule
     host : Host
-    patience : Patience
-    eval_step : int, optional
-        Epochs from one evaluation to the next; without it there is nothing to evaluate on, and each epoch is kept.
     show_progress : bool
         Whether to show bars, in a terminal.
 
@@ -55,90 +101,139 @@ class Runner:
         The present one.
     """
 
-    def __init__(
-        self, schedule: Schedule, host: Host, patience: Patience, eval_step: int | None, show_progress: bool
-    ) -> None:
-        self.schedule, self.host, self.patience = schedule, host, patience
-        self.eval_step, self.show_progress = eval_step, show_progress
+    def __init__(self, host: Host, show_progress: bool) -> None:
+        self.host, self.show_progress = host, show_progress
         self.phase: Phase | None = None
 
-    def enter(self, epoch: int) -> None:
-        """Begin the phase of an epoch unless it is the present one."""
-        phase = self.schedule.phase_of(epoch)
-        if phase is not self.phase:
-            self.phase = phase
-            self.host.entered(phase, phase.begin())
+    def prepare(self, phase: Phase, losses: list[float], start: Start | None = None) -> None:
+        """Run a phase that comes before those on the target, under one bar, without validation.
 
-    def run(self, first: int = 0) -> None:
-        """Run all epochs from a first one on, until patience is over.
+        Parameters
+        ----------
+        phase : Phase
+        losses : list of float
+            The mean loss of each epoch is added to it.
+        start : Start, optional
+            Where the phase goes on.
 
         Raises
         ------
         FloatingPointError
             If a loss or a gradient stops being finite.
         """
-        for epoch in range(first, self.schedule.epochs):
-            self.enter(epoch)
-            assert self.phase is not None
+        if not phase.epochs:
+            return
+        self._enter(phase)
+        position = self._begin(start, phase)
+        done, total = position.epoch * phase.steps + position.step, phase.epochs * phase.steps
+        # None: unless it is a terminal
+        with tqdm(total=total, initial=done, desc=phase.name, disable=None if self.show_progress else True) as bar:
+            for epoch in range(position.epoch, phase.epochs):
+                losses.append(run_epoch(phase, epoch, lambda steps: _counted(steps, bar), self.host, start))
+                bar.set_postfix_str(f"loss {losses[-1]:.3f}")
+                self.host.reached(Position(phase.name, epoch + 1))
+
+    def run(self, schedule: Schedule, patience: Patience, eval_step: int | None, start: Start | None = None) -> None:
+        """Run all epochs on the target, or those that are left, until patience is over.
+
+        Parameters
+        ----------
+        schedule : Schedule
+        patience : Patience
+        eval_step : int, optional
+            Epochs from one evaluation to the next; without it there is nothing to evaluate on, and each epoch is kept.
+        start : Start, optional
+            Where the schedule goes on.
+
+        Raises
+        ------
+        FloatingPointError
+            If a loss or a gradient stops being finite.
+        """
+        first = 0
+        if start is not None:
+            first = start.position.epoch
+            if schedule.epochs:
+                self._enter(schedule.phase_of(max(0, first - (not start.position.step))))
+            self._begin(start, self.phase)
+        for epoch in range(first, schedule.epochs if not patience.is_over else first):
+            phase = schedule.phase_of(epoch)
+            self._enter(phase)
             begin = time.time()
-            steps = _bar(range(self.phase.steps), f"{self.phase.name}, epoch {epoch + 1}", self.show_progress)
-            loss = run_epoch(self.phase, epoch, steps)
+            shown = partial(_bar, f"{phase.name}, epoch {epoch + 1}", self.show_progress)
+            loss = run_epoch(phase, epoch, shown, self.host, start)
             self.host.trained(epoch, loss, time.time() - begin)
-            if self.eval_step is None:
+            is_over = False
+            if eval_step is None:
                 self.host.keep(epoch)
-            elif (epoch + 1) % self.eval_step == 0 and self.host.validate(
-                epoch, self.patience, epoch >= self.schedule.grace
-            ):
+            elif (epoch + 1) % eval_step == 0:
+                is_over = self.host.validate(epoch, patience, epoch >= schedule.grace)
+            self.host.reached(Position(phase.name, epoch + 1))
+            if is_over:
                 return
 
+    def _enter(self, phase: Phase) -> None:
+        """Begin a phase unless it is the present one."""
+        if phase is not self.phase:
+            self.phase = phase
+            self.host.entered(phase, phase.begin())
 
-def run_epoch(phase: Phase, epoch: int, steps: Iterable[int]) -> float:
-    """Take the steps of an epoch; returns their mean loss."""
-    phase.before_epoch(epoch)
-    total = torch.zeros(())
-    for number in steps:
-        total = total + phase.step(epoch, number)
-    phase.after_epoch()
-    return float(total) / max(1, phase.steps)
+    @staticmethod
+    def _begin(start: Start | None, phase: Phase | None) -> Position:
+        """Go on between epochs; within one that is done behind what comes before its steps."""
+        if start is None:
+            return Position("" if phase is None else phase.name, 0)
+        if not start.position.step:
+            start.restore()
+        return start.position
 
 
-def prepare(phase: Phase, show_progress: bool) -> list[float]:
-    """Run a phase that comes before those on the target, under one bar, without validation.
+def run_epoch(
+    phase: Phase,
+    epoch: int,
+    shown: Callable[[range], Iterable[int]] = iter,
+    host: Host | None = None,
+    start: Start | None = None,
+) -> float:
+    """Take the steps of an epoch, or those that are left of it.
 
     Parameters
     ----------
     phase : Phase
-    show_progress : bool
-        Whether to show a bar, in a terminal.
+        The present one.
+    epoch : int
+    shown : callable
+        Shows the steps while they are taken.
+    host : Host, optional
+        Keeps states within the epoch.
+    start : Start, optional
+        Where the run goes on, perhaps within this epoch.
 
     Returns
     -------
-    list of float
-        Mean loss of each epoch.
-
-    Raises
-    ------
-    FloatingPointError
-        If a loss or a gradient stops being finite.
+    float
+        The mean loss.
     """
-    if not phase.epochs:
-        return []
-    phase.begin()
-    losses: list[float] = []
-    total = phase.epochs * phase.steps
-    # None: unless it is a terminal
-    with tqdm(total=total, desc=phase.name, disable=None if show_progress else True) as bar:
-        for epoch in range(phase.epochs):
-            losses.append(run_epoch(phase, epoch, _counted(phase.steps, bar)))
-            bar.set_postfix_str(f"loss {losses[-1]:.3f}")
-    return losses
+    phase.before_epoch(epoch)
+    first, total = 0, torch.zeros(())
+    if start is not None and start.position.step and start.position.epoch == epoch:
+        first, total = start.position.step, total + start.position.loss
+        phase.load_state(start.position.own)
+        start.restore()
+    for number in shown(range(first, phase.steps)):
+        total = total + phase.step(epoch, number)
+        if host is not None and number + 1 < phase.steps and host.is_due():
+            phase.check()
+            host.reached(Position(phase.name, epoch, number + 1, float(total), phase.state()))
+    phase.after_epoch()
+    return float(total) / max(1, phase.steps)
 
 
-def _counted(steps: int, bar: tqdm[Any]) -> Iterable[int]:
-    for number in range(steps):
+def _counted(steps: range, bar: tqdm[Any]) -> Iterable[int]:
+    for number in steps:
         yield number
         bar.update()
 
 
-def _bar(steps: range, title: str, show_progress: bool) -> Iterable[int]:
+def _bar(title: str, show_progress: bool, steps: range) -> Iterable[int]:
     return tqdm(steps, desc=title, disable=None if show_progress else True, leave=False, delay=2)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -34,6 +35,11 @@ class Phase:
         Told the epoch.
     after_epoch : callable, optional
         Called behind the last step; it may raise ``FloatingPointError``.
+    check : callable, optional
+        Called behind a step within an epoch before the state there is kept; it may raise ``FloatingPointError``.
+    state, load_state : callable, optional
+        Return, as plain values and tensors, what steps hand on to others of the epoch beside parameters and optimizer,
+        and take it again behind ``before_epoch``.
     """
 
     name: str
@@ -43,6 +49,9 @@ class Phase:
     step: Callable[[int, int], Tensor]
     before_epoch: Callable[[int], None] = _nothing
     after_epoch: Callable[[], None] = _nothing
+    check: Callable[[], None] = _nothing
+    state: Callable[[], dict[str, Any]] = dict
+    load_state: Callable[[Mapping[str, Any]], None] = _nothing
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ _NAMES = {
 _LONGEST_HEADER = 100_000_000
 
 
-def write(file: BinaryIO, tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> None:
+def write(file: BinaryIO, tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> int:
     """Write tensors one after the other, none of them held twice.
 
     The library's own writer opens the file itself, and says of a full disk what no ``OSError`` is.
@@ -39,6 +40,11 @@ def write(file: BinaryIO, tensors: Mapping[str, Tensor], texts: Mapping[str, str
     tensors : mapping of str to Tensor
     texts : mapping of str to str
         What the header says beside.
+
+    Returns
+    -------
+    int
+        CRC-32 of all that was written.
 
     Raises
     ------
@@ -62,10 +68,15 @@ def write(file: BinaryIO, tensors: Mapping[str, Tensor], texts: Mapping[str, str
     said += b" " * (-len(said) % 8)
     if len(said) > _LONGEST_HEADER:
         raise ValueError(f"plain values of {len(said):,} bytes are too many for a checkpoint; put them into arrays")
-    file.write(len(said).to_bytes(8, "little") + said)
+    head = len(said).to_bytes(8, "little") + said
+    file.write(head)
+    sum_of_all = zlib.crc32(head)
     for name in by_size:
         if tensors[name].numel():
-            file.write(tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+            content = tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+            file.write(content)
+            sum_of_all = zlib.crc32(content, sum_of_all)
+    return sum_of_all
 
 
 class TensorFile:

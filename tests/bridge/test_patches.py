@@ -108,6 +108,8 @@ def test_recbole_starts_without_ray_tune_and_leaves_no_stand_in(missing: list[st
 def test_an_import_of_ray_changes_no_signal_handler() -> None:
     pytest.importorskip("ray.tune")
     run_apart(RAY.format(missing=[]) + "assert 'ray.tune' in sys.modules")
+    later = "import ray; assert [signal.getsignal(number) for number in signal.valid_signals()] == before"
+    run_apart(RAY.format(missing=[]).replace("2.60.1", "2.6.3") + f"assert 'ray' not in sys.modules; {later}")
 
 
 def test_no_ray_is_imported_before_it_is_asked_for() -> None:

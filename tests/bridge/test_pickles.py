@@ -18,7 +18,6 @@ from recbole.quick_start import load_data_and_model, run_recbole
 from recbole_metarec import allow_pickle
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.cli.main import main
-from recbole_metarec.comparison.store import Damaged, load_run
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.cache import cached
 from recbole_metarec.features.image import build_encoder
@@ -28,6 +27,7 @@ from recbole_metarec.models.ant.core_file import load_core
 from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.runs.prepare import prepare
 from recbole_metarec.runs.run import run_one
+from recbole_metarec.runs.stored import Damaged, load_run
 from recbole_metarec.training.checkpoint import OLD_FORMAT
 
 MARK = Path("mark")

@@ -24,13 +24,14 @@ from recbole_metarec.comparison.compare import Comparison, compare
 from recbole_metarec.comparison.entries import make_entries
 from recbole_metarec.comparison.jobs import Job, finish
 from recbole_metarec.comparison.report_file import write_report
-from recbole_metarec.comparison.store import Damaged, load_run, pack_ranks, run_file, save_run
+from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.summary import Summary, summarize, with_delivered
 from recbole_metarec.comparison.text_report import text_report
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evaluation.wording import percent
 from recbole_metarec.runs.result import RunResult
+from recbole_metarec.runs.stored import Damaged, load_run, pack_ranks, save_run
 
 MODELS = ["MetaRec", "SASRec", "Pop", "MetaRec:maml"]
 LABELS = ["MetaRec", "MetaRec:scratch", "SASRec", "Pop", "MetaRec:maml", "Memory"]

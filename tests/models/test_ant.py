@@ -72,7 +72,7 @@ def test_what_is_frozen_does_not_move_and_the_rest_does(featured: Path) -> None:
         phase = trainer.begin(train_data, show_progress=False).phase_of(0)
         phase.begin()
         before = {name: value.detach().clone() for name, value in trainer.model.core.named_parameters()}
-        run_epoch(phase, 0, range(phase.steps))
+        run_epoch(phase, 0)
         moved = {name for name, value in trainer.model.core.named_parameters() if not torch.equal(value, before[name])}
         assert moved == before.keys() - trainer.steps.frozen
         assert bool(trainer.steps.frozen) == (adapt != "finetune")
@@ -143,7 +143,7 @@ def test_the_catalogue_is_encoded_once_a_step_and_once_an_evaluation(
     adapter = trainer.model.core.adapter
     encode = adapter.forward
     monkeypatch.setattr(adapter, "forward", lambda features: calls.append(1) or encode(features))
-    run_epoch(phase, 0, range(phase.steps))
+    run_epoch(phase, 0)
     assert len(calls) == len(trainer.steps.sampler.windows)
     calls.clear()
     trainer.evaluate(valid_data, load_best_model=False)
@@ -267,7 +267,7 @@ def test_what_is_frozen_thaws_when_it_is_told_to(featured: Path) -> None:
         phase = schedule.phase_of(epoch)
         phase.begin()
         encoder |= trainer.steps.frozen
-        run_epoch(phase, epoch, range(phase.steps))
+        run_epoch(phase, epoch)
         values = dict(trainer.model.core.named_parameters())
         moved.append({name for name in encoder if not torch.equal(values[name], before[name])})
     assert moved == [set(), encoder]

@@ -25,12 +25,12 @@ from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evidence.transitions import share_of_repeats
 from recbole_metarec.evidence.weights import MEMORY_WEIGHTS, REPEAT_PENALTIES, EvidenceWeights
+from recbole_metarec.models.metarec import steps as steps_module
 from recbole_metarec.models.metarec.model import MetaRec
 from recbole_metarec.models.metarec.schedule import WarmUp
 from recbole_metarec.models.metarec.steps import LOOK_EVERY, MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
 from recbole_metarec.models.metarec.trainer import MetaRecTrainer
-from recbole_metarec.training.runner import prepare
 
 TINY = {"hidden_size": 16, "inner_size": 16, "warmup_epochs": 1, "meta_epochs": 2, "epochs": 4}
 
@@ -124,7 +124,7 @@ def test_warm_up_trains_sources_and_leaves_the_target_alone(suite: Path) -> None
     trainer, train_data, _ = build(suite)
     learn_from(trainer, train_data)
     before = [task.table.detach().clone() for task in trainer.steps.tasks]
-    prepare(WarmUp(trainer.steps, trainer.model.settings, trainer.model.train).phase(), show_progress=False)
+    trainer.prepare(WarmUp(trainer.steps, trainer.model.settings, trainer.model.train).phase())
     moved = [not torch.equal(task.table, table) for task, table in zip(trainer.steps.tasks, before, strict=True)]
     assert moved == [False, True, True, True]
 
@@ -167,8 +167,36 @@ def test_a_loss_that_is_not_finite_stops_training_and_says_where(suite: Path) ->
     trainer, train_data, valid_data = build(suite, quantizer=False, warmup_epochs=0)
     with torch.no_grad():
         trainer.model.item_embedding.weight[3] = torch.inf
-    with pytest.raises(FloatingPointError, match=planted.TARGET):
+    line = f"in batch 1 of epoch 1 on {planted.TARGET} behind {planted.FRIENDLY[0]}; lower learning_rate"
+    with pytest.raises(FloatingPointError, match=line):
         trainer.fit(train_data, valid_data, verbose=False, saved=False)
+
+
+@pytest.mark.parametrize("update", ["gradient", "moving_average"])
+def test_a_batch_that_is_skipped_changes_nothing(suite: Path, monkeypatch: pytest.MonkeyPatch, update: str) -> None:
+    trainer, train_data, _ = build(suite, max_bad_batches=2, codebook_update=update)
+    learn_from(trainer, train_data)
+    steps = trainer.steps
+    steps.meta_step(0, 0)
+    tensors = [*trainer.model.state_dict().values(), *(task.table for task in steps.tasks), steps.similarities]
+    tensors += [rate for rates in steps.inner_rates for rate in rates.values()]
+    before = [tensor.detach().clone() for tensor in tensors]
+    sound = steps_module.functional_call
+
+    def broken(*arguments: Any) -> Any:
+        found = sound(*arguments)
+        return found._replace(loss=found.loss * torch.nan)
+
+    monkeypatch.setattr(steps_module, "functional_call", broken)
+    steps.meta_step(0, 1)
+    steps.plain_step(steps.tasks[1], 0, 1)
+    assert all(torch.equal(tensor, copy) for tensor, copy in zip(tensors, before, strict=True))
+    assert steps.gate.bad == 2
+    with pytest.raises(FloatingPointError, match=f"in batch 2 of epoch 5 on {planted.FRIENDLY[0]}, behind 2 that were"):
+        steps.plain_step(steps.tasks[1], 4, 1)
+    monkeypatch.setattr(steps_module, "functional_call", sound)
+    steps.meta_step(0, 1)
+    assert not torch.equal(steps.tasks[0].table, before[0])
 
 
 def test_two_trainers_of_the_same_second_have_checkpoints_of_their_own(suite: Path) -> None:

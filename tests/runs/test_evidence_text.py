@@ -10,7 +10,6 @@ import pytest
 from test_report import TRANSFER, result
 from weighed import evidence, weights
 
-from recbole_metarec.comparison.store import load_run, save_run
 from recbole_metarec.evidence.kinds import CONTEXT, KINDS
 from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.runs.controls import evidence_beside
@@ -18,6 +17,7 @@ from recbole_metarec.runs.delivery import deliver
 from recbole_metarec.runs.evidence_text import evidence_text, say_shifts, shifts
 from recbole_metarec.runs.report import run_report
 from recbole_metarec.runs.result import RunResult
+from recbole_metarec.runs.stored import load_run, save_run
 
 
 def test_the_report_says_who_taught_and_what_each_kind_was_worth() -> None:

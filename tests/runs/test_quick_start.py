@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import signal
 import subprocess
 import sys
@@ -242,32 +243,57 @@ def test_a_full_disk_ends_in_one_line(
     assert list((tmp_path / "saved").iterdir()) == []
 
 
+def results(file: Path) -> Any:
+    """Return what a file of results holds that does not hang on the time and the place."""
+    content = json.loads(file.read_text())
+    for entry in content["runs"]:
+        for key in ("seconds", "checkpoint", "log", "peak_memory"):
+            del entry[key]
+    return content["runs"], content.get("change_over_scratch")
+
+
 def test_an_interrupt_says_how_to_go_on(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    settings = planted.settings(suite, **{**QUICK, "epochs": 3}, scratch_control=False, memory_weight=1)
-    whole = run_one(settings)
-    step = MetaSteps.plain_step
+    quick = {**QUICK, "epochs": 3, "train_batch_size": 16}
+    settings = planted.settings(suite, **quick, memory_weight=1, result_file="whole.json")
+    assert main(["run", *arguments(settings)]) == 0
+    step, seen = MetaSteps.plain_step, list[int]()
 
     def interrupted(self: MetaSteps, task: Any, epoch: int, number: int) -> Any:
         if epoch == 2:
-            raise KeyboardInterrupt
+            seen.append(epoch)
+            if len(seen) == len(self.tasks[0].windows) + 2:  # in the middle of the last epoch of the scratch control
+                raise KeyboardInterrupt
         return step(self, task, epoch, number)
 
     monkeypatch.setattr(MetaSteps, "plain_step", interrupted)
-    assert main(arguments(settings)) == 130
-    said = capsys.readouterr().err.strip()
-    assert said.startswith("interrupted; go on with --resume=saved/MetaRec-")
+    settings |= {"checkpoint_dir": "elsewhere", "result_file": "parts.json", "resume": "auto"}
+    capsys.readouterr()
+    assert main(["run", *arguments(settings)]) == 130
+    *_, said = capsys.readouterr().err.splitlines()
+    assert said.startswith("interrupted; MetaRec (scratch), seed 1 is kept, fine-tuning, behind epoch 2; go on with: ")
+    _, *command = shlex.split(said.partition("go on with: ")[2])
     monkeypatch.setattr(MetaSteps, "plain_step", step)
-    file = Path(said.rpartition("--resume=")[2])
-    resumed = run_one({**settings, "resume": str(file)})
-    assert resumed.test == whole.test
-    assert resumed.checkpoint == str(file)
-    before = load(file)
-    again = run_one({**settings, "resume": str(file), "epochs": before["epoch"] + 1})
+    assert main(command) == 0
+    shown = capsys.readouterr().err
+    assert "MetaRec (transfer), seed 1: was finished, elsewhere/MetaRec-" in shown
+    assert "MetaRec (scratch), seed 1: goes on where it was, fine-tuning, behind epoch 2, elsewhere/unf" in shown
+    assert results(Path("parts.json")) == results(Path("whole.json"))
+    before = {file: file.read_bytes() for file in Path("elsewhere").rglob("*") if file.is_file()}
+    assert main(command) == 0
+    assert {file: file.read_bytes() for file in Path("elsewhere").rglob("*") if file.is_file()} == before
+
+
+def test_a_run_goes_on_from_its_checkpoint(suite: Path) -> None:
+    settings = planted.settings(suite, **{**QUICK, "epochs": 3}, scratch_control=False, memory_weight=1)
+    whole = run_one(settings)
+    before = load(Path(str(whole.checkpoint)))
+    again = run_one({**settings, "resume": whole.checkpoint, "epochs": before["epoch"] + 1})
     assert again.test == whole.test
-    assert again.valid == pytest.approx(whole.valid)
-    assert load(file)["epoch"] == before["epoch"]
+    assert again.valid == whole.valid
+    assert again.checkpoint == whole.checkpoint
+    assert load(Path(str(whole.checkpoint)))["epoch"] == before["epoch"]
 
 
 def test_only_a_checkpoint_of_the_same_run_is_resumed(suite: Path, tmp_path: Path) -> None:
@@ -280,7 +306,7 @@ def test_only_a_checkpoint_of_the_same_run_is_resumed(suite: Path, tmp_path: Pat
         ({"source_datasets": []}, r"is of source_datasets \[.*\], not of \[\]"),
         ({"model": "ANT"}, "is of model MetaRec, not of ANT"),
         ({"model": "SASRec"}, "SASRec cannot go on from a checkpoint"),
-        ({"hidden_size": 16}, "was written with settings of other sizes"),
+        ({"hidden_size": 16}, "is of hidden_size=32, not 16"),
     ]:
         given = {key: value for key, value in settings.items() if changes.get("model") is None or key in shared(suite)}
         with pytest.raises(UserError, match=message):

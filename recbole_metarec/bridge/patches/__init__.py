@@ -62,8 +62,9 @@ PATCHES = (
     ),
     Patch(
         "ray",
-        what="`ray.tune`, while `recbole.quick_start` is imported",
-        why="RecBole imports Ray Tune, for which there is no ray that it allows from Python 3.12 on",
+        what="`ray.tune`, while `recbole.quick_start` is imported; signal handlers behind an import of ray",
+        why="RecBole imports Ray Tune, for which there is no ray that it allows from Python 3.12 on, and ray puts a "
+        "handler of SIGTERM of its own into the process",
         until="a RecBole that imports Ray Tune only to tune",
         upstream=(1518,),
     ),

@@ -12,12 +12,15 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from recbole_metarec._hook import import_within
+
 # The newest ray that RecBole 1.2.1 allows: Ray Tune needs no more there than RecBole does.
 _NEWEST = (2, 6)
 
 
 def apply() -> None:
-    """Import ``recbole.quick_start`` with a stand-in for Ray Tune if that is not to be had."""
+    """Import ``recbole.quick_start`` with a stand-in for Ray Tune if that is not to be had; keep signal handlers."""
+    import_within("ray", same_signal_handlers)
     with same_signal_handlers():
         if not _has_ray_tune():
             _import_with_stand_in()

@@ -19,7 +19,7 @@ from recbole_metarec.nn.batches import make_batch
 from recbole_metarec.nn.contrast import image_text_contrast, next_item_contrast
 from recbole_metarec.nn.encoder import read_windows
 from recbole_metarec.nn.item_features import ItemFeatures
-from recbole_metarec.training.finite import FiniteGate, take_step
+from recbole_metarec.training.finite import FiniteGate, batch_name, take_step
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.schedule import Phase
 
@@ -45,12 +45,20 @@ class Pretraining:
         Where the core is.
     autocast : bool
         Whether to compute in bfloat16 where torch deems it safe.
+    gate : FiniteGate
+        That its losses pass.
     """
 
     def __init__(
-        self, core: Core, sources: Sequence[Source], settings: ANTSettings, device: torch.device, autocast: bool
+        self,
+        core: Core,
+        sources: Sequence[Source],
+        settings: ANTSettings,
+        device: torch.device,
+        autocast: bool,
+        gate: FiniteGate,
     ) -> None:
-        self.core, self.settings, self.device, self.autocast = core, settings, device, autocast
+        self.core, self.settings, self.device, self.autocast, self.gate = core, settings, device, autocast, gate
         self.windows = WindowSampler(
             merge("all sources", [source.domain for source in sources]),
             settings.MAX_ITEM_LIST_LENGTH,
@@ -61,7 +69,6 @@ class Pretraining:
         numbers = torch.arange(len(sources)).repeat_interleave(sizes)
         self.domain_of_item = torch.cat([numbers[:1], numbers]).to(device)
         self.features = merge_features([source.features for source in sources])
-        self.gate = FiniteGate(device, "lower learning_rate, or set clip_grad_norm")
 
     def phase(self) -> Phase:
         """Return it as a phase."""
@@ -73,6 +80,7 @@ class Pretraining:
             step=self.step,
             before_epoch=self._before_epoch,
             after_epoch=self.gate.check,
+            check=self.gate.check,
         )
 
     def _begin(self) -> TableOptimizer:
@@ -102,7 +110,8 @@ class Pretraining:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             loss = self._loss(ids.to(self.device), inputs_BL, targets_BL)
         loss.backward()
-        take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss.detach(), "the sources")
+        name = batch_name("the sources", epoch, step)
+        take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss.detach(), name)
         return loss.detach()
 
     def _loss(self, ids_U: Tensor, inputs_BL: Tensor, targets_BL: Tensor) -> Tensor:

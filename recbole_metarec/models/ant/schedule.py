@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from recbole_metarec.models.ant.model import ANT
 from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.nn.encoder import next_item_loss, read_windows
-from recbole_metarec.training.finite import FiniteGate, take_step
+from recbole_metarec.training.finite import FiniteGate, batch_name, take_step
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.sampler import BatchSampler
 from recbole_metarec.training.schedule import Phase, Schedule
@@ -42,7 +42,8 @@ class TargetSteps:
 
     def __init__(self, model: ANT, sampler: BatchSampler, settings: ANTSettings, autocast: bool) -> None:
         self.model, self.sampler, self.settings, self.autocast = model, sampler, settings, autocast
-        self.gate = FiniteGate(sampler.device, "lower learning_rate, or set clip_grad_norm")
+        advice = "lower learning_rate, set clip_grad_norm, or let max_bad_batches be skipped"
+        self.gate = FiniteGate(sampler.device, advice, settings.max_bad_batches)
         self.frozen: frozenset[str] = frozenset()
 
     def begin(self, frozen: Set[str]) -> TableOptimizer:
@@ -89,7 +90,8 @@ class TargetSteps:
             loss = next_item_loss(states_ND, model.outputs(vectors_ID), batch)
         if self.optimizer.parameters:
             loss.backward()
-            take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss.detach(), self.sampler.name)
+            name = batch_name(self.sampler.name, epoch, step)
+            take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss.detach(), name)
         return loss.detach()
 
 
@@ -121,4 +123,5 @@ def _phase(steps: TargetSteps, epochs: int, frozen: Set[str]) -> Phase:
         step=steps.step,
         before_epoch=steps.before_epoch,
         after_epoch=steps.gate.check,
+        check=steps.gate.check,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from recbole_metarec.models.ant.model import ANT
 from recbole_metarec.models.ant.pretraining import Pretraining, Source
 from recbole_metarec.models.ant.schedule import TargetSteps, make_schedule
 from recbole_metarec.training.checkpoint import SUFFIX
-from recbole_metarec.training.runner import prepare
 from recbole_metarec.training.sampler import BatchSampler
 from recbole_metarec.training.schedule import Schedule
 from recbole_metarec.transfer.relearn import RULES, adapt
@@ -55,6 +55,7 @@ class ANTTrainer(DomainTrainer):
     def __init__(self, config: Config, model: ANT) -> None:
         super().__init__(config, model)
         self.pretraining_losses: list[float] = []
+        self._drawn: dict[str, torch.Tensor] = {}
 
     def begin(self, train_data: Any, show_progress: bool) -> Schedule:
         """Pre-train or load the core and adapt it, or go on from a checkpoint."""
@@ -62,24 +63,31 @@ class ANTTrainer(DomainTrainer):
         length, batch_size = settings.MAX_ITEM_LIST_LENGTH, settings.train_batch_size
         sampler = BatchSampler(dataset.domain(), settings, length, batch_size, settings.seed, self.device, unseen=False)
         self.steps = TargetSteps(self.model, sampler, settings, self.enable_amp)
-        frozen: frozenset[str] = frozenset()
         if self._resumed is not None:
-            frozen = self._restore()
+            with self.restoring() as state:
+                self.steps.gate.bad = operator.index(state.get("bad_batches", 0))  # older checkpoints say nothing
+        frozen: frozenset[str] = frozenset()
+        if self._resumed is not None and not self.is_preparing:
+            frozen = self._restored()
         elif self._beginning is not None:
             frozen = frozenset(self.model.core.state_dict() if settings.adapt == "frozen" else ())
         elif settings.adapt != "scratch" and (settings.pretrained or settings.source_datasets):
-            frozen = self._adapt(dataset, show_progress)
+            frozen = self._adapt(dataset)
         return make_schedule(self.steps, frozen)
 
-    def _adapt(self, dataset: DomainDataset, show_progress: bool) -> frozenset[str]:
+    def _adapt(self, dataset: DomainDataset) -> frozenset[str]:
         """Take the core over as ``adapt`` says; returns the names of its parameters that are frozen."""
         core, settings = self.model.core, self.model.settings
-        drawn = {name: value.detach().clone() for name, value in core.state_dict().items()}
+        self._drawn = {name: value.detach().clone() for name, value in core.state_dict().items()}
+        if self._resumed is not None:  # within pre-training, which has changed the core
+            with self.restoring() as state:
+                self._drawn = dict(state["drawn"])
         if settings.pretrained:
             self.core_file = str(settings.pretrained)
             pretrained = load_core(Path(self.core_file), settings).parameters
         else:
-            pretrained = self._pretrain(dataset, show_progress)
+            pretrained = self._pretrain(dataset)
+        drawn, self._drawn = self._drawn, {}
         try:
             parameters, frozen = adapt(drawn, pretrained, core.roles(), RULES[settings.adapt])
         except ValueError as error:
@@ -88,11 +96,12 @@ class ANTTrainer(DomainTrainer):
         core.load_state_dict(parameters)
         return frozen
 
-    def _pretrain(self, dataset: DomainDataset, show_progress: bool) -> dict[str, torch.Tensor]:
+    def _pretrain(self, dataset: DomainDataset) -> dict[str, torch.Tensor]:
         core, sources = self.model.core, self._load_sources(dataset)
-        pretraining = Pretraining(core, sources, self.model.settings, self.device, self.enable_amp)
+        settings, gate = self.model.settings, self.steps.gate
+        pretraining = Pretraining(core, sources, settings, self.device, self.enable_amp, gate)
         with torch.random.fork_rng():  # the target's training draws what it would draw with a core from a file
-            self.pretraining_losses = prepare(pretraining.phase(), show_progress)
+            self.pretraining_losses = self.prepare(pretraining.phase())
         path = Path(self.saved_model_file)
         self.core_file = str(path.with_name(f"{path.stem}-core{SUFFIX}"))
         text_space = self._features_of(dataset).text_space(sources[0].domain.name)
@@ -117,9 +126,14 @@ class ANTTrainer(DomainTrainer):
 
     def training_state(self) -> dict[str, Any]:
         """See `DomainTrainer`."""
-        return {"frozen": sorted(self.steps.frozen), "core_file": self.core_file}
+        return {
+            "frozen": sorted(self.steps.frozen),
+            "core_file": self.core_file,
+            "drawn": self._drawn,
+            "bad_batches": self.steps.gate.bad,
+        }
 
-    def _restore(self) -> frozenset[str]:
+    def _restored(self) -> frozenset[str]:
         """Take over what `training_state` returned; returns what was frozen."""
         with self.restoring() as state:
             frozen, self.core_file = frozenset(state["frozen"]), state["core_file"]

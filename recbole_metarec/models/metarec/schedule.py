@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,6 +41,9 @@ class WarmUp:
             step=self._step,
             before_epoch=self._shuffle,
             after_epoch=self.steps.gate.check,
+            check=self.steps.gate.check,
+            state=lambda: {"taken": self._taken},
+            load_state=self._load_state,
         )
 
     def _shuffle(self, epoch: int) -> None:
@@ -47,6 +51,9 @@ class WarmUp:
         steps = np.concatenate([np.full(len(task.windows), i) for i, task in enumerate(self.sources)])
         self._order = np.random.default_rng((self.settings.seed, epoch)).permutation(steps)
         self._taken = [0] * len(self.sources)
+
+    def _load_state(self, state: Mapping[str, Any]) -> None:
+        self._taken = [int(number) for number in state["taken"]]
 
     def _step(self, epoch: int, number: int) -> Tensor:
         source = self._order[number]
@@ -81,6 +88,14 @@ class MetaTransfer:
         mean = torch.stack(self._weights).mean(0).tolist()
         self.history.append({task.name: weight for task, weight in zip(self.steps.tasks[1:], mean, strict=True)})
         self._weights = []
+
+    def state(self) -> dict[str, Any]:
+        """Return the weights of the epoch's steps so far."""
+        return {"weights": self._weights}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` returned."""
+        self._weights = [weights.to(self.steps.device) for weights in state["weights"]]
 
 
 def make_schedule(
@@ -122,6 +137,9 @@ def make_schedule(
             step=transfer.step,
             before_epoch=before_epoch,
             after_epoch=transfer.after_epoch,
+            check=steps.gate.check,
+            state=transfer.state,
+            load_state=transfer.load_state,
         ),
         Phase(
             "fine-tuning",
@@ -131,6 +149,7 @@ def make_schedule(
             step=partial(steps.plain_step, target),
             before_epoch=before_epoch,
             after_epoch=steps.gate.check,
+            check=steps.gate.check,
         ),
     )
     grace = settings.stopping_step if settings.meta_epochs is None else settings.meta_epochs

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from recbole_metarec.models.metarec.settings import MetaRecSettings
 from recbole_metarec.models.metarec.tasks import DomainTask
 from recbole_metarec.nn.encoder import SharedEncoder
-from recbole_metarec.training.finite import FiniteGate, take_step
+from recbole_metarec.training.finite import FiniteGate, batch_name, take_step
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.sampler import DomainBatch
 from recbole_metarec.transfer.meta import WEIGHTINGS, SourceGradient, combine, source_gradient
@@ -46,6 +46,8 @@ class MetaSteps:
         Source-target similarities, smoothed over steps; NaN where a source had no turn yet.
     count : int
         Steps so far.
+    opposed_S, turns_S : Tensor, shape (S,)
+        In how many meta steps each source wanted the opposite of what the target wanted, and had a turn.
     frozen : bool
         Whether the shared parameters, codebooks included, stay as they are at present.
     """
@@ -64,8 +66,10 @@ class MetaSteps:
             for _ in range(settings.inner_steps)
         ]
         self.similarities = torch.full((len(tasks) - 1,), torch.nan, device=self.device)
+        self.opposed_S, self.turns_S = (torch.zeros(len(tasks) - 1, device=self.device) for _ in range(2))
         self.count = 0
-        self.gate = FiniteGate(self.device, "lower learning_rate or inner_learning_rate, or set clip_grad_norm")
+        advice = "lower learning_rate or inner_learning_rate, set clip_grad_norm, or let max_bad_batches be skipped"
+        self.gate = FiniteGate(self.device, advice, settings.max_bad_batches)
         self.begin(tasks)
         if encoder.quantizer is not None:
             self._revive(torch.inf)
@@ -116,7 +120,7 @@ class MetaSteps:
         Tensor, scalar
             The loss.
         """
-        batch, theta = task.draw(epoch, step), self._theta()
+        batch, theta, before = task.draw(epoch, step), self._theta(), self._noted()
         rows, loss = task.rows(batch), _BatchLoss(self, task, batch)
         value = loss(theta, rows)
         learning = [parameter for parameter in theta.values() if parameter.requires_grad]
@@ -125,7 +129,8 @@ class MetaSteps:
             parameter.grad = gradient
         task.set_gradient(batch, by_rows)
         self._note(loss)
-        self._descend(value.detach(), task.name)
+        if not self._descend(value.detach(), batch_name(task.name, epoch, step)):
+            self._take_back(before)
         return value.detach()
 
     def meta_step(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
@@ -143,7 +148,7 @@ class MetaSteps:
         weights : Tensor, shape (S,)
             Source weights, 0 for those without a turn.
         """
-        settings, theta = self.settings, self._theta()
+        settings, theta, before = self.settings, self._theta(), self._noted()
         target, sources = self.tasks[0], self._sources_of_step(epoch, step)
         target_batch = target.draw(epoch, step, len(sources) if settings.split_target else 1)
         target_rows = target.rows(target_batch)
@@ -166,11 +171,15 @@ class MetaSteps:
             source.set_gradient(batch, found.source_table)
             self._note(source_loss)
             gradients.append(found)
+            if not settings.max_bad_batches:
+                name = batch_name(f"{target.name} behind {source.name}", epoch, step)
+                self.gate.note(found.loss, 0 * found.similarity, name)
             target_codes = target_loss.codes
         self._note(target_loss)
+        similarities = torch.stack([found.similarity for found in gradients])
         meta = combine(
             gradients,
-            self._smooth(list(sources), torch.stack([found.similarity for found in gradients])),
+            self._smooth(list(sources), similarities),
             temperature=settings.temperature,
             source_share=settings.source_share,
             weighting=WEIGHTINGS[settings.source_weighting],
@@ -178,8 +187,12 @@ class MetaSteps:
         for name, parameter in theta.items():
             parameter.grad = meta.theta[name]
         target.set_gradient(target_batch, meta.table)
-        self._descend(meta.loss, target.name)
-        self._learn_rates(meta.rates)
+        if self._descend(meta.loss, batch_name(f"{target.name} behind its sources", epoch, step)):
+            self._learn_rates(meta.rates)
+            self.opposed_S[list(sources)] += similarities < 0
+            self.turns_S[list(sources)] += 1
+        else:
+            self._take_back(before)
         weights = torch.zeros(len(self.tasks) - 1, device=self.device)
         weights[list(sources)] = meta.weights
         return meta.loss, weights
@@ -204,13 +217,26 @@ class MetaSteps:
             rate = self.inner_rates[int(k)][parameter]
             rate.sub_(self.settings.inner_rate_learning_rate * gradient).clamp_(min=0)
 
-    def _descend(self, loss: Tensor, name: str) -> None:
-        take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss, name)
+    def _noted(self) -> list[tuple[Tensor, Tensor]]:
+        """Copy what a step changes before it is known to be finite, if it may be skipped."""
+        if not self.settings.max_bad_batches:
+            return []
+        return [(tensor, tensor.clone()) for tensor in (*self.encoder.buffers(), self.similarities)]
+
+    @torch.no_grad()
+    def _take_back(self, before: Sequence[tuple[Tensor, Tensor]]) -> None:
+        for tensor, copy in before:
+            tensor.copy_(copy)
+
+    def _descend(self, loss: Tensor, name: str) -> bool:
+        """Take a step; returns whether it was taken."""
+        admitted = take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss, name)
         self.count += 1
         if self.count % LOOK_EVERY == 0:
             self.gate.check()
             if self.encoder.quantizer is not None and self.settings.dead_code_threshold and not self.frozen:
                 self._revive(self.settings.dead_code_threshold)
+        return admitted
 
     # -- codebooks ----------------------------------------------------------------------------------------------
 

@@ -20,7 +20,6 @@ from recbole_metarec.models.metarec.schedule import WarmUp, make_schedule
 from recbole_metarec.models.metarec.steps import MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
 from recbole_metarec.training import checkpoint
-from recbole_metarec.training.runner import prepare
 from recbole_metarec.training.schedule import Schedule
 from recbole_metarec.training.tensors import check_tensors
 
@@ -59,6 +58,12 @@ class MetaRecTrainer(DomainTrainer):
         history = self.weight_history
         return {name: sum(epoch[name] for epoch in history) / len(history) for name in history[0]} if history else None
 
+    def opposed_sources(self) -> dict[str, dict[str, int]]:
+        """Return how many meta steps each source had, and in how many it wanted the opposite of what the target did."""
+        pairs = zip(self.steps.opposed_S.tolist(), self.steps.turns_S.tolist(), strict=True)
+        named = zip(self.steps.tasks[1:], pairs, strict=True)
+        return {task.name: {"steps": int(turns), "opposed": int(opposed)} for task, (opposed, turns) in named}
+
     def begin(self, train_data: Any, show_progress: bool) -> Schedule:
         """Load the suite, then warm up or go on from a checkpoint; one to begin from may have the sources already."""
         dataset, settings, features = train_data._dataset, self.model.settings, None
@@ -73,9 +78,9 @@ class MetaRecTrainer(DomainTrainer):
         self.steps = MetaSteps(self.model.encoder, tasks, settings, self.enable_amp)
         if self._resumed is not None:
             with self.restoring() as state:
-                self._restore(state)
-        elif self._beginning is None or not self._take_over_sources(self._beginning):
-            prepare(WarmUp(self.steps, settings, self.model.train).phase(), show_progress)
+                self._restore_steps(state)
+        if self._beginning is None or not self._take_over_sources(self._beginning):
+            self.prepare(WarmUp(self.steps, settings, self.model.train).phase())
         return make_schedule(self.steps, settings, self.weight_history, self.model.train)
 
     def sources(self, target: Domain) -> Sequence[Domain]:
@@ -114,9 +119,12 @@ class MetaRecTrainer(DomainTrainer):
             "similarities": steps.similarities,
             "weight_history": self.weight_history,
             "steps": steps.count,
+            "opposed": steps.opposed_S,
+            "turns": steps.turns_S,
+            "bad_batches": steps.gate.bad,
         }
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
+    def _restore_steps(self, state: Mapping[str, Any]) -> None:
         """Take over what `training_state` returned."""
         steps = self.steps
         changed = [
@@ -127,7 +135,7 @@ class MetaRecTrainer(DomainTrainer):
         if changed:
             raise UserError(changed)
         tables = {task.name: task.table for task in steps.tasks[1:]}
-        check_tensors(self.saved_model_file, state["source_tables"], tables)
+        check_tensors(str(self._resumed_from), state["source_tables"], tables)
         with torch.no_grad():
             for task in steps.tasks[1:]:
                 task.table.copy_(state["source_tables"][task.name])
@@ -136,6 +144,10 @@ class MetaRecTrainer(DomainTrainer):
                     rate.fill_(saved[name])
         steps.similarities.copy_(state["similarities"])
         steps.count = operator.index(state["steps"])
+        if "turns" in state:  # which older checkpoints lack
+            steps.opposed_S.copy_(state["opposed"])
+            steps.turns_S.copy_(state["turns"])
+            steps.gate.bad = operator.index(state["bad_batches"])
         self.weight_history = [{name: float(weight) for name, weight in row.items()} for row in state["weight_history"]]
 
 
@@ -145,5 +157,6 @@ def diagnostics(trainer: MetaRecTrainer) -> dict[str, Any]:
     return {
         "source_weights": trainer.source_weights,
         "weight_history": list(trainer.weight_history),
+        "opposed_sources": trainer.opposed_sources(),
         "codebook": None if usage is None else usage._asdict(),
     }

@@ -42,7 +42,7 @@ def controls(resolved: Resolved, run: RunResult, train: Train) -> Iterator[RunRe
             yield combine([run, scratch], train)
     for name in (evidence_beside(run), baseline_of(resolved)):
         if name:
-            yield train({**user, "model": name})
+            yield train({**user, "model": name, "preset": None})
 
 
 def baseline_of(resolved: Resolved) -> str | None:
@@ -71,6 +71,7 @@ def combine(members: list[RunResult], train: Train) -> RunResult:
     """
     files = [str(member.checkpoint) for member in members]
     plain = [checkpoint.load(Path(file))["config"] for file in files]
-    settings = {**plain[0], "init_from": None, "model": ENSEMBLE.name, "members": plain, "member_files": files}
+    settings = {**plain[0], "init_from": None, "preset": None}
+    settings |= {"model": ENSEMBLE.name, "members": plain, "member_files": files}
     first = members[0]
     return replace(train(settings), model=first.model, variant="ensemble", source_datasets=first.source_datasets)

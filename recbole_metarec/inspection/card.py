@@ -25,8 +25,13 @@ def title_of(state: Mapping[str, Any]) -> str:
     config, variant = state["config"], state.get("variant")
     if config.get("members"):
         config, variant = config["members"][0], "ensemble"
-    said = [each for each in (config.get("preset"), variant) if each not in (None, "transfer")]
-    return f"{config['model']} ({', '.join(said)})" if said else str(config["model"])
+    return named(config["model"], config.get("preset"), variant)
+
+
+def named(model: str, preset: str | None, variant: str | None) -> str:
+    """Put the name of a model, of its preset and of its variant together, as in ``MetaRec (paper, scratch)``."""
+    said = [each for each in (preset, variant) if each not in (None, "transfer")]
+    return f"{model} ({', '.join(said)})" if said else model
 
 
 def card(state: Mapping[str, Any], file: str = "model.safetensors") -> str:

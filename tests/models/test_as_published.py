@@ -106,6 +106,8 @@ def test_cards_and_inspection_name_the_preset(metarec: Any, ant: list[RunResult]
             assert card(state).partition("\n# ")[2].startswith(f"{title} on {run.dataset}\n")
             found = facts(state, path.name, path.stat().st_size)
             assert found["title"] == title
+            labels = [each["label"] for each in state["metrics"]["controls"]]
+            assert sorted([title, *labels]) == sorted(f"{run.model} {each}" for each in titles.values())
             if run.variant != "ensemble":
                 assert found["settings"]["preset"] == "paper"
                 assert "the preset paper, and what was set besides" in card(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from recbole_metarec.bridge.properties import properties_folder, read_properties
@@ -25,7 +26,7 @@ def preset_layer(model: str, preset: object) -> dict[str, Any]:
     dict
     """
     file = _presets(model).get(str(preset))
-    return {} if file is None else read_properties(properties_folder() / file)
+    return {} if file is None else read_properties(file)
 
 
 def preset_problems(model: str, preset: object) -> Iterator[str]:
@@ -43,11 +44,13 @@ def preset_problems(model: str, preset: object) -> Iterator[str]:
     str
         A line that names the presets that there are.
     """
-    own = _presets(model)
-    if preset is None or preset in own:
+    own, said = _presets(model), shown("preset", preset)
+    if preset is None:
         return
-    said = shown("preset", preset)
-    if own:
+    if preset in own:
+        if not own[str(preset)].is_file():
+            yield f"{said}: there is no file {own[str(preset)]}; leave it out, or put the file there"
+    elif own:
         yield f"{said}: {model} has no such preset; write {' or '.join(own)}"
     else:
         yield f"{said}: {model} has no presets; leave it out; there are {_all_presets()}"
@@ -63,8 +66,9 @@ def has_presets(model: str) -> bool:
     return bool(_presets(model))
 
 
-def _presets(model: str) -> dict[str, str]:
-    return dict(SPECS[model].presets) if model in SPECS else {}
+def _presets(model: str) -> dict[str, Path]:
+    presets = SPECS[model].presets if model in SPECS else {}
+    return {name: properties_folder() / file for name, file in presets.items()}
 
 
 def _all_presets() -> str:

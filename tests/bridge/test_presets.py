@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +130,3 @@ def test_a_preset_that_is_not_there_is_one_line(suite: Path, changes: dict[str, 
 def test_recboles_own_functions_refuse_it_too(suite: Path) -> None:
     with pytest.raises(UserError, match="MetaRec has no such preset; write paper"):
         Config(model="MetaRec", dataset=planted.TARGET, config_dict={"data_path": str(suite), "preset": "papers"})
-
-
-def test_a_model_of_another_package_may_have_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "small.yaml"
-    path.write_text("hidden_size: 8\n")
-    mine = replace(SPECS["MetaRec"], name="Mine", presets={"small": str(path)})
-    monkeypatch.setitem(SPECS, "Mine", mine)
-    assert preset_layer("Mine", "small") == {"hidden_size": 8}

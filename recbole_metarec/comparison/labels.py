@@ -46,9 +46,9 @@ def parse(label: str) -> tuple[Family, str]:
     """
     model, _, behind = label.partition(":")
     for preset in SPECS[model].presets if model in SPECS else ():
-        begin, _, variant = behind.partition(f"{preset}-")
-        if behind == preset or (not begin and variant):
-            return Family(model, preset), variant
+        rest = behind.removeprefix(preset)
+        if rest != behind and rest[:1] in ("", "-"):
+            return Family(model, preset), rest[1:]
     return Family(model, ""), behind
 
 

@@ -23,6 +23,7 @@ from recbole_metarec.bridge.config import PluginConfig, Resolved, known_models, 
 from recbole_metarec.bridge.data_checks import DATA_KEYS, data_problems
 from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.metrics import measured
+from recbole_metarec.bridge.presets import preset_problems
 from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.bridge.time_split import points_of
 from recbole_metarec.bridge.writable import file_problems, folder_problems
@@ -119,6 +120,11 @@ def _refusals(settings: Mapping[str, Any]) -> Iterator[str]:
         PluginConfig(settings["model"], settings["dataset"], settings)
     except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError, RuntimeError) as error:
         yield f"RecBole refuses the configuration: {' '.join(str(error).split())}"
+
+
+def _preset_is_there(effective: Mapping[str, Any]) -> Iterator[str]:
+    if effective["model"] in known_models():
+        yield from preset_problems(effective["model"], effective["preset"])
 
 
 def _valid_metric_is_measured(effective: Mapping[str, Any]) -> Iterator[str]:
@@ -286,6 +292,7 @@ def _packages_are_there(effective: Mapping[str, Any]) -> Iterator[str]:
 
 
 _CROSS_CHECKS: list[CrossCheck] = [
+    (("preset",), _preset_is_there),
     (("metrics", "topk", "valid_metric"), _valid_metric_is_measured),
     (("log_wandb",), _packages_are_there),
     (("train_users", "known_users", "benchmark_filename"), _some_users_can_be_left_out),

@@ -1,4 +1,4 @@
-"""Property layers: RecBole's defaults, ours, the model's, the dataset's, then what the user says."""
+"""Property layers: RecBole's defaults, ours, the model's, its preset's, the dataset's, then what the user says."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from recbole.config import Config
 
 from recbole_metarec.bridge import columns
 from recbole_metarec.bridge.metrics import measured
+from recbole_metarec.bridge.presets import preset_layer
 from recbole_metarec.bridge.properties import properties_folder, read_properties, recbole_defaults
 from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.models import SPECS, listed_models
@@ -68,7 +69,8 @@ def property_layers(
     model, dataset : str
         Names; what has no property file adds nothing.
     user : mapping
-        What the user set. It decides which columns are loaded, and by which metric epochs are chosen, unless it says.
+        What the user set. It names the preset, and decides which columns are loaded and by which metric epochs are
+        chosen, unless it says.
     below : mapping, optional
         RecBole's own layers.
 
@@ -80,6 +82,7 @@ def property_layers(
     layers = SharedSettings.defaults()
     if model in SPECS:
         layers.update(SPECS[model].settings.defaults())
+        layers.update(preset_layer(model, user.get("preset")))
     layers = copy.deepcopy(layers)
     layers.update(read_properties(properties_folder() / "dataset" / f"{dataset}.yaml"))
     settings = {**(below or {}), "load_col": None, **layers, **user}
@@ -133,7 +136,7 @@ class Resolved:
 
 
 def resolve(model: str, user: Mapping[str, Any]) -> Resolved:
-    """Merge all layers: RecBole's defaults, ours, the model's, the dataset's, then what the user says.
+    """Merge all layers: RecBole's defaults, ours, the model's, its preset's, the dataset's, then what the user says.
 
     Parameters
     ----------

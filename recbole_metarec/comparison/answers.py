@@ -9,6 +9,7 @@ import numpy as np
 from recbole_metarec.comparison.alignment import Alignment
 from recbole_metarec.comparison.effects import LEVEL, Effect
 from recbole_metarec.comparison.entry_result import EntryResult
+from recbole_metarec.comparison.labels import beside
 from recbole_metarec.evaluation.wording import interval, percent, spell
 from recbole_metarec.models import SPECS
 from recbole_metarec.runs.delivery import Delivery
@@ -28,7 +29,7 @@ def say_delivered(label: str, deliveries: dict[int, Delivery]) -> str:
     )
     first = next(iter(deliveries.values()))
     rule = "the simplest within one standard error of the best on validation" if first.validated else why(first)
-    return f"To be used ({label}:{DELIVERED}): {chosen}; {rule}."
+    return f"To be used ({beside(label, DELIVERED)}): {chosen}; {rule}."
 
 
 def say_unshared(aligned: Alignment | None) -> list[str]:

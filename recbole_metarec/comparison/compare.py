@@ -12,6 +12,7 @@ from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.comparison.description import Description, describe
 from recbole_metarec.comparison.entries import Entry, entry_beside, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
+from recbole_metarec.comparison.labels import beside, parse, variant_of
 from recbole_metarec.comparison.search_space import read_space, space_problems
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.tuning import tune
@@ -72,8 +73,9 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
     Parameters
     ----------
     settings : mapping
-        ``model``: list of names, of this package's with a variant behind a colon if wanted (``MetaRec:joint``);
-        ``seeds``, ``reference``, ``comparison_folder``, ``runs_at_once``, ``tune``, ``trials``, and any key of a run.
+        ``model``: list of names, of this package's with preset and variant behind a colon if wanted
+        (``MetaRec:joint``, ``MetaRec:paper``, ``MetaRec:paper-joint``); ``seeds``, ``reference``,
+        ``comparison_folder``, ``runs_at_once``, ``tune``, ``trials``, and any key of a run.
     say : callable, optional
         Told of each run as it begins and ends; standard error by default.
 
@@ -152,7 +154,7 @@ def _evidence(entries: list[Entry], runs: Runs) -> list[Entry]:
 
 def _with_control(runs: Runs) -> list[str]:
     """Return the labels of models that transfer and whose scratch control was run."""
-    return [label for label in runs if ":" not in label and f"{label}:scratch" in runs]
+    return [label for label in runs if not variant_of(label) and beside(label, "scratch") in runs]
 
 
 def _with_ensembles(runs: Runs, failures: Failures, entries: list[Entry], folder: Path, say: Say) -> Runs:
@@ -161,11 +163,12 @@ def _with_ensembles(runs: Runs, failures: Failures, entries: list[Entry], folder
     extended: Runs = {}
     for name, of_entry in runs.items():
         extended[name] = of_entry
-        label, _, variant = name.partition(":")
+        family, variant = parse(name)
+        label = family.label()
         spec = resolved[label].spec if label in resolved else None
         if variant != "scratch" or label not in _with_control(runs) or (spec and not spec.is_combined):
             continue
-        ensemble = Entry(f"{label}:ensemble", resolved[label])
+        ensemble = Entry(family.label("ensemble"), resolved[label])
         extended[ensemble.label] = {}
         for seed in sorted(runs[label].keys() & of_entry.keys()):
             outcome = _ensemble(_job(ensemble, seed, folder), [runs[label][seed], of_entry[seed]], say)
@@ -191,7 +194,7 @@ def _deliveries(runs: Runs, metric: str, asked: str) -> dict[str, dict[int, Deli
         for seed in runs[label]:
             variants = [
                 runs[name][seed]
-                for name in (label, f"{label}:scratch", f"{label}:ensemble")
+                for name in (label, beside(label, "scratch"), beside(label, "ensemble"))
                 if seed in runs.get(name, {})
             ]
             delivery = deliver(variants, metric, asked)
@@ -207,7 +210,7 @@ def _to_stderr(line: str) -> None:
 def _reference(entries: list[Entry], asked: str | None) -> str:
     labels = [entry.label for entry in entries]
     if asked is None:
-        controls = [label for label in labels if label.endswith(":scratch")]
+        controls = [label for label in labels if variant_of(label) == "scratch"]
         return [*controls, *labels][0]
     if asked not in labels:
         raise UserError([f"--reference={asked}: must be one of {', '.join(labels)}"])

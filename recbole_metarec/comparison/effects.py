@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recbole_metarec.comparison.alignment import Alignment
-from recbole_metarec.comparison.entries import left_out
+from recbole_metarec.comparison.labels import left_out
 from recbole_metarec.evaluation.ranking import is_of_ranks
 from recbole_metarec.evaluation.significance import Change, holm, paired_bootstrap
 

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from recbole_metarec.bridge.checks import known_keys, problems_of
 from recbole_metarec.bridge.config import Resolved, resolve, transfers
 from recbole_metarec.bridge.idle import warn_of_idle
+from recbole_metarec.bridge.presets import has_presets, no_preset
 from recbole_metarec.bridge.rules import problem_of
 from recbole_metarec.bridge.writable import file_problems, folder_problems
+from recbole_metarec.comparison.labels import LEFT_OUT, Family, parse
 from recbole_metarec.errors import UserError, shown
+from recbole_metarec.models import SPECS
 from recbole_metarec.runs.controls import baseline_of
 from recbole_metarec.settings.comparison import REPORTS, ComparisonSettings
 from recbole_metarec.settings.kinds import MOST_SEED, listed
 from recbole_metarec.settings.run import RunSettings
 
-LEFT_OUT = "without-"
-"""Begins the variant that lacks a source: ``MetaRec:without-amazon-baby``."""
-
-
-def left_out(label: str) -> str | None:
-    """Return the source that a variant lacks, ``None`` for other variants."""
-    _, _, variant = label.partition(":")
-    return variant.removeprefix(LEFT_OUT) if variant.startswith(LEFT_OUT) else None
-
-
-# Keys of a comparison, not of its runs, which heed allow_pickle, too.
+# Keys of a comparison, not of its runs.
 OWN_KEYS = (
     *("model", *ComparisonSettings.model_fields),
-    *(key for key in RunSettings.model_fields if key != "allow_pickle"),
+    *(key for key in RunSettings.model_fields if key not in ("allow_pickle", "preset")),
 )
 
 
@@ -41,7 +34,7 @@ class Entry(NamedTuple):
     Attributes
     ----------
     label : str
-        Its name, with the variant behind a colon.
+        Its name, with preset and variant behind a colon; see `labels.parse`.
     resolved : Resolved
         Settings of its runs, but for the seed.
     """
@@ -98,18 +91,20 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
         If anything is wrong: all of it.
     """
     labels = asked_models(settings)
-    given = cache(lambda model: resolve(model, settings))
+    given = cache(partial(_given, settings))
     problems = [f"--model={label}: stands there twice" for label in sorted({x for x in labels if labels.count(x) > 1})]
     entries = []
     for label in _with_controls(labels, given):
-        model, colon, variant = label.partition(":")
-        variants = _variants(given(model))
-        if colon and variant not in variants:
-            choices = f"one of {', '.join(f'{model}:{name}' for name in variants)}" if variants else model
-            problems.append(f"--model={label}: no such variant; write {choices}")
+        family, variant = parse(label)
+        resolved = given(family)
+        variants = _variants(resolved)
+        if variant not in ("", *variants) or label != family.label(variant):
+            problems.append(f"--model={label}: no such variant; write {_choices(family, variants)}")
             continue
-        entries.append(Entry(label, resolve(model, {**_of_model(model, given(model)), **variants.get(variant, {})})))
-    problems += [*_own_problems(settings), *_nobodys_keys(settings, [given(entry.model) for entry in entries])]
+        own = {**_of_model(family.model, resolved), **variants.get(variant, {})}
+        entries.append(Entry(label, resolve(family.model, own)))
+    of_entries = [given(parse(entry.label)[0]) for entry in entries]
+    problems += [*_own_problems(settings), *_nobodys_keys(settings, of_entries)]
     for entry in entries:
         problems += [problem for problem in problems_of(entry.resolved) if problem not in problems]
     if problems:
@@ -124,19 +119,31 @@ def entry_beside(entries: Sequence[Entry], label: str, model: str) -> Entry:
     return Entry(model, resolve(model, _of_model(model, resolve(model, {**user, "model": model}))))
 
 
-def _with_controls(labels: Sequence[str], given: Callable[[str], Resolved]) -> list[str]:
+def _given(settings: Mapping[str, Any], family: Family) -> Resolved:
+    """Resolve what the user set for a model, with the preset that its label names."""
+    return resolve(family.model, {**settings, "preset": family.preset} if family.preset else settings)
+
+
+def _choices(family: Family, variants: Iterable[str]) -> str:
+    """Say what may be written in place of a label without such a variant."""
+    presets = SPECS[family.model].presets if family.model in SPECS and not family.preset else ()
+    labels = [family.label(name) for name in (*variants, *presets)]
+    return f"one of {', '.join(labels)}" if labels else family.label()
+
+
+def _with_controls(labels: Sequence[str], given: Callable[[Family], Resolved]) -> list[str]:
     """Put controls behind their models, and what the models' memories find alone behind all."""
     expanded: list[str] = []
     for label in labels:
         expanded.append(label)
-        model, _, variant = label.partition(":")
-        resolved, control = given(model), f"{model}:scratch"
-        learns_more = variant != "scratch" and transfers(model, resolved)
+        family, variant = parse(label)
+        resolved, control = given(family), family.label("scratch")
+        learns_more = variant != "scratch" and transfers(family.model, resolved)
         if learns_more and resolved["scratch_control"] and control not in [*labels, *expanded]:
             expanded.append(control)
         if learns_more and not variant and resolved["leave_one_out"]:
-            expanded += [f"{model}:{name}" for name in _without_each_source(resolved)]
-    asked = [given(label.partition(":")[0]) for label in labels]
+            expanded += [family.label(name) for name in _without_each_source(resolved)]
+    asked = [given(parse(label)[0]) for label in labels]
     baselines = [baseline_of(resolved) for resolved in asked if resolved["scratch_control"]]
     return [*expanded, *(name for name in dict.fromkeys(baselines) if name and name not in expanded)]
 
@@ -155,7 +162,7 @@ def _without_each_source(resolved: Resolved) -> dict[str, Mapping[str, Any]]:
 
 def _of_model(model: str, given: Resolved) -> dict[str, Any]:
     """Return those of the user's settings that a model's runs know."""
-    known = known_keys(given) - {*OWN_KEYS}
+    known = known_keys(given) - {*OWN_KEYS} - (set() if has_presets(model) else {"preset"})
     return {**{key: value for key, value in given.user.items() if key in known}, "model": model}
 
 
@@ -180,6 +187,8 @@ def _own_problems(settings: Mapping[str, Any]) -> Iterator[str]:
 
 def _nobodys_keys(settings: Mapping[str, Any], models: Sequence[Resolved]) -> Iterator[str]:
     known = {key for resolved in models if resolved.model for key in known_keys(resolved)}
+    if settings.get("preset") is not None and not any(has_presets(resolved.model) for resolved in models):
+        yield no_preset(settings["preset"])
     for key in settings:
         if key not in known and key not in OWN_KEYS:
             yield f"--{key}: no model of the comparison knows it"

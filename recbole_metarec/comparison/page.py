@@ -15,10 +15,11 @@ import yaml
 
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.effects import Effect
-from recbole_metarec.comparison.entries import Entry, left_out
+from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.comparison.entry_result import EntryResult
 from recbole_metarec.comparison.evidence_table import evidence_table
 from recbole_metarec.comparison.group_means import labels_of
+from recbole_metarec.comparison.labels import left_out, variant_of
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
 from recbole_metarec.comparison.summary import MADE_OF_RUNS, Summary
 from recbole_metarec.comparison.text_report import by_seed, heading, mean_and_spread, number_or_blank
@@ -138,7 +139,7 @@ def _evidence(comparison: Comparison) -> list[tuple[str, str, str, list[str]]]:
     first, sections = comparison.seeds[0], []
     for label, runs in comparison.runs.items():
         evidence = runs[first].diagnostic("evidence") if first in runs else None
-        control = left_out(label) or label.partition(":")[2] in ("scratch", *MADE_OF_RUNS)
+        control = left_out(label) or variant_of(label) in ("scratch", *MADE_OF_RUNS)
         if evidence and evidence["situations"] and not control:
             said = [*say_worth(evidence), *say_shifts(evidence)]
             sections.append((label, say_taught(evidence), evidence_table(evidence), said))

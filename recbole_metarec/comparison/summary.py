@@ -17,9 +17,9 @@ from recbole_metarec.comparison.answers import (
 )
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.effects import Effect, make_effects
-from recbole_metarec.comparison.entries import left_out
 from recbole_metarec.comparison.entry_result import EntryResult, entry_result, mean_weights
 from recbole_metarec.comparison.group_means import Group, group_means
+from recbole_metarec.comparison.labels import beside, left_out, variant_of
 from recbole_metarec.evaluation.ranking import is_of_ranks
 from recbole_metarec.evaluation.wording import size
 from recbole_metarec.runs.result import RunResult
@@ -98,7 +98,7 @@ def summarize(comparison: Comparison) -> Summary:
     results = {label: entry_result(label, runs, metric, aligned) for label, runs in finished.items()}
     joined = [result for label, result in results.items() if label not in apart]
     whole = [label for label in finished if not left_out(label)]
-    trained = [label for label in whole if label.partition(":")[2] not in MADE_OF_RUNS]
+    trained = [label for label in whole if variant_of(label) not in MADE_OF_RUNS]
     transfers, sources, effects = _effects(comparison, metric, aligned, list(finished))
     weights = {label: found for label in trained if (found := mean_weights(finished[label]))}
     return Summary(
@@ -129,14 +129,14 @@ def _effects(
     """Compare what transfers with its scratch control, itself with itself less a source, all with the reference."""
     make = partial(make_effects, aligned, metric, samples=comparison.samples, seed=comparison.seeds[0])
     whole = [label for label in labels if not left_out(label)]
-    trained = [label for label in whole if label.partition(":")[2] not in MADE_OF_RUNS]
+    trained = [label for label in whole if variant_of(label) not in MADE_OF_RUNS]
     transferred = [label for label in trained if any(run.source_datasets for run in comparison.runs[label].values())]
-    controls = [(label, f"{label.partition(':')[0]}:scratch") for label in transferred]
+    controls = [(label, beside(label, "scratch")) for label in transferred]
     transfers = make([(a, b) for a, b in controls if a != b and b in labels])
     shown = {(effect.label, effect.against) for effect in transfers}
     pairs = [(label, comparison.reference) for label in whole if label != comparison.reference]
     effects = make([pair for pair in pairs if pair not in shown])
-    return transfers, make([(label.partition(":")[0], label) for label in labels if left_out(label)]), effects
+    return transfers, make([(beside(label, ""), label) for label in labels if left_out(label)]), effects
 
 
 def with_delivered(comparison: Comparison) -> dict[str, dict[int, RunResult]]:
@@ -146,7 +146,7 @@ def with_delivered(comparison: Comparison) -> dict[str, dict[int, RunResult]]:
         if runs:
             finished[label] = runs
         if label in comparison.deliveries:
-            finished[f"{label}:{DELIVERED}"] = {
+            finished[beside(label, DELIVERED)] = {
                 seed: delivery.run for seed, delivery in comparison.deliveries[label].items()
             }
     return finished

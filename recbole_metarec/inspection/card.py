@@ -21,11 +21,17 @@ tags:
 
 
 def title_of(state: Mapping[str, Any]) -> str:
-    """Name a checkpoint's model and, where it has some, its variant, as in ``MetaRec (scratch)``."""
-    config, variant, model = state["config"], state.get("variant"), state["config"]["model"]
+    """Name a checkpoint's model and, where it has some, its preset and variant, as in ``MetaRec (paper, scratch)``."""
+    config, variant = state["config"], state.get("variant")
     if config.get("members"):
-        model, variant = config["members"][0]["model"], "ensemble"
-    return model if variant in (None, "transfer") else f"{model} ({variant})"
+        config, variant = config["members"][0], "ensemble"
+    return named(config["model"], config.get("preset"), variant)
+
+
+def named(model: str, preset: str | None, variant: str | None) -> str:
+    """Put the name of a model, of its preset and of its variant together, as in ``MetaRec (paper, scratch)``."""
+    said = [each for each in (preset, variant) if each not in (None, "transfer")]
+    return f"{model} ({', '.join(said)})" if said else model
 
 
 def card(state: Mapping[str, Any], file: str = "model.safetensors") -> str:
@@ -58,11 +64,13 @@ def card(state: Mapping[str, Any], file: str = "model.safetensors") -> str:
 def _what(state: Mapping[str, Any]) -> str:
     config, sources = state["config"], state.get("source_datasets") or []
     learnt = f" It learnt from {', '.join(sources)}, too." if sources else ""
+    preset = config.get("preset")
+    settings = f"the preset {preset}, and what was set besides; all settings are" if preset else "all settings are"
     version = f" {state['versions']['recbole_metarec']}" if "versions" in state else ""
     return (
         f"Given the items that somebody had, it ranks the {len(state.get('item_tokens') or ()):,} items of "
         f"{config['dataset']} by how likely they come next.{learnt} Trained with recbole-metarec{version}, "
-        f"seed {config['seed']}; all settings are in the checkpoint (`recbole-metarec inspect`)."
+        f"seed {config['seed']}; {settings} in the checkpoint (`recbole-metarec inspect`)."
     )
 
 

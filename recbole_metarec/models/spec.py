@@ -36,6 +36,8 @@ class ModelSpec:
         Whether it learns from more than the target, given all settings of a run.
     variants : mapping of str to mapping
         Settings of its named variants.
+    presets : mapping of str to str
+        Property files of its presets, which lie above its defaults, by name; relative to ``properties/``.
     checks : tuple of CrossCheck
         Of its own settings, beside those of their components.
     reads_features : callable
@@ -68,6 +70,7 @@ class ModelSpec:
     scratch: Mapping[str, Any] | None = None
     transfers: Callable[[Mapping[str, Any]], bool] = _never
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    presets: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[CrossCheck, ...] = ()
     reads_features: Callable[[Mapping[str, Any]], bool] = _never
     sharing: str | None = None

@@ -43,7 +43,7 @@ def controls(resolved: Resolved, run: RunResult, train: Train) -> Iterator[RunRe
             yield combine([run, scratch], train, auto)
     for name in (evidence_beside(run), baseline_of(resolved)):
         if name:
-            yield train({**user, "model": name})
+            yield train({**user, "model": name, "preset": None})
 
 
 def baseline_of(resolved: Resolved) -> str | None:
@@ -78,6 +78,7 @@ def combine(members: list[RunResult], train: Train, resume: str | None = None) -
         **plain[0],
         "resume": resume,
         "init_from": None,
+        "preset": None,
         "model": ENSEMBLE.name,
         "members": plain,
         "member_files": files,

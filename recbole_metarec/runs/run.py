@@ -101,7 +101,7 @@ def make_runs(resolved: Resolved) -> list[RunResult]:
     first = run_one(resolved.user, tells=True)
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:
-        record_controls(runs, resolved["bootstrap_samples"])
+        record_controls(runs, resolved["bootstrap_samples"], resolved["preset"])
     return runs
 
 

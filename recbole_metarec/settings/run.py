@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from recbole_metarec.settings.base import Settings, option
-from recbole_metarec.settings.kinds import FileToRead, FileToWrite, Positive
+from recbole_metarec.settings.kinds import FileToRead, FileToWrite, Positive, Word
 
 
 class RunSettings(Settings):
@@ -15,6 +15,12 @@ class RunSettings(Settings):
 
     group = "Run"
 
+    preset: Word | None = option(
+        None,
+        "Settings of a model under one name, above its defaults and below all that is set besides; they stand in "
+        "properties/model/. paper: MetaRec and ANT as published, as far as that is known.",
+        decides="nothing",
+    )
     scratch_control: bool = option(
         True,
         "Whether a model that transfers is also trained from scratch and compared, with an ensemble of both, with "

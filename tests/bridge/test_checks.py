@@ -181,12 +181,12 @@ def test_every_shipped_property_file_loads_and_passes(tmp_path: Path) -> None:
     files = sorted(properties_folder().glob("*/*.yaml"))
     assert files
     for file in files:
-        model = file.stem if file.parent.name == "model" else "MetaRec"
+        model, _, preset = (file.stem if file.parent.name == "model" else "MetaRec").partition("-")
         dataset = file.stem if file.parent.name == "dataset" else "good"
-        settings = {"model": model, "dataset": dataset}
+        settings = {"model": model, "dataset": dataset, "preset": preset or None}
         effective = resolve(model, settings).defaults
         assert not {key: line for key, value in effective.items() if (line := problem_of(model, key, value))}
-        PluginConfig(model, dataset, {"gpu_id": ""})
+        PluginConfig(model, dataset, {"gpu_id": "", "preset": preset or None})
 
 
 def test_the_shipped_default_needs_no_flags(tmp_path: Path) -> None:

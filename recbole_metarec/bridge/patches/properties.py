@@ -7,6 +7,8 @@ from functools import wraps
 from recbole.config import Config
 
 from recbole_metarec.bridge.config import property_layers
+from recbole_metarec.bridge.presets import preset_problems
+from recbole_metarec.errors import UserError
 from recbole_metarec.models import SPECS
 
 _stock = Config._load_internal_config_dict
@@ -17,6 +19,9 @@ def _load_internal_config_dict(self: Config, model: str, model_class: type, data
     """Put the layers of a model of this package over RecBole's defaults."""
     _stock(self, model, model_class, dataset)
     if model in SPECS:
+        problems = [*preset_problems(model, self.external_config_dict.get("preset"))]
+        if problems:
+            raise UserError(problems)
         below = self.internal_config_dict
         below.update(property_layers(model, dataset, self.external_config_dict, below))
 

@@ -31,6 +31,7 @@ SPEC = ModelSpec(
     scratch={"source_datasets": [], "adapt": "scratch", "pretrained": None},
     transfers=_has_core,
     variants={name: {"adapt": name} for name in ("relearn", "finetune", "frozen")},
+    presets={"paper": "model/ANT-paper.yaml"},
     checks=((("pretrained", "adapt", "source_datasets", "init_from", *CORE_KEYS), _core_can_be_read),),
     reads_features=_reads_features,
     sharing="recbole_metarec.models.ant.core_file:sharing",

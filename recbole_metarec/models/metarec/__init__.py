@@ -38,6 +38,7 @@ SPEC = ModelSpec(
         "finetune": _FINETUNE,
         "frozen": {**_FINETUNE, "freeze": True},
     },
+    presets={"paper": "model/MetaRec-paper.yaml"},
     checks=((("freeze", "source_datasets", "warmup_epochs", "meta_epochs"), _freezing_makes_sense),),
     reads_features=_reads_features,
     baseline=MEMORY.name,

@@ -101,6 +101,7 @@ class Scorer:
         """Score all items by the encoder alone, shape (B, I)."""
         return self.states(requests) @ self.outputs.T
 
+    @torch.inference_mode()
     def top(
         self,
         requests: Requests,

@@ -57,3 +57,8 @@ def test_unknown_commands_are_named(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_search_needs_a_space(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tune", "--model=MetaRec"]) == 2
     assert capsys.readouterr().err.startswith("error: --tune: is missing; name a YAML file")
+
+
+def test_python_runs_the_package_as_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "recbole_metarec", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{__version__}\n")

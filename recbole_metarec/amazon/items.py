@@ -10,12 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from recbole_metarec.amazon.clean import clean_text, image_addresses, parse_price, texts
 from recbole_metarec.amazon.layouts import Layout
 from recbole_metarec.amazon.options import Options
 from recbole_metarec.amazon.rawfile import RawFile
 from recbole_metarec.amazon.records import BadLine, check_identity, read_record
-from recbole_metarec.amazon.reviews import LineReport
+from recbole_metarec.datasets.clean import clean_text, image_addresses, parse_price, texts
+from recbole_metarec.datasets.lines import LineReport
 
 FIELDS = {
     "item_id": "token",

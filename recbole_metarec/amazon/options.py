@@ -10,17 +10,13 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
-from recbole_metarec.amazon.clean import LongText
 from recbole_metarec.amazon.vintages import Kind
+from recbole_metarec.datasets.clean import LongText
+from recbole_metarec.datasets.rules import UNTIL_STABLE, Dedup
 from recbole_metarec.errors import UserError, nearest
 from recbole_metarec.settings.base import Settings, kind_of, option, problem
 from recbole_metarec.settings.kinds import Is, Share
 from recbole_metarec.settings.reading import read_as
-
-Dedup = Literal["none", "exact", "first", "last"]
-
-UNTIL_STABLE = 0
-"""Number of k-core passes that stands for as many as it takes."""
 
 
 def _is_moment(value: str) -> bool:

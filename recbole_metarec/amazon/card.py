@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recbole_metarec.datasets.card import counts, sources
+from recbole_metarec.datasets.card import counts, items, sources
 from recbole_metarec.datasets.output import Card
 
 CITATIONS = {
@@ -37,7 +37,7 @@ def readme(card: Card) -> list[str]:
         *sources(card),
         *counts(card),
         *_choices(card),
-        *_items(card),
+        *items(card),
         f"Cite: {CITATIONS[card['vintage']]}.",
     ]
     return lines
@@ -49,14 +49,3 @@ def _choices(card: Card) -> list[str]:
         changes = ", ".join(f"`{key}={value}`" for key, value in card["preset_changes"].items())
         lines.append(f"Changed from the preset: {changes}.")
     return [*lines, ""]
-
-
-def _items(card: Card) -> list[str]:
-    if "metadata" not in card:
-        return []
-    metadata = card["metadata"]
-    lines = ["| item field | items | share |", "|---|--:|--:|"]
-    for name, coverage in metadata["coverage"].items():
-        lines.append(f"| {name} | {coverage['items']:,} | {coverage['share']:.1%} |")
-    rejected = metadata["prices_rejected"]
-    return [*lines, "", f"{rejected:,} prices could not be read.", ""]

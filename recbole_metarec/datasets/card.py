@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
+from typing import Any
 
 from recbole_metarec.datasets.output import Card
+from recbole_metarec.domains.clock import PER_SECOND
 
 
 def sources(card: Card) -> list[str]:
@@ -18,25 +21,36 @@ def sources(card: Card) -> list[str]:
 
 
 def counts(card: Card) -> list[str]:
-    """Render what was left after each step, and the span of time."""
-    times = card["timestamps"]
-    repeated = f"{card['repeated_pairs']:,} interactions repeat an earlier one of the same user and item."
-    span = f"from {times['first']} ({_day(times['first'], times['unit'])})"
-    span += f" to {times['last']} ({_day(times['last'], times['unit'])})"
-    return [*steps(card), f"{card['order']} Timestamps are in {times['unit']}, {span}. {repeated}", ""]
-
-
-def steps(card: Card) -> list[str]:
-    """Render what was left after each step."""
+    """Render what was left after each step, order, and the span of time."""
     lines = ["| after | users | items | interactions |", "|---|--:|--:|--:|"]
     for step in card["counts"]:
         lines.append(f"| {step['step']} | {step['users']:,} | {step['items']:,} | {step['interactions']:,} |")
-    return [*lines, ""]
+    repeated = f"{card['repeated_pairs']:,} interactions repeat an earlier one of the same user and item."
+    return [*lines, "", f"{card['order']} {_span(card['timestamps'])} {repeated}", ""]
+
+
+def items(card: Card) -> list[str]:
+    """Render how many items have which field, if there is anything of them."""
+    if "metadata" not in card:
+        return []
+    metadata = card["metadata"]
+    lines = ["| item field | items | share |", "|---|--:|--:|"]
+    for name, coverage in metadata["coverage"].items():
+        lines.append(f"| {name} | {coverage['items']:,} | {coverage['share']:.1%} |")
+    rejected = metadata["prices_rejected"]
+    return [*lines, "", f"{rejected:,} prices could not be read.", ""]
+
+
+def _span(times: Mapping[str, Any]) -> str:
+    unit, first, last = times["unit"], times["first"], times["last"]
+    if unit is None:
+        return f"Timestamps only say what came first, from {first} to {last}."
+    return f"Timestamps are in {unit}, from {first} ({_day(first, unit)}) to {last} ({_day(last, unit)})."
 
 
 def _day(time: int, unit: str) -> str:
     try:
-        moment = datetime.fromtimestamp(time / (1000 if unit == "ms" else 1), timezone.utc)
+        moment = datetime.fromtimestamp(time / PER_SECOND[unit], timezone.utc)
     except (ValueError, OverflowError, OSError):  # beyond the calendar
         return "no date"
     return f"{moment:%Y-%m-%d}"

@@ -64,9 +64,10 @@ class LineReport:
         if n_bad > max_bad * self.lines:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.bad.most_common())
             share = f"{n_bad:,} of {self.lines:,} lines ({n_bad / self.lines:.2%}) are bad"
-            advice = f"repair the file or allow them with --max_bad={_round_up(n_bad / self.lines)}"
+            advice = f"repair the file or allow them with --max_bad={round_up(n_bad / self.lines)}"
             raise UserError([f"{path}: {share}: {reasons}; {advice}", *(f"{path}: {text}" for text in self.examples)])
 
 
-def _round_up(share: float) -> float:
+def round_up(share: float) -> float:
+    """Return a round share that is no less."""
     return next(step for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if step >= share)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from recbole_metarec.lazy import attributes_of
 
 if TYPE_CHECKING:
-    from recbole_metarec.conversion.convert import convert
+    from recbole_metarec.conversion.dataset import convert
     from recbole_metarec.conversion.options import Options, make_options
 
 __all__ = ["Options", "convert", "make_options"]
 
 # Imported when they are asked for: help of the command line needs no polars.
-_PLACES = {"Options": "options", "convert": "convert", "make_options": "options"}
+_PLACES = {"Options": "options", "convert": "dataset", "make_options": "options"}
 
 __getattr__ = attributes_of(__name__, _PLACES)

@@ -33,7 +33,9 @@ def _columns(card: Card) -> list[str]:
 def _left_out(card: Card) -> list[str]:
     lines = []
     for source in card["sources"]:
-        lines += [f"- {count:,} rows left out: {reason}" for reason, count in source["bad_lines"].items()]
+        lines += [
+            f"- {count:,} row{'s' * (count > 1)} left out: {reason}" for reason, count in source["bad_lines"].items()
+        ]
         lines += [f"- for example {example}" for example in source["bad_examples"]]
     if card["timestamps"]["warning"]:
         lines.append(f"- {card['timestamps']['warning']}")

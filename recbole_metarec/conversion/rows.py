@@ -62,10 +62,10 @@ class _Wrong:
         bad = bad & self._there
         if not bad.any():
             return
-        first = int(np.argmax(bad))
+        first, n_bad = int(np.argmax(bad)), int(bad.sum())
         value = "" if reason == "is empty" else f" {str(column[first])[:60]!r}"
         example = f"row {first + 1}: {column.name}{value} {reason}"
-        self.lines.append(f"{self.path}: {example} ({int(bad.sum()):,} such rows); {instead}")
+        self.lines.append(f"{self.path}: {example} ({n_bad:,} such row{'s' * (n_bad > 1)}); {instead}")
         newly = bad & self.good
         if newly.any():
             self.report.bad[f"{column.name} {reason}"] = int(newly.sum())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from recbole_metarec.datasets.interactions import ROWS_AT_ONCE
+
 SECOND = 1_000_000
 """Microseconds of a second."""
 
@@ -53,7 +55,12 @@ def read_dates(texts: pl.Series, zone: str, day_first: bool) -> pl.Series:
     """
     forms = [_YEAR_FIRST, _DOTS, _DAY_FIRST if day_first else _MONTH_FIRST, _DAY_NAME, _NAME_DAY]
     patterns = [f"(?i)^{form}{_CLOCK}" for form in forms] + [f"(?i)^{_DENSE}{_DENSE_CLOCK}"]
-    frame = pl.DataFrame({"text": texts.str.strip_chars()}).with_row_index("place")
+    parts = [_read_block(part, patterns, zone) for part in pl.DataFrame({"text": texts}).iter_slices(ROWS_AT_ONCE)]
+    return pl.concat(parts) if parts else pl.Series("micros", [], pl.Int64)
+
+
+def _read_block(texts: pl.DataFrame, patterns: list[str], zone: str) -> pl.Series:
+    frame = texts.select(pl.col("text").str.strip_chars()).with_row_index("place")
     found = []
     for pattern in patterns:
         if not len(frame):

@@ -89,7 +89,7 @@ def read_rows(
     Parameters
     ----------
     frame : polars.DataFrame
-        Has the columns that are named.
+        Has the columns that are named, and loses them as they are read.
     path : Path
         Where it comes from, for the lines of an error.
     user, item, time : str
@@ -117,9 +117,10 @@ def read_rows(
     if not there.any():
         raise UserError([f"{path}: has no rows"])
     wrong, problems = _Wrong(path, there), list[str]()
-    users, items = (_identities(frame[name], wrong, problems) for name in (user, item))
-    times = _times(frame[time], options, wrong, problems)
-    ratings = np.zeros(len(frame)) if rating is None else _ratings(frame[rating], wrong)
+    # a column that has been read is given up before the next one is
+    users, items = (_identities(frame.drop_in_place(name), wrong, problems) for name in (user, item))
+    times = _times(frame.drop_in_place(time), options, wrong, problems)
+    ratings = np.zeros(len(there)) if rating is None else _ratings(frame.drop_in_place(rating), wrong)
     try:
         wrong.check(options.max_bad)
     except UserError as error:

@@ -22,7 +22,8 @@ def show_card(card: Mapping[str, Any], output: Path) -> None:
     metadata = card.get("metadata")
     if metadata:
         shares = ", ".join(f"{name} {coverage['share']:.0%}" for name, coverage in metadata["coverage"].items())
-        print(f"  items with {shares}; {metadata['prices_rejected']:,} prices unreadable")
+        unreadable = f"; {metadata['prices_rejected']:,} prices unreadable"
+        print(f"  items with {shares}{unreadable * ('price' in metadata['coverage'])}")
     for name, file in card["files"].items():
         print(f"  {output / card['name'] / name}  {file['bytes']:,} bytes")
 

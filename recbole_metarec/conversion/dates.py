@@ -42,7 +42,7 @@ def read_dates(texts: pl.Series, zone: str, day_first: bool) -> pl.Series:
     texts : polars.Series of str
         ISO 8601, dense or not (2024-03-01T12:30:00+01:00, 20240301); days first or last with points, slashes or
         hyphens; English names of months (1 Mar 2024, Mar 1, 2024, Fri, 01 Mar 2024 12:30:00 GMT, 01/Mar/2024:12:30:00);
-        hours to 24, or to 12 with am or pm.
+        hours to 24, or to 12 with am or pm. A year of two digits is of this century.
     zone : str
         Of times that name none. Of hours that a zone has twice, the first; those that it skips are none.
     day_first : bool

@@ -74,7 +74,7 @@ def _rows(table: Table, columns: Mapping[str, str], fields: list[str], names: pl
     read = table.read(list(dict.fromkeys(columns[field] for field in fields)))
     ids = table.collect(read.select(columns["item_id"]))[columns["item_id"]]
     known = texts_of(ids)
-    first = (known.is_in(names.implode()) & known.is_first_distinct()).fill_null(False)
+    first = (known.is_in(names.to_list()) & known.is_first_distinct()).fill_null(False)
     places = first.arg_true()
     chosen = table.collect(read.with_row_index("\n").join(places.rename("\n").to_frame().lazy(), on="\n", how="semi"))
     chosen = chosen.sort("\n")

@@ -7,7 +7,7 @@ import gzip
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import orjson
 import polars as pl
@@ -127,10 +127,13 @@ class Table:
         return [*keys]
 
     @contextmanager
-    def _opened(self) -> Iterator[gzip.GzipFile]:
-        zipped = self.path.suffix.lower() == ".gz"
-        with gzip.open(self.path) if zipped else self.path.open("rb") as file:
-            yield file  # type: ignore[misc]
+    def _opened(self) -> Iterator[gzip.GzipFile | BinaryIO]:
+        if self.path.suffix.lower() == ".gz":
+            with gzip.open(self.path) as unpacked:
+                yield unpacked
+        else:
+            with self.path.open("rb") as file:
+                yield file
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

@@ -60,6 +60,8 @@ def read_times(column: pl.Series, options: Options) -> Times:
         If numbers are of several units, it is not known whether day or month comes first, or the column is of a type
         that no times have.
     """
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
     kind = column.dtype
     if kind == pl.Date or isinstance(kind, pl.Datetime):
         return _of_dates(_moments(column, options.zone))

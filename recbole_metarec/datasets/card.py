@@ -37,8 +37,8 @@ def items(card: Card) -> list[str]:
     lines = ["| item field | items | share |", "|---|--:|--:|"]
     for name, coverage in metadata["coverage"].items():
         lines.append(f"| {name} | {coverage['items']:,} | {coverage['share']:.1%} |")
-    rejected = metadata["prices_rejected"]
-    return [*lines, "", f"{rejected:,} prices could not be read.", ""]
+    rejected = f"{metadata['prices_rejected']:,} prices could not be read."
+    return [*lines, "", *[rejected, ""] * ("price" in metadata["coverage"])]
 
 
 def _span(times: Mapping[str, Any]) -> str:

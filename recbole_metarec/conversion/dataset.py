@@ -80,8 +80,12 @@ def convert(
     place = Path(output) if output else Path("dataset") / _name_of(data)
     named = {"user": user, "item": item, "time": time, **({"rating": rating} if rating else {})}
     of_items = {"item_id": items_id or item, **(fields or {})}
-    table, catalogue = _tables(data, Path(items) if items else None, named, of_items, bool(items_id))
-    check_place(place.parent, place.name, overwrite)
+    problems: list[str] = []
+    try:
+        check_place(place.parent, place.name, overwrite)
+    except UserError as error:
+        problems += error.problems
+    table, catalogue = _tables(data, Path(items) if items else None, named, of_items, bool(items_id), problems)
 
     frame = table.collect(table.read(list(named.values())))
     rows, times, report = read_rows(frame, data, user, item, time, rating, options)
@@ -113,10 +117,15 @@ def _name_of(path: Path) -> str:
 
 
 def _tables(
-    data: Path, items: Path | None, named: Mapping[str, str], of_items: Mapping[str, str], own_id: bool
+    data: Path,
+    items: Path | None,
+    named: Mapping[str, str],
+    of_items: Mapping[str, str],
+    own_id: bool,
+    problems: list[str],
 ) -> tuple[Table, Table | None]:
-    """Open the files, and find all columns that they lack."""
-    problems = [f"{field}: no such field{nearest(field, FIELDS)}" for field in of_items if field not in FIELDS]
+    """Open the files, and name all columns that they lack beside the problems that there are already."""
+    problems += [f"{field}: no such field{nearest(field, FIELDS)}" for field in of_items if field not in FIELDS]
     twice = {column for column in named.values() if [*named.values()].count(column) > 1}
     problems += [f"column {column} is named for several things; each has a column of its own" for column in twice]
     tables: dict[Path, Table] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,17 +67,18 @@ class Table:
         with self._readable():
             self._separator = "\t" if form == "tsv" else ","
             if form == "parquet":
-                self.columns = pl.scan_parquet(path).collect_schema().names()
+                self.columns = pl.scan_parquet(path, glob=False).collect_schema().names()
             else:
                 self.columns = self._keys() if form == "jsonl" else self._header()
 
     def read(self, columns: list[str]) -> pl.LazyFrame:
         """Scan some of the columns: of text, but in parquet of their own types."""
         if self.form == "parquet":
-            return pl.scan_parquet(self.path).select(columns)
+            return pl.scan_parquet(self.path, glob=False).select(columns)
         if self.form == "jsonl":
-            return pl.scan_ndjson(self.path, schema=dict.fromkeys(columns, pl.String)).select(columns)
-        return pl.scan_csv(self.path, infer_schema=False, separator=self._separator).select(columns)
+            path = glob.escape(str(self.path))  # there is no glob=False
+            return pl.scan_ndjson(path, schema=dict.fromkeys(columns, pl.String)).select(columns)
+        return pl.scan_csv(self.path, infer_schema=False, separator=self._separator, glob=False).select(columns)
 
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """Carry out what `read` began, in blocks of rows as far as polars can.
@@ -141,7 +144,7 @@ class Table:
             yield
         except UnicodeDecodeError:
             raise UserError([self._not_utf8()]) from None
-        except (OSError, EOFError, pl.exceptions.PolarsError) as error:
+        except (OSError, EOFError, zlib.error, csv.Error, pl.exceptions.PolarsError) as error:
             raise UserError([self._what_failed(str(error))]) from None
 
     def _not_utf8(self) -> str:

@@ -219,6 +219,17 @@ def test_files_that_are_none_are_told_in_a_line(name: str, content: bytes, said:
     assert not Path("dataset").exists()
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_signs_of_patterns_in_names_are_names(ending: str) -> None:
+    for name, seed in ((f"shop[1].{ending}", 0), (f"shop1.{ending}", 1)):
+        WRITERS[f"shop.{ending}"](frame_of(made(seed=seed)), Path(name))
+    of_pattern, other = (
+        convert(name, user="customer", item="sku", time="bought", output=f"data/{seed}")["timestamps"]
+        for seed, name in enumerate([f"shop[1].{ending}", f"shop1.{ending}"])
+    )
+    assert of_pattern != other
+
+
 def test_what_others_wrote_stays_unless_told() -> None:
     Path("dataset/shop").mkdir(parents=True)
     Path("dataset/shop/shop.inter").write_text("mine")

@@ -45,6 +45,12 @@ def loader_commands() -> list[str]:
     return [line for line in lines if line.startswith("recbole-metarec amazon") and "--category" not in line]
 
 
+def converting_commands() -> list[str]:
+    """Return the commands that make a domain of a table."""
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("recbole-metarec convert")]
+
+
 def using_commands() -> list[str]:
     """Return the commands that use a checkpoint."""
     lines = [line for block in blocks("bash") for line in block.splitlines()]
@@ -99,7 +105,20 @@ def test_a_command_of_the_amazon_loader_runs(command: str, tmp_path: Path) -> No
     assert "amazon" in done.stdout
 
 
+@pytest.mark.parametrize("command", converting_commands())
+def test_a_command_that_converts_runs(command: str, tmp_path: Path) -> None:
+    rows = [f"{user},{item},2024-03-0{item + 1} 12:30" for user in range(6) for item in range(6)]
+    (tmp_path / "data.csv").write_text("\n".join(["customer,sku,bought_at", *rows]) + "\n")
+    (tmp_path / "catalogue.csv").write_text("sku,name,price\n" + "".join(f"{item},Tea,9.99\n" for item in range(6)))
+    run = [sys.executable, str(REPOSITORY / "run_recbole_metarec.py"), *shlex.split(command)[1:]]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--dataset=shop" in done.stdout
+    assert len((tmp_path / "dataset/shop/shop.inter").read_text().splitlines()) == 37
+
+
 def test_there_are_commands_and_snippets() -> None:
+    assert len(converting_commands()) >= 1
     assert len(commands()) >= 3
     assert len(loader_commands()) >= 5
     assert len(using_commands()) >= 3

@@ -6,19 +6,20 @@ import re
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from recbole_metarec.amazon import filters
 from recbole_metarec.amazon.card import TIES, readme
 from recbole_metarec.amazon.items import ItemReport, item_names, write_items
 from recbole_metarec.amazon.layouts import Layout
 from recbole_metarec.amazon.options import PRESETS, Options, changed, make_options
-from recbole_metarec.amazon.output import Card, OutputFile, check_place, dataset_files, finish
 from recbole_metarec.amazon.rawfile import RawFile
 from recbole_metarec.amazon.recognise import recognise
-from recbole_metarec.amazon.reviews import ROWS_AT_ONCE, Interactions, LineReport, read_reviews
+from recbole_metarec.amazon.reviews import read_reviews
 from recbole_metarec.amazon.steps import apply_filters
 from recbole_metarec.amazon.vintages import Vintage, dataset_name
+from recbole_metarec.datasets.filters import distinct
+from recbole_metarec.datasets.interactions import Interactions, write_interactions
+from recbole_metarec.datasets.lines import LineReport
+from recbole_metarec.datasets.output import Card, check_place, dataset_files, finish
 from recbole_metarec.errors import UserError
 
 
@@ -123,30 +124,6 @@ def name_of(path: Path, layout: Layout) -> str:
     return dataset_name(re.sub(r"^(reviews|ratings)_|_5$", "", stem), layout.vintage)
 
 
-def write_interactions(rows: Interactions, file: OutputFile) -> None:
-    """Write an ``.inter`` file.
-
-    Parameters
-    ----------
-    rows : Interactions
-        In the order of the file.
-    file : OutputFile
-        Where to.
-    """
-    file.write(b"user_id:token\titem_id:token\trating:float\ttimestamp:float\n")
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
-        frame = pl.DataFrame(
-            {
-                "user": rows.user_names.gather(rows.users[part]),
-                "item": rows.item_names.gather(rows.items[part]),
-                "rating": rows.ratings[part],
-                "time": rows.times[part],
-            }
-        )
-        file.write(frame.write_csv(include_header=False, separator="\t", quote_style="never").encode())
-
-
 def _layouts(reviews: Path, meta: Path | None, vintage: Vintage | None, options: Options) -> tuple[Layout, Layout]:
     problems: list[str] = []
     layouts: list[Layout] = []
@@ -173,7 +150,7 @@ def _describe(rows: Interactions, layout: Layout) -> Card:
     return {
         "order": TIES,
         "timestamps": {"unit": layout.time_unit, "first": int(rows.times[0]), "last": int(rows.times[-1])},
-        "repeated_pairs": len(rows) - int(np.count_nonzero(filters.distinct(rows, "first"))),
+        "repeated_pairs": len(rows) - int(np.count_nonzero(distinct(rows, "first"))),
     }
 
 

@@ -10,23 +10,13 @@ from typing import Any
 
 import polars as pl
 
-from recbole_metarec.amazon.clean import clean_text, image_addresses, parse_price, texts
 from recbole_metarec.amazon.layouts import Layout
 from recbole_metarec.amazon.options import Options
 from recbole_metarec.amazon.rawfile import RawFile
 from recbole_metarec.amazon.records import BadLine, check_identity, read_record
-from recbole_metarec.amazon.reviews import LineReport
-
-FIELDS = {
-    "item_id": "token",
-    "title": "token_seq",
-    "categories": "token_seq",
-    "brand": "token",
-    "price": "float",
-    "image": "token_seq",
-    "description": "token_seq",
-}
-"""Columns of an ``.item`` file and their RecBole types."""
+from recbole_metarec.datasets.clean import clean_text, image_addresses, parse_price, texts
+from recbole_metarec.datasets.fields import FIELDS
+from recbole_metarec.datasets.lines import LineReport
 
 LONGEST_CATEGORY = 100
 """Most characters of a category; what 2018 has beyond it is a product's description."""

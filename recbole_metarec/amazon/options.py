@@ -10,17 +10,13 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
-from recbole_metarec.amazon.clean import LongText
 from recbole_metarec.amazon.vintages import Kind
-from recbole_metarec.errors import UserError, nearest
-from recbole_metarec.settings.base import Settings, kind_of, option, problem
+from recbole_metarec.datasets.changes import read_changes
+from recbole_metarec.datasets.clean import LongText
+from recbole_metarec.datasets.rules import UNTIL_STABLE, Dedup
+from recbole_metarec.errors import UserError
+from recbole_metarec.settings.base import Settings, option
 from recbole_metarec.settings.kinds import Is, Share
-from recbole_metarec.settings.reading import read_as
-
-Dedup = Literal["none", "exact", "first", "last"]
-
-UNTIL_STABLE = 0
-"""Number of k-core passes that stands for as many as it takes."""
 
 
 def _is_moment(value: str) -> bool:
@@ -165,16 +161,9 @@ def make_options(preset: str = "raw", **changes: Any) -> Options:
     if preset not in PRESETS:
         problems.append(f"preset: {preset!r} is none; write one of {', '.join(PRESETS)}")
     values = dict(PRESETS[preset].options) if preset in PRESETS else {}
-    for key, value in sorted(changes.items(), key=lambda change: change[0] != "k_core"):
-        fields = ("user_core", "item_core") if key == "k_core" else (key,)
-        if fields[0] not in OPTION_NAMES:
-            problems.append(f"{key}: no such option{nearest(key, [*OPTION_NAMES, 'k_core', 'preset'])}")
-            continue
-        read = _read(fields[0], value)
-        wrong = problem(Options, fields[0], read)
-        if wrong:
-            problems.append(f"{key}: {value!r} {wrong}")
-        values.update(dict.fromkeys(fields, read))
+    changed_values, wrong = read_changes(Options, changes, {"k_core": ("user_core", "item_core")})
+    values.update(changed_values)
+    problems += wrong
     if problems:
         raise UserError(problems)
     return Options(**values)
@@ -187,11 +176,3 @@ def changed(options: Options, preset: str) -> dict[str, Any]:
     """Name the options that differ from a preset's."""
     of_preset = make_options(preset).model_dump()
     return {key: value for key, value in options.model_dump().items() if value != of_preset[key]}
-
-
-def _read(key: str, value: Any) -> Any:
-    """Read a value that may be written as text; what is no value at all stays as it is."""
-    try:
-        return read_as(kind_of(Options, key), value) if isinstance(value, str) else value
-    except ValueError:
-        return value

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from recbole_metarec.amazon.benchmark import find_parts, read_benchmark
-from recbole_metarec.amazon.clean import clean_text
-from recbole_metarec.amazon.output import Card, OutputFile, check_place, dataset_files, finish
 from recbole_metarec.amazon.records import Row
 from recbole_metarec.amazon.texts import read_sequences
 from recbole_metarec.amazon.unisrec import Features, Folder, read_folder
+from recbole_metarec.datasets.clean import clean_text
+from recbole_metarec.datasets.output import Card, OutputFile, check_place, dataset_files, finish
 from recbole_metarec.files import checksum
 
 ORDER = "The publishers kept the order alone: timestamps are positions in the user's sequence, from 0."

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,114 +15,9 @@ import polars as pl
 from recbole_metarec.amazon.layouts import Layout
 from recbole_metarec.amazon.rawfile import RawFile
 from recbole_metarec.amazon.records import LATEST, BadLine, Row, read_row, without_cycles
+from recbole_metarec.datasets.interactions import Interactions, encode
+from recbole_metarec.datasets.lines import LineReport
 from recbole_metarec.domains.atomic import MISSING
-from recbole_metarec.errors import UserError
-
-N_EXAMPLES = 3
-ROWS_AT_ONCE = 1 << 18
-
-
-@dataclass(frozen=True, eq=False)
-class Interactions:
-    """Interactions as columns; row ``i`` of all arrays is one of them.
-
-    Parameters
-    ----------
-    users, items : uint32 array, shape (n,)
-        Codes: positions in ``user_names`` and ``item_names``.
-    ratings : float64 array, shape (n,)
-        From 0 to 5.
-    times : int64 array, shape (n,)
-        In the unit of the source.
-    user_names, item_names : polars.Series of str
-        Identities in any order; those of filtered rows stay.
-    """
-
-    users: npt.NDArray[np.uint32]
-    items: npt.NDArray[np.uint32]
-    ratings: npt.NDArray[np.float64]
-    times: npt.NDArray[np.int64]
-    user_names: pl.Series
-    item_names: pl.Series
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Interactions:
-        """Return the rows under a mask or at positions."""
-        return replace(
-            self, users=self.users[rows], items=self.items[rows], ratings=self.ratings[rows], times=self.times[rows]
-        )
-
-    def counts(self) -> dict[str, int]:
-        """Count users, items and interactions."""
-        return {
-            "users": int(np.count_nonzero(np.bincount(self.users))),
-            "items": int(np.count_nonzero(np.bincount(self.items))),
-            "interactions": len(self),
-        }
-
-
-@dataclass
-class LineReport:
-    """How the lines of a file were read.
-
-    Attributes
-    ----------
-    lines : int
-        Lines that are not blank, a header not counted.
-    bad : Counter of str
-        Lines left out, by reason.
-    examples : list of str
-        The first few of them.
-    """
-
-    lines: int = 0
-    bad: Counter[str] = field(default_factory=Counter)
-    examples: list[str] = field(default_factory=list)
-
-    def add_bad(self, number: int, reason: str, line: bytes) -> None:
-        """Count a bad line.
-
-        Parameters
-        ----------
-        number : int
-            Its number in the file, from 1.
-        reason : str
-            What is wrong.
-        line : bytes
-            The line.
-        """
-        self.bad[reason] += 1
-        if len(self.examples) < N_EXAMPLES:
-            self.examples.append(f"line {number}: {reason}: {line[:60].decode('utf-8', 'replace')!r}")
-
-    def check(self, path: Path, max_bad: float) -> None:
-        """Stop at too many bad lines.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-        max_bad : float
-            Largest share of bad lines, from 0 to 1.
-
-        Raises
-        ------
-        UserError
-            If there are more: how many, why, and the first of them.
-        """
-        n_bad = self.bad.total()
-        if n_bad > max_bad * self.lines:
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.bad.most_common())
-            share = f"{n_bad:,} of {self.lines:,} lines ({n_bad / self.lines:.2%}) are bad"
-            advice = f"repair the file or allow them with --max_bad={_round_up(n_bad / self.lines)}"
-            raise UserError([f"{path}: {share}: {reasons}; {advice}", *(f"{path}: {text}" for text in self.examples)])
-
-
-def _round_up(share: float) -> float:
-    return next(step for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if step >= share)
-
 
 Block = tuple[tuple[str, ...], tuple[str, ...], npt.NDArray[np.float64], npt.NDArray[np.int64]]
 
@@ -146,27 +38,12 @@ class _Columns:
         self.times.append(times)
 
     def finish(self) -> Interactions:
-        users, user_names = _encode(self.users.rechunk(in_place=True))
+        users, user_names = encode(self.users.rechunk(in_place=True))
         del self.users
-        items, item_names = _encode(self.items.rechunk(in_place=True))
+        items, item_names = encode(self.items.rechunk(in_place=True))
         del self.items
         ratings, times = np.concatenate(self.ratings), np.concatenate(self.times)
         return Interactions(users, items, ratings, times, user_names, item_names)
-
-
-def _encode(names: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
-    """Give names numbers; by their hashes, which need a third of the memory that a table of names does."""
-    codes, distinct = _encode_by(names.hash().to_numpy(), names)
-    for start in range(0, len(names), ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
-        if not (distinct.gather(codes[part]) == names[part]).all():  # two names with one hash
-            return _encode_by(names.rank("dense").to_numpy(), names)
-    return codes, distinct
-
-
-def _encode_by(keys: npt.NDArray[Any], names: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
-    _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
-    return codes.astype(np.uint32), names.gather(first)
 
 
 def read_reviews(raw: RawFile, layout: Layout) -> tuple[Interactions, LineReport]:

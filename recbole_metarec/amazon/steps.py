@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
-from recbole_metarec.amazon.filters import Mask, between, distinct, in_order, k_core
-from recbole_metarec.amazon.options import UNTIL_STABLE, Options, to_time
-from recbole_metarec.amazon.reviews import Interactions
-from recbole_metarec.errors import UserError
-
-Count = dict[str, str | int]
+from recbole_metarec.amazon.options import Options, to_time
+from recbole_metarec.datasets.filters import Mask, between, distinct, in_order
+from recbole_metarec.datasets.interactions import Interactions
+from recbole_metarec.datasets.steps import Count, Step, core_step, take_steps
 
 
 def apply_filters(
@@ -42,21 +38,11 @@ def apply_filters(
     UserError
         If nothing is left.
     """
-    rows = in_order(rows)
-    counts: list[Count] = [{"step": "reading", **rows.counts()}]
-    for step, mark in _steps(options, time_unit, described):
-        rows = rows.take(mark(rows))
-        counts.append({"step": step, **rows.counts()})
-    if not len(rows):
-        trace = ", ".join(f"{count['interactions']:,} after {count['step']}" for count in counts)
-        raise UserError([f"no interactions are left: {trace}"])
-    return rows, counts
+    return take_steps(in_order(rows), _steps(options, time_unit, described))
 
 
-def _steps(
-    options: Options, time_unit: str, described: pl.Series | None
-) -> list[tuple[str, Callable[[Interactions], Mask]]]:
-    steps: list[tuple[str, Callable[[Interactions], Mask]]] = []
+def _steps(options: Options, time_unit: str, described: pl.Series | None) -> list[Step]:
+    steps: list[Step] = []
     if options.after or options.before:
         after, before = to_time(options.after, time_unit), to_time(options.before, time_unit)
         span = " ".join(f"{key}={text}" for key, text in (("after", options.after), ("before", options.before)) if text)
@@ -68,8 +54,7 @@ def _steps(
     if options.require_meta and described is not None:
         steps.append(("require_meta", lambda rows: _is_described(rows, described)))
     if options.user_core or options.item_core:
-        core = options.user_core, options.item_core, options.k_core_passes
-        steps.append((_core_step(*core), lambda rows: k_core(rows, *core)))
+        steps.append(core_step(options.user_core, options.item_core, options.k_core_passes))
     return steps
 
 
@@ -77,10 +62,3 @@ def _is_described(rows: Interactions, described: pl.Series) -> Mask:
     both = pl.concat([rows.item_names, described.unique()])
     known: Mask = both.is_duplicated()[: len(rows.item_names)].to_numpy()
     return known[rows.items]
-
-
-def _core_step(user_core: int, item_core: int, passes: int) -> str:
-    until = "to the fixed point" if passes == UNTIL_STABLE else f"in {passes} pass{'es' * (passes > 1)}"
-    if user_core == item_core:
-        return f"{user_core}-core {until}"
-    return f"{user_core}-core of users, {item_core}-core of items, {until}"

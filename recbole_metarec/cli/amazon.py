@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from recbole_metarec.cli.arguments import pairs
+from recbole_metarec.cli.cards import show_card
+from recbole_metarec.cli.flags import Flags, check_flags, noting, split_places, truth
 from recbole_metarec.cli.help import Group, Section, command, row
-from recbole_metarec.errors import UserError, nearest
+from recbole_metarec.errors import UserError
 
 if TYPE_CHECKING:
     from recbole_metarec.amazon.vintages import Kind, Vintage
-
-Flags = dict[str, str]
 
 
 class _Loader(Group):
@@ -31,31 +29,6 @@ class _Loader(Group):
 @click.group(cls=_Loader)
 def amazon() -> None:
     """Turn the public Amazon datasets into atomic files."""
-
-
-def _split(words: Sequence[str]) -> tuple[list[str], Flags]:
-    """Tell places from flags: ``--key=value``, or ``--key value``."""
-    places, rest = list[str](), list[str]()
-    for word in words:
-        expects = bool(rest) and rest[-1].startswith("--") and "=" not in rest[-1]
-        (rest if word.startswith("-") or expects else places).append(word)
-    problems: list[str] = []
-    flags = dict(pairs(rest, problems))
-    if problems:
-        raise UserError(problems)
-    return places, flags
-
-
-def _check(
-    places: Sequence[str], flags: Flags, n_places: int, known: Sequence[str], needed: Sequence[str] = ()
-) -> None:
-    problems = [f"{place}: one argument too many" for place in places[n_places:]]
-    for key in flags.keys() - set(known):
-        hint = nearest(f"--{key}", [f"--{name}" for name in known]) or f"; there are --{', --'.join(known)}"
-        problems.append(f"--{key}: no such flag{hint}")
-    problems += [f"--{key}: is missing" for key in needed if not flags.get(key)]
-    if problems:
-        raise UserError(sorted(problems))
 
 
 _OF_PREPARE = ("meta", "name", "output", "vintage", "category", "raw_path", "kind", "preset", "overwrite")
@@ -89,17 +62,17 @@ def prepare(arguments: Sequence[str]) -> int:
     from recbole_metarec.amazon.options import OPTION_NAMES, PRESETS, make_options
     from recbole_metarec.amazon.vintages import find_vintage
 
-    places, flags = _split(arguments)
+    places, flags = split_places(arguments)
     preset = flags.get("preset", "raw")
     wanted = {key: value for key, value in flags.items() if key in (*OPTION_NAMES, "k_core")}
     problems: list[str] = []
-    with _noting(problems):
-        _check(places, flags, 1, (*_OF_PREPARE, *OPTION_NAMES, "k_core"))
-    with _noting(problems):
+    with noting(problems):
+        check_flags(places, flags, 1, (*_OF_PREPARE, *OPTION_NAMES, "k_core"))
+    with noting(problems):
         options = make_options(preset, **wanted)
-    with _noting(problems):
-        overwrite = _truth(flags, "overwrite")
-    with _noting(problems):
+    with noting(problems):
+        overwrite = truth(flags, "overwrite")
+    with noting(problems):
         vintage = find_vintage(flags["vintage"]) if "vintage" in flags else None
         category = _category(places, flags, vintage)
     given = [*places[:1], *([flags["meta"]] if "meta" in flags else [])]
@@ -119,17 +92,8 @@ def prepare(arguments: Sequence[str]) -> int:
         overwrite=overwrite,
         progress=sys.stderr.isatty(),
     )
-    _show(card, Path(flags.get("output", "dataset")))
+    show_card(card, Path(flags.get("output", "dataset")))
     return 0
-
-
-@contextmanager
-def _noting(problems: list[str]) -> Iterator[None]:
-    """Go on after a mistake, so that all of them are named at once."""
-    try:
-        yield
-    except UserError as error:
-        problems += error.problems
 
 
 def _fetch_inputs(vintage: Vintage, category: str, kind: Kind, flags: Flags) -> list[str]:
@@ -157,12 +121,6 @@ def _category(places: Sequence[str], flags: Flags, vintage: Vintage | None) -> s
     if not places:
         raise UserError(["REVIEWS: is missing; give a raw file, or --vintage and --category to download one"])
     return None
-
-
-def _truth(flags: Flags, key: str) -> bool:
-    if flags.get(key, "False").lower() not in ("true", "false"):
-        raise UserError([f"{key}: {flags[key]!r} must be True or False"])
-    return flags.get(key, "False").lower() == "true"
 
 
 def _download(vintage: Vintage, category: str, kinds: Sequence[str], flags: Flags) -> list[Path]:
@@ -193,8 +151,8 @@ def download(arguments: Sequence[str]) -> int:
     """Download the public files of a category."""
     from recbole_metarec.amazon.vintages import find_category, find_vintage
 
-    places, flags = _split(arguments)
-    _check(places, flags, 0, ("vintage", "category", "kind", "raw_path"), ("vintage", "category"))
+    places, flags = split_places(arguments)
+    check_flags(places, flags, 0, ("vintage", "category", "kind", "raw_path"), ("vintage", "category"))
     vintage = find_vintage(flags["vintage"])
     category = find_category(flags["category"], vintage)
     for path in _download(vintage, category, flags.get("kind", "ratings,meta").split(","), flags):
@@ -219,12 +177,12 @@ def import_(arguments: Sequence[str]) -> int:
     """Turn a split that others published into a dataset, as it is."""
     from recbole_metarec.amazon.published import import_split
 
-    places, flags = _split(arguments)
-    _check(places, flags, 1, ("name", "output", "overwrite"), ("name",))
+    places, flags = split_places(arguments)
+    check_flags(places, flags, 1, ("name", "output", "overwrite"), ("name",))
     if not places:
         raise UserError(["FOLDER or TEXT: is missing; give the folder or file of the split"])
     output = flags.get("output", "dataset")
-    _show(import_split(places[0], flags["name"], output=output, overwrite=_truth(flags, "overwrite")), Path(output))
+    show_card(import_split(places[0], flags["name"], output=output, overwrite=truth(flags, "overwrite")), Path(output))
     return 0
 
 
@@ -237,8 +195,8 @@ def list_(arguments: Sequence[str]) -> int:
     """List the categories, RecBole's names for them, and where their files are."""
     from recbole_metarec.amazon.vintages import ADDRESSES, CATEGORIES, VINTAGES, dataset_name, find_vintage
 
-    places, flags = _split(arguments)
-    _check(places, flags, 0, ("vintage",))
+    places, flags = split_places(arguments)
+    check_flags(places, flags, 0, ("vintage",))
     for vintage in [find_vintage(flags["vintage"])] if "vintage" in flags else VINTAGES:
         print(f"{vintage}: {len(CATEGORIES[vintage])} categories")
         for kind, url in ADDRESSES[vintage].items():
@@ -246,29 +204,6 @@ def list_(arguments: Sequence[str]) -> int:
         for category in CATEGORIES[vintage]:
             print(f"  {category:<28} {dataset_name(category, vintage)}")
     return 0
-
-
-def _show(card: Mapping[str, Any], output: Path) -> None:
-    print(card["name"])
-    width = max(len(step["step"]) for step in card["counts"])
-    for step in card["counts"]:
-        print(f"  {step['step']:<{width}}  {_numbers(step)}")
-    for source in card["sources"]:
-        bad = source.get("bad_lines", {})
-        if bad:
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in bad.items())
-            print(f"  {source['file']}: {sum(bad.values()):,} of {source['lines']:,} lines left out: {reasons}")
-            print(*(f"    {example}" for example in source["bad_examples"]), sep="\n")
-    metadata = card.get("metadata")
-    if metadata:
-        shares = ", ".join(f"{name} {coverage['share']:.0%}" for name, coverage in metadata["coverage"].items())
-        print(f"  items with {shares}; {metadata['prices_rejected']:,} prices unreadable")
-    for name, file in card["files"].items():
-        print(f"  {output / card['name'] / name}  {file['bytes']:,} bytes")
-
-
-def _numbers(step: dict[str, int]) -> str:
-    return ", ".join(f"{step[key]:>10,} {key}" for key in ("users", "items", "interactions"))
 
 
 for subcommand in (prepare, download, import_, list_):

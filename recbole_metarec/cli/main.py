@@ -14,6 +14,7 @@ import click
 from recbole_metarec import __version__
 from recbole_metarec.cli.amazon import amazon
 from recbole_metarec.cli.arguments import pairs
+from recbole_metarec.cli.convert import convert
 from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.inspect import inspect
@@ -56,7 +57,7 @@ def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
 
 
-for subcommand in (run, compare, tune, recommend, similar, serve, export, inspect, amazon):
+for subcommand in (run, compare, tune, recommend, similar, serve, export, inspect, convert, amazon):
     cli.add_command(subcommand)
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_metarec.amazon.filters import between, distinct, in_order, k_core
 from recbole_metarec.amazon.options import make_options, to_time
-from recbole_metarec.amazon.reviews import Interactions
 from recbole_metarec.amazon.steps import apply_filters
+from recbole_metarec.datasets.filters import between, distinct, in_order, k_core
+from recbole_metarec.datasets.interactions import Interactions
 from recbole_metarec.errors import UserError
 
 Rows = list[tuple[int, int, int, int]]

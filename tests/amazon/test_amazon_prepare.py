@@ -236,7 +236,7 @@ def test_a_full_disk_or_an_interruption_leaves_what_was_there(
         raise KeyboardInterrupt if point == "interrupt" else OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     where = "fsync" if point == "fsync" else "write"
-    monkeypatch.setattr(f"recbole_metarec.amazon.output.{'os.' if where == 'fsync' else 'OutputFile.'}{where}", fail)
+    monkeypatch.setattr(f"recbole_metarec.datasets.output.{'os.' if where == 'fsync' else 'OutputFile.'}{where}", fail)
     dump("R_5.json", REVIEWS[1:])
     with pytest.raises(
         KeyboardInterrupt if point == "interrupt" else UserError,

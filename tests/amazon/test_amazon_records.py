@@ -10,7 +10,9 @@ from pandas._libs.parsers import STR_NA_VALUES
 
 from recbole_metarec.amazon.layouts import Layout
 from recbole_metarec.amazon.records import MISSING, BadLine, check_row, read_record, read_row
-from recbole_metarec.amazon.reviews import LineReport, _encode, _read_block
+from recbole_metarec.amazon.reviews import _read_block
+from recbole_metarec.datasets.interactions import encode
+from recbole_metarec.datasets.lines import LineReport
 
 OLD = Layout(2018, "reviews", ("reviewerID", "asin", "overall", "unixReviewTime"))
 CSV = Layout(2014, "ratings", OLD.keys, OLD.keys)
@@ -156,10 +158,10 @@ def test_names_get_numbers_even_if_their_hashes_are_one(
     names = pl.Series(["b", "a", "c", "a"])
     if hashes:
         monkeypatch.setattr(pl.Series, "hash", lambda self: pl.Series(hashes))
-    codes, distinct = _encode(names)
+    codes, distinct = encode(names)
     assert distinct.gather(codes).to_list() == names.to_list()
     assert len(distinct) == 3
 
 
 def test_no_names() -> None:
-    assert _encode(pl.Series(dtype=pl.String))[0].tolist() == []
+    assert encode(pl.Series(dtype=pl.String))[0].tolist() == []

@@ -15,7 +15,7 @@ from recbole_metarec.settings.shared import SharedSettings
 HEAVY = ("torch", "recbole", "pandas", "scipy", "polars", "ray")
 
 
-@pytest.mark.parametrize("command", ["", "run", "compare", "tune", "serve", "amazon", "amazon prepare", "amazon list"])
+@pytest.mark.parametrize("command", ["", "run", "compare", "tune", "serve", "amazon", "amazon prepare", "convert"])
 def test_help_imports_nothing_heavy(command: str) -> None:
     code = f"""
 import sys

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from recbole_metarec.amazon.options import UNTIL_STABLE, Dedup
-from recbole_metarec.amazon.reviews import Interactions
+from recbole_metarec.datasets.interactions import Interactions
+from recbole_metarec.datasets.rules import UNTIL_STABLE, Dedup
 
 Mask = npt.NDArray[np.bool_]
 

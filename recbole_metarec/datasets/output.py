@@ -147,7 +147,7 @@ def check_place(output: Path, name: str, overwrite: bool) -> None:
     for path in (folder / f"{name}.inter", folder / f"{name}.item", folder / README):
         if path.exists() and written.get(path.name, {}).get("sha256") != checksum(path):
             why = "was changed since it was written" if path.name in written else "was not written by this command"
-            problems.append(f"{path}: {why}; --overwrite=True replaces it, --name gives the dataset another name")
+            problems.append(f"{path}: {why}; --overwrite=True replaces it; or give the dataset another name")
     if problems:
         raise UserError(problems)
 

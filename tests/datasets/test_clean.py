@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_metarec.amazon.clean import clean_text, image_addresses, parse_price
+from recbole_metarec.datasets.clean import clean_text, image_addresses, parse_price
 
 
 @pytest.mark.parametrize(

@@ -135,13 +135,17 @@ class Evidence(nn.Module):
             Until the next is asked for.
         """
         memory_BI: Tensor | None = None
-        asked: list[Asked] | None = None
+        asked: Iterable[Asked] | None = None
+        trials = [*trials]
         for memory_weight, repeat_penalty, timed in trials:
             joined_BI = scores_BI
             if timed is not None:
                 assert self.timed is not None
                 assert requests is not None
-                asked = list(self.timed.ask(requests, until=self.until)) if asked is None else asked
+                if asked is None:
+                    asked = self.timed.ask(requests, until=self.until)
+                    # A single trial takes one block after the other, each in the memory of the one before.
+                    asked = asked if len(trials) == 1 else list(asked)
                 joined_BI = weighed(scores_BI, asked, timed)
             elif self.memory is not None and memory_weight != 0:
                 memory_BI = self.memory(item_seq, item_seq_len) if memory_BI is None else memory_BI

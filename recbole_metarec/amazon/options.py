@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
@@ -16,6 +16,7 @@ from recbole_metarec.datasets.clean import LongText
 from recbole_metarec.datasets.rules import UNTIL_STABLE, Dedup
 from recbole_metarec.errors import UserError
 from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.dates import seconds_in_utc
 from recbole_metarec.settings.kinds import Is, Share
 
 
@@ -133,9 +134,7 @@ def to_time(text: str, unit: str) -> int | None:
         return None
     if text.isdecimal() and len(text) > 8:
         return int(text)
-    moment = datetime.fromisoformat(text)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return round(moment.timestamp() * (1000 if unit == "ms" else 1))
+    return round(seconds_in_utc(datetime.fromisoformat(text)) * (1000 if unit == "ms" else 1))
 
 
 def make_options(preset: str = "raw", **changes: Any) -> Options:

@@ -77,9 +77,11 @@ class LatentFactors:
     def on(self, day: int) -> Factors:
         """Return the factors of the last refresh until a day, which know what lies on days before it."""
         refreshed = day // self.refresh * self.refresh
-        if refreshed > self._last_day or self._known(refreshed) == self._n_pairs:
+        if refreshed > self._last_day:  # for which no pairs have to be made
             return self.latest()
         last = self._known(refreshed)
+        if last == self._n_pairs:
+            return self.latest()
         first = min(last, self._known(day // _ANCHOR_DAYS * _ANCHOR_DAYS))
         if (first, last) not in self._made:
             _make_room(self._made)

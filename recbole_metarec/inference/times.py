@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 
 from recbole_metarec.domains.clock import NAMES, PER_SECOND, Times, find_clock
 from recbole_metarec.errors import UserError
+from recbole_metarec.settings.dates import seconds_in_utc
 
 At = float | int | str | date | None
 """Seconds since 1970, a date or time, or one as ISO text, UTC unless it says otherwise; ``None`` is now."""
@@ -45,15 +46,15 @@ def seconds_of(at: Any, key: str = "at") -> float:
         except ValueError:
             at = _parse(at, key)
     if isinstance(at, datetime):
-        return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()
+        return seconds_in_utc(at)
     if isinstance(at, date):
-        return datetime(at.year, at.month, at.day, tzinfo=timezone.utc).timestamp()
+        return seconds_in_utc(datetime(at.year, at.month, at.day))
     try:
         found = float(at)
     except (TypeError, ValueError):
         found = math.nan
     if isinstance(at, bool) or not math.isfinite(found) or abs(found) >= _END:
-        raise UserError([f"{key}={at}: is no time; write seconds since 1970, or 2014-07-01 or 2014-07-01T12:00"])
+        raise _no_time(at, key)
     return found
 
 
@@ -93,6 +94,8 @@ def _parse(text: str, key: str) -> datetime:
     try:
         return datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise UserError(
-            [f"{key}={text}: is no time; write seconds since 1970, or 2014-07-01 or 2014-07-01T12:00"]
-        ) from None
+        raise _no_time(text, key) from None
+
+
+def _no_time(at: Any, key: str) -> UserError:
+    return UserError([f"{key}={at}: is no time; write seconds since 1970, or 2014-07-01 or 2014-07-01T12:00"])

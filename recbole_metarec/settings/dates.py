@@ -22,4 +22,9 @@ def seconds_of(text: str | date) -> float | None:
         moment = datetime.fromisoformat(str(text).strip())
     except ValueError:
         return None
+    return seconds_in_utc(moment)
+
+
+def seconds_in_utc(moment: datetime) -> float:
+    """Return a time as seconds since 1970, in UTC unless it has an offset of its own."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,12 @@ class Domain:
     def fingerprint(self) -> int:
         """Return a number that another one has whose sequences of item numbers differ."""
         return zlib.crc32(self.items.tobytes(), zlib.crc32(self.offsets.tobytes()))
+
+    def content(self) -> bytes:
+        """Return a digest that no other domain has: not with other items, sequences or times."""
+        times = b"" if self.times is None else self.times.tobytes()
+        parts = (str((self.name, self.n_items)).encode(), self.offsets.tobytes(), self.items.tobytes(), times)
+        return hashlib.sha256(b"".join(parts)).digest()
 
     def item_counts(self) -> Offsets:
         """Count the interactions of each item.

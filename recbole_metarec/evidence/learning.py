@@ -17,9 +17,10 @@ from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.evidence.evidence import Evidence
 from recbole_metarec.evidence.kinds import CONTEXT, KINDS
+from recbole_metarec.evidence.lessons import lessons
 from recbole_metarec.evidence.situations import situations
-from recbole_metarec.evidence.sources import SourceWeights, learn_on_sources
-from recbole_metarec.evidence.weighing import LearningRows, draw_rows, learn_weights, memory_weights, ridge_of, rows_of
+from recbole_metarec.evidence.sources import SourceWeights
+from recbole_metarec.evidence.weighing import LearningRows, draw_rows, learn_weights, memory_weights, ridge_of
 from recbole_metarec.evidence.weights import MODEL, Weighing
 from recbole_metarec.evidence.worth import Worth, measure_worth
 from recbole_metarec.settings.evidence import EvidenceSettings
@@ -113,9 +114,9 @@ def learn_weighing(
     timed = evidence.timed
     assert timed is not None
     masks = masks_history or evidence.weights.repeat_penalty == math.inf
-    frozen, asked = settings.evidence_frozen, settings.evidence_weights
-    own = [rows_of(timed, target, settings.evidence_rows, masks, frozen, seed)]
-    taught = None if asked in ("own", "memory") else learn_on_sources(target, own[0], sources, settings, masks, seed)
+    asked = settings.evidence_weights
+    rows, taught = lessons(timed, target, sources, settings, masks, seed)
+    own = [rows]
     later = None
     if held_out is not None and (held_out.scores is not None or asked in ("auto", "own")):
         later = draw_rows(

@@ -9,6 +9,7 @@ unknown, never tell of each other. What a request's own history holds of its day
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -98,6 +99,14 @@ class TimedEvidence:
             "factors": factors,
             "pairs": {"transitions": self.transitions.latest.state(), "same day": self.same_day.latest.state()},
         }
+
+    def content(self) -> bytes:
+        """Return a digest that no evidence has that counts other interactions."""
+        found = hashlib.sha256(str(self.n_items).encode())
+        for part in (part for counted in self._counted for part in counted):
+            found.update(str(len(part)).encode())
+            found.update(part.tobytes())
+        return found.digest()
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any], settings: EvidenceSettings) -> Self:

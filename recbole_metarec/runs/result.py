@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
 
-ARRAYS = ("targets", "ranks", "valid_targets", "valid_ranks")
+ARRAYS = ("targets", "ranks", "other_ranks", "valid_targets", "valid_ranks", "valid_other_ranks")
 """Attributes of `RunResult` that hold a value for each row."""
 
 DIAGNOSTICS: dict[str, Any] = {"source_weights": None, "weight_history": [], "codebook": None, "evidence": None}
@@ -66,7 +68,10 @@ class RunResult:
     targets, valid_targets : Targets or None
         What was to be found in the test split, and in validation; not part of the JSON.
     ranks, valid_ranks : int64 array, shape (n_targets,), or None
-        Rank of each of them; likewise. Validation's are of this package's models alone.
+        Rank of each of them; likewise.
+    other_ranks, valid_other_ranks : int64 array, shape (n_targets,), or None
+        Their ranks with history masked if ``mask_history`` is off, not masked if it is on; ``None`` where sampled
+        candidates are ranked, for which there is no such choice.
     """
 
     model: str
@@ -93,8 +98,10 @@ class RunResult:
     diagnostics: dict[str, Any] = field(default_factory=dict)
     targets: Targets | None = field(default=None, repr=False, compare=False)
     ranks: Ranks | None = field(default=None, repr=False, compare=False)
+    other_ranks: Ranks | None = field(default=None, repr=False, compare=False)
     valid_targets: Targets | None = field(default=None, repr=False, compare=False)
     valid_ranks: Ranks | None = field(default=None, repr=False, compare=False)
+    valid_other_ranks: Ranks | None = field(default=None, repr=False, compare=False)
 
     @property
     def label(self) -> str:
@@ -104,6 +111,27 @@ class RunResult:
     def diagnostic(self, name: str) -> Any:
         """Return one of `DIAGNOSTICS`."""
         return self.diagnostics.get(name, DIAGNOSTICS[name])
+
+    def with_history(self, masked: bool) -> RunResult | None:
+        """Return the run as it was tested and validated with history masked or not; ``None`` if it was not.
+
+        Of what was not asked for by ``mask_history`` there are metrics of ranks alone.
+        """
+        if masked == self.mask_history:
+            return self
+        if self.other_ranks is None:
+            return None
+        return replace(
+            self,
+            mask_history=masked,
+            test=_metrics_of(self.test, self.other_ranks),
+            valid=_metrics_of(self.valid, self.valid_other_ranks),
+            cold=None,
+            ranks=self.other_ranks,
+            other_ranks=self.ranks,
+            valid_ranks=self.valid_other_ranks,
+            valid_other_ranks=self.valid_ranks,
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """Return the run without its rows as plain values; JSON knows no infinity, which becomes ``"inf"``."""
@@ -115,7 +143,15 @@ class RunResult:
         return plain
 
     def to_json(self) -> dict[str, Any]:
-        """Return the run as users read it: `to_plain`, its diagnostics beside the other keys."""
-        plain = self.to_plain()
+        """Return the run as users read it: `to_plain`, its diagnostics beside the other keys, the other protocol."""
+        plain, other = self.to_plain(), self.with_history(not self.mask_history)
         diagnostics = plain.pop("diagnostics")
-        return {**plain, **DIAGNOSTICS, **diagnostics}
+        otherwise = other and {key: getattr(other, key) for key in ("mask_history", "valid", "test")}
+        return {**plain, **DIAGNOSTICS, **diagnostics, "other_history": otherwise}
+
+
+def _metrics_of(names: Iterable[str], ranks: Ranks | None) -> dict[str, float]:
+    """Compute those among metrics that are functions of ranks."""
+    if ranks is None:
+        return {}
+    return {name: float(metric_of_ranks(name, ranks).mean()) for name in names if is_of_ranks(name)}

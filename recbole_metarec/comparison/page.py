@@ -19,9 +19,9 @@ from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.comparison.entry_result import EntryResult
 from recbole_metarec.comparison.evidence_table import evidence_table
 from recbole_metarec.comparison.group_means import labels_of
-from recbole_metarec.comparison.labels import left_out, variant_of
+from recbole_metarec.comparison.labels import left_out
 from recbole_metarec.comparison.plots import heat_map, interval_bar, line_chart
-from recbole_metarec.comparison.summary import MADE_OF_RUNS, Summary
+from recbole_metarec.comparison.summary import Summary, evidence_of
 from recbole_metarec.comparison.text_report import by_seed, heading, mean_and_spread, number_or_blank
 from recbole_metarec.evaluation.wording import interval, percent, spell
 from recbole_metarec.runs.evidence_text import say_shifts, say_taught, say_worth
@@ -128,7 +128,8 @@ def _weights(comparison: Comparison, summary: Summary) -> list[tuple[str, str, s
     tables = []
     for label, weights in summary.weights.items():
         run = comparison.runs[label].get(comparison.seeds[0])
-        means = "Mean weights: " + ", ".join(f"{name} {weight:.3f}" for name, weight in weights.items())
+        said = "Mean weights" if weights.differ else "Mean weights, which do not differ clearly"
+        means = f"{said}: " + ", ".join(f"{name} {weight:.3f}" for name, weight in weights.means.items())
         history = run.diagnostic("weight_history") if run else []
         tables.append((label, heat_map(history, f"source weights of {label}"), means))
     return tables
@@ -136,14 +137,10 @@ def _weights(comparison: Comparison, summary: Summary) -> list[tuple[str, str, s
 
 def _evidence(comparison: Comparison) -> list[tuple[str, str, str, list[str]]]:
     """Return, of each entry that is no control, what its evidence was learnt on, its table and sentences."""
-    first, sections = comparison.seeds[0], []
-    for label, runs in comparison.runs.items():
-        evidence = runs[first].diagnostic("evidence") if first in runs else None
-        control = left_out(label) or variant_of(label) in ("scratch", *MADE_OF_RUNS)
-        if evidence and evidence["situations"] and not control:
-            said = [*say_worth(evidence), *say_shifts(evidence)]
-            sections.append((label, say_taught(evidence), evidence_table(evidence), said))
-    return sections
+    return [
+        (label, say_taught(evidence), evidence_table(evidence), [*say_worth(evidence), *say_shifts(evidence)])
+        for label, evidence in evidence_of(comparison).items()
+    ]
 
 
 def _codebooks(comparison: Comparison) -> list[list[str]]:

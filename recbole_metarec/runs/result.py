@@ -9,6 +9,7 @@ from typing import Any
 
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
+from recbole_metarec.inspection.card import named
 
 ARRAYS = ("targets", "ranks", "other_ranks", "valid_targets", "valid_ranks", "valid_other_ranks")
 """Attributes of `RunResult` that hold a value for each row."""
@@ -42,6 +43,8 @@ class RunResult:
         Whether items that nobody had on a day before the request were none either.
     unseen_targets : float or None
         Share of the test targets that nobody had on a day before the request; ``None`` if nothing knows the time.
+    preset : str or None
+        Of the model's settings.
     mode : str
         What was ranked, as in ``eval_args``: ``full``, or ``uni20`` for the target among 20 sampled items.
     valid, test : dict of str to float
@@ -85,6 +88,7 @@ class RunResult:
     seconds: float = 0.0
     epochs: int = 0
     memory_weight: float | None = None
+    preset: str | None = None
     mode: str = "full"
     known_items: bool = False
     unseen_targets: float | None = None
@@ -106,7 +110,7 @@ class RunResult:
     @property
     def label(self) -> str:
         """Name of the run in a table."""
-        return self.model if self.variant in (None, "transfer") else f"{self.model} ({self.variant})"
+        return named(self.model, self.preset, self.variant)
 
     def diagnostic(self, name: str) -> Any:
         """Return one of `DIAGNOSTICS`."""

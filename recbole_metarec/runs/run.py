@@ -102,7 +102,7 @@ def make_runs(resolved: Resolved) -> list[RunResult]:
     first = run_one(resolved.user, tells=True)
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:
-        record_controls(runs, resolved["bootstrap_samples"], resolved["preset"])
+        record_controls(runs, resolved["bootstrap_samples"])
     return runs
 
 
@@ -210,6 +210,7 @@ def _result(
         source_datasets=list(config["source_datasets"] or ()) if transfers(config["model"], config) else [],
         seed=config["seed"],
         mask_history=bool(config["mask_history"]),
+        preset=config["preset"],
         mode=_mode(config),
         known_items=bool(config["known_items"]),
         unseen_targets=unseen_share(to_test),

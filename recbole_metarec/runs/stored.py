@@ -18,7 +18,7 @@ from recbole_metarec.runs.result import ARRAYS, DIAGNOSTICS, RunResult
 
 FORMAT = 2
 """Number of the format; files without one, of the format before, are read, too."""
-_SINCE_2 = ("other_ranks", "valid_other_ranks")
+_SINCE_2 = ("other_ranks", "valid_other_ranks", "preset")
 
 
 def save_run(path: Path, run: RunResult) -> None:

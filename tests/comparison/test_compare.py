@@ -344,6 +344,23 @@ def test_a_run_of_an_older_format_is_named_and_made_anew(compared: Any, tmp_path
     assert load_run(job.path) == run
 
 
+def test_a_run_of_the_format_before_is_read_without_what_it_did_not_know(compared: Any, tmp_path: Path) -> None:
+    run, path = compared[0].runs["Pop"][1], tmp_path / "x.json"
+    save_run(path, run)
+    content = json.loads(path.read_text())
+    new = ("format", "preset", "other_ranks", "valid_other_ranks")
+    path.write_text(json.dumps({key: value for key, value in content.items() if key not in new}))
+    read = load_run(path)
+    assert read is not None
+    assert read == run
+    np.testing.assert_array_equal(read.valid_ranks, run.valid_ranks)
+    assert read.other_ranks is None
+    assert read.with_history(not run.mask_history) is None
+    path.write_text(json.dumps({**content, "format": content["format"] + 1}))
+    with pytest.raises(Damaged, match="is of another format"):
+        load_run(path)
+
+
 def test_a_damaged_run_is_named_and_made_anew(compared: Any, tmp_path: Path) -> None:
     run, said = next_run(compared), list[str]()
     job = Job("Pop, seed 1", tmp_path / "x.json", {})

@@ -25,6 +25,8 @@ class Answer:
 
     Attributes
     ----------
+    label : str
+        The model that transfers of which it speaks; empty for none.
     said : str
         What holds, and which model to use.
     next_step : str
@@ -33,6 +35,7 @@ class Answer:
         What the metric says.
     """
 
+    label: str
     said: str
     next_step: str
     meaning: str
@@ -77,7 +80,7 @@ def answer(
     best = chosen[family] if family else max(valid, key=lambda label: valid[label], default="")
     if family or (len(valid) > 1 and valid[best] > -math.inf):
         said.append(_say_use(best, family, valid, n_users, make))
-    return Answer(" ".join(said), next_step, explain(metric))
+    return Answer(shown[0].label if shown else "", " ".join(said), next_step, explain(metric))
 
 
 def _mostly(label: str, deliveries: Mapping[int, Delivery]) -> str:

@@ -25,8 +25,10 @@ from recbole_metarec.comparison.entry_result import EntryResult, SourceWeights, 
 from recbole_metarec.comparison.group_means import Group, group_means
 from recbole_metarec.comparison.labels import beside, left_out, variant_of
 from recbole_metarec.comparison.protocols import protocols
+from recbole_metarec.comparison.waterfall import Step, make_steps
 from recbole_metarec.evaluation.ranking import is_of_ranks
 from recbole_metarec.evaluation.wording import size
+from recbole_metarec.models.evidence import SPEC as EVIDENCE
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.wording import protocol
 
@@ -66,6 +68,8 @@ class Summary:
         Each model that transfers against itself without one of its sources, if those were run.
     groups : list of (str, list of Group)
         By title; entries that lack a source are left out.
+    steps : list of Step
+        Where the result of the model comes from of which the answer speaks.
     weights : dict of str to SourceWeights
         By entry; entries that lack a source are left out.
     answers : list of str
@@ -84,6 +88,7 @@ class Summary:
     transfers: list[Effect]
     sources: list[Effect]
     groups: list[tuple[str, list[Group]]]
+    steps: list[Step]
     weights: dict[str, SourceWeights]
     answers: list[str]
 
@@ -125,13 +130,15 @@ def summarize(comparison: Comparison) -> Summary:
     n_users = aligned.targets.n_users if aligned else 0
     masks = any(run.mask_history and run.mode == "full" for runs in finished.values() for run in runs.values())
     candidates = [row for row in joined if not left_out(row.label)]
+    said = answer(metric, n_users, candidates, transfers, headline.deliveries, make)
+    taught = any(run.source_datasets for run in finished.get(EVIDENCE.name, {}).values())
     return Summary(
         metric,
         _protocol(headline),
         _history(masks) if beside else "",
         joined,
         [results[label] for label in apart],
-        answer(metric, n_users, candidates, transfers, headline.deliveries, make),
+        said,
         [
             *say_history(masks, beside is not None, repeats, unknown),
             *say_unseen(run for runs in finished.values() for run in runs.values()),
@@ -143,6 +150,7 @@ def summarize(comparison: Comparison) -> Summary:
         transfers,
         sources,
         group_means(comparison.description, metric, aligned, [label for label in whole if label not in apart]),
+        make_steps(metric, aligned, said.label, taught, make) if said.label else [],
         weights,
         [
             *(say_delivered(label, of_seeds) for label, of_seeds in headline.deliveries.items()),

@@ -36,6 +36,8 @@ def text_report(comparison: Comparison, summary: Summary, markdown: bool = False
     if summary.apart:
         parts.append(_titled("Tested on other targets", _results(summary, summary.apart, style), markdown))
     parts += [between.join(summary.notes), between.join(summary.answers)]
+    if summary.steps:
+        parts.append(_titled(f"Where {spell(summary.metric)} comes from", _steps(summary, style), markdown))
     for title, effects in summary.tables(comparison.reference):
         parts.append(_titled(title, _effects(summary, effects, style), markdown))
     for title, lines in summary.groups:
@@ -95,6 +97,20 @@ def _results(summary: Summary, results: Sequence[EntryResult], style: str) -> st
     beside = [f"{metric}, {other}"] if other else []
     header = ["model", "seeds", *map(spell, metrics), *beside, f"valid {metric}", "epochs", "seconds"]
     return tabulate(rows, header, style, disable_numparse=True)
+
+
+def _steps(summary: Summary, style: str) -> str:
+    rows = [
+        [
+            step.part,
+            step.label,
+            f"{step.mean:.4f}",
+            percent(step.effect.change.relative) if step.effect else "",
+            interval(step.effect.change) if step.effect else "",
+        ]
+        for step in summary.steps
+    ]
+    return tabulate(rows, ["with", "as", spell(summary.metric), "adds", "95% interval"], style, disable_numparse=True)
 
 
 def mean_and_spread(row: EntryResult, metric: str) -> str:

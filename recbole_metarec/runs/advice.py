@@ -13,9 +13,9 @@ _NARROW, _WIDE = 0.02, 0.10
 # The difference that users would have to be enough for.
 _WORTH_KNOWING = 0.05
 _BY_VARIANT = {
-    "scratch": "the model trained on the target alone",
-    "transfer": "the model that learnt from the other domains, too",
-    "ensemble": "the ensemble of the model with and without the other domains",
+    "scratch": "trained on the target alone",
+    "transfer": "which learnt from the other domains as well",
+    "ensemble": "which joins the models with and without the other domains",
 }
 
 
@@ -106,11 +106,15 @@ def say_use(name: str, variant: str | None, rival: str = "", lead: Measured | No
     kind : str
         What the other one is the best of.
     """
-    chosen = f"{_BY_VARIANT[variant]}, {name}" if variant in _BY_VARIANT else name
+    chosen = f"{name}, {_BY_VARIANT[variant]}" if variant in _BY_VARIANT else name
     if lead is None or math.isnan(lead.change.relative):
         return f"Use {chosen}."
     bounds, best = f"95% interval {interval(lead.change)}", f"{rival}, the best of {kind}"
     seed = " in the one seed that was run" if lead.is_of_one_seed else ""
+    if not lead.is_clear and (lead.change.low > 0 or lead.change.high < 0):
+        side = "ahead of" if lead.change.low > 0 else "behind"
+        amount = f"{_size(lead.change.relative)} {side} {best}"
+        return f"Use {chosen}; it is {amount}, which is not clear among several comparisons ({bounds})."
     if not lead.is_clear:
         return f"Use {chosen}; there is no clear difference from {best} ({bounds})."
     if lead.change.relative < 0:

@@ -193,13 +193,20 @@ def test_the_page_shows_every_number_and_needs_nothing_else(compared: Any, tmp_p
         assert percent(effect.change.relative) in page.texts
         assert f"{percent(effect.change.low)} to {percent(effect.change.high)}" in page.texts
         assert effect.verdict in page.texts
-    for answer in summary.answers:
-        assert answer in page.texts
+    for said in (*summary.answers, *summary.notes, summary.answer.said, summary.answer.next_step):
+        assert said in page.texts
+    for step in summary.steps:
+        assert {step.part, step.label, f"{step.mean:.4f}"} <= {*page.texts}
+    assert sum(tag == "svg" and "step" in str(a.get("class")) for tag, a in page.tags) == len(summary.steps) == 3
+    cells = [a["data-name"] for tag, a in page.tags if tag == "td" and "data-name" in a]
+    assert {"model", "NDCG@10", "95% interval", "verdict"} <= {*cells}
     for source in settings_of(found)["source_datasets"]:
         assert any(line.startswith(f"{source}: 300 users, 24 items") for line in page.texts)
     settings = next(block for block in page.texts if "warmup_epochs:" in block)
     assert yaml.safe_load(settings)["warmup_epochs"] == 1
-    assert sum(tag == "polyline" for tag, _ in page.tags) == len(LABELS) - 1  # the memory learns nothing
+    assert sum(tag == "polyline" for tag, _ in page.tags) == len(LABELS) - 2  # Pop and the memory have no epochs
+    joined = sum(tag == "line" and "joins" in str(a.get("class")) for tag, a in page.tags)
+    assert joined == 3  # of this package's models
     weights = found.runs["MetaRec"][1].diagnostics["weight_history"]
     rectangles = sum(tag == "rect" for tag, _ in page.tags)
     assert rectangles == 2 * len(weights) * len(weights[0])  # MetaRec and MetaRec:maml

@@ -80,7 +80,7 @@ def test_the_preset_is_named_in_the_table_and_in_the_json(tmp_path: Path) -> Non
     to_use = Delivery(runs[1], False, "NDCG@10", {})
     text = run_report(runs, 300, to_use)
     assert "MetaRec (paper) " in text
-    assert "Use the model trained on the target alone, MetaRec (paper, scratch)." in text
+    assert "Use MetaRec (paper, scratch), trained on the target alone." in text
     write_json(tmp_path / "x.json", runs, 300, to_use)
     content = json.loads((tmp_path / "x.json").read_text())
     assert [run["preset"] for run in content["runs"]] == ["paper", "paper"]

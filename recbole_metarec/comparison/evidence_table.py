@@ -142,9 +142,10 @@ def _losses(worth: Mapping[str, Any], groups: Mapping[str, list[str]]) -> str:
 
     rows = []
     for name, (loss, low, high) in every.items():
-        said = f"without {escape(name)}: {loss:.1%} lost, 95% interval {low:+.1%} to {high:+.1%}"
+        title = _SPELT[MODEL] if name == MODEL else name
+        said = f"without {escape(title)}: {loss:.1%} lost, 95% interval {low:+.1%} to {high:+.1%}"
         rows.append(
-            f'<tr class="first"><th scope="row">{escape(_SPELT.get(name, name))}</th><td class="worth">'
+            f'<tr class="first"><th scope="row">{escape(title)}</th><td class="worth">'
             f'<svg class="worth {"clear" if low > 0 else ""}" viewBox="0 0 140 18" role="img" aria-label="{said}">'
             f'<title>{said}</title><line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="0" y2="18"/>'
             f'<line class="bar" x1="{x(0):.1f}" x2="{x(loss):.1f}" y1="9" y2="9"/>'

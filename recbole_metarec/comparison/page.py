@@ -49,11 +49,11 @@ def html_page(comparison: Comparison, summary: Summary) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    dataset = comparison.settings["dataset"]
+    dataset, today = comparison.settings["dataset"], date.today()
     shown = environment.from_string(_file("page.html")).render(
         style=_file("page.css"),
         title=f"{dataset}: do other domains help?" if summary.transfers else f"{dataset}: models side by side",
-        made=f"{date.today():%-d %B %Y}, {_versions()}",
+        made=f"{today.day} {today:%B %Y}, {_versions()}",
         heading=heading(comparison, summary),
         answer=summary.answer,
         notes=summary.notes,

@@ -64,8 +64,9 @@ def heading(comparison: Comparison, summary: Summary) -> str:
     run = next((run for of_entry in comparison.runs.values() for run in of_entry.values()), None)
     if run is None:
         return f"{comparison.description.target}; no run finished"
-    tested, seeds = f"test split: {summary.size}, " if summary.size else "", ", ".join(map(str, comparison.seeds))
-    return f"{comparison.description.target}; {tested}{summary.protocol}, seeds {seeds}"
+    tested = f"test split: {summary.size}, " if summary.size else ""
+    seeds = f"seed{'s' * (len(comparison.seeds) > 1)} {', '.join(map(str, comparison.seeds))}"
+    return f"{comparison.description.target}; {tested}{summary.protocol}, {seeds}"
 
 
 def opening(summary: Summary) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t
 
 from recbole_metarec.evaluation.ranking import Floats
 
@@ -56,9 +57,8 @@ def simplest_as_good(values_VN: Floats, users_N: npt.NDArray[np.int64]) -> int:
     raise AssertionError("the best is as good as itself")
 
 
-# So many standard errors lie between the largest and the smallest of weights that differ: the extremes of 16 that are
-# alike come to 3.5 in one case of 20.
-_APART = 3.5
+# Weights that are alike are called different so seldom.
+_LEVEL = 0.05
 
 
 def differ_clearly(history: Sequence[Mapping[str, float]]) -> bool:
@@ -72,11 +72,13 @@ def differ_clearly(history: Sequence[Mapping[str, float]]) -> bool:
     Returns
     -------
     bool
-        Whether the largest mean is clearly above the smallest; not with fewer than 3 times.
+        Whether the largest mean is clearly above the smallest: a paired t-test with Bonferroni's correction for all
+        pairs of which these two might have been chosen. Not with fewer than 3 times.
     """
     if len(history) < 3 or len(history[0]) < 2:
         return False
     means = {name: np.mean([weights[name] for weights in history]) for name in history[0]}
     most, least = max(means, key=lambda name: means[name]), min(means, key=lambda name: means[name])
     gap_T = np.array([weights[most] - weights[least] for weights in history])
-    return bool(gap_T.mean() > _APART * gap_T.std(ddof=1) / np.sqrt(len(gap_T)))
+    apart = t.isf(_LEVEL / (len(means) * (len(means) - 1)), len(gap_T) - 1)
+    return bool(gap_T.mean() > apart * gap_T.std(ddof=1) / np.sqrt(len(gap_T)))

@@ -135,19 +135,21 @@ def say_next(measured: Measured) -> str:
         return "Next: --leave_one_out=True shows which of the sources it takes."
     if measured.is_clear:
         return "Next: leave the other domains out, or find the one that hurts with --leave_one_out=True."
-    return "Next: try sources that are nearer to the target, or tell the model what items are (--item_features=True)."
+    return (
+        "Next: try sources that are nearer to the target, or a model that reads texts of items (README, Item features)."
+    )
 
 
 def explain(metric: str) -> str:
     """Say in half a line what a metric says; empty for one that is not known."""
     name, _, k = metric.lower().partition("@")
     said = {
-        "ndcg": f"how high in a list of {k} the item stands that the user had next; 1 is the first place, 0 not there",
-        "mrr": f"one over the place of the item that the user had next in a list of {k}, 0 if it is not there",
-        "recall": f"the share of test targets that stand in a list of {k}",
-        "hit": f"the share of users with a test target in a list of {k}",
+        "ndcg": f"says how high the item that came next stands in a list of {k}: 1 for the first place, 0 if not there",
+        "mrr": f"is one over the place of the item that came next in a list of {k}, 0 if it is not there",
+        "recall": f"is the share of a user's test targets that stand in a list of {k}",
+        "hit": f"is the share of users with a test target in a list of {k}",
     }
-    return f"{spell(metric)}: {said[name]}." if name in said else ""
+    return f"{spell(metric)} {said[name]}." if name in said else ""
 
 
 def _size(change: float) -> str:

@@ -9,6 +9,10 @@ import pytest
 from recbole_metarec.evaluation.significance import Change
 from recbole_metarec.runs.advice import Measured, explain, say_next, say_transfer, say_use
 
+NEARER = (
+    "Next: try sources that are nearer to the target, or a model that reads texts of items (README, Item features)."
+)
+
 
 def measured(
     relative: float, low: float, high: float, seeds: int = 3, n_users: int = 500, holds: bool = True
@@ -31,13 +35,13 @@ ANSWERS = {
     "nothing": (
         measured(0.001, -0.002, 0.003),
         "Data of the other domains neither help nor hurt here: gains above 0.3% and losses above 0.2% are ruled out.",
-        "Next: try sources that are nearer to the target, or tell the model what items are (--item_features=True).",
+        NEARER,
     ),
     "no clear difference": (
         measured(0.013, -0.011, 0.037),
         "Data of the other domains make no clear difference here: gains above 3.7% and losses above 1.1% are ruled "
         "out.",
-        "Next: try sources that are nearer to the target, or tell the model what items are (--item_features=True).",
+        NEARER,
     ),
     "too few users": (
         measured(0.05, -0.2, 0.3, n_users=40),
@@ -49,7 +53,7 @@ ANSWERS = {
         measured(0.03, 0.002, 0.059, holds=False),
         "Data of the other domains make no difference here that is clear among so many comparisons: NDCG@10 is 3.0% "
         "higher with them (95% interval +0.2% to +5.9%).",
-        "Next: try sources that are nearer to the target, or tell the model what items are (--item_features=True).",
+        NEARER,
     ),
     "gain of one seed": (
         measured(0.03, 0.002, 0.059, seeds=1),

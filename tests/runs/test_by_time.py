@@ -179,7 +179,8 @@ def test_a_comparison_goes_by_time(root: Path) -> None:
     given = settings(root, "Pop,Memory,SASRec", eval_args=BY_TIME, known_items=True, requests_per_user=2)
     found = compare({**given, "seeds": 1, "topk": [10]})
     summary = summarize(found)
-    assert not summary.notes
+    assert not any("tested on" in note for note in summary.notes)
+    assert any("nobody had on a day before the request" in note for note in summary.notes)
     assert {row.label for row in summary.rows} == {"Pop", "Memory", "SASRec"}
 
 

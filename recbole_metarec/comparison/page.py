@@ -60,6 +60,7 @@ def html_page(comparison: Comparison, summary: Summary) -> str:
         answers=summary.answers,
         valid_metric=comparison.settings.get("valid_metric", "NDCG@10"),
         seed=comparison.seeds[0],
+        masks_history=any(run.mask_history for runs in comparison.runs.values() for run in runs.values()),
         steps=steps_table(summary),
         results=results_table(summary, comparison.reference),
         effects=effect_tables(summary, comparison.reference),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import weighed
 
 from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.description import Description
+from recbole_metarec.comparison.page import html_page
 from recbole_metarec.comparison.summary import summarize
 from recbole_metarec.comparison.text_report import text_report
 from recbole_metarec.evaluation.targets import Targets
@@ -90,3 +93,33 @@ def test_one_model_alone_gives_no_answer() -> None:
 def test_variants_that_are_to_be_used_equally_often_give_way_to_the_simplest() -> None:
     summary = summarize(comparison(BOTH, ("MetaRec", "MetaRec:scratch")))
     assert "Use MetaRec:scratch, trained on the target alone" in summary.answer.said
+
+
+def with_diagnostics(**diagnostics: Any) -> Comparison:
+    found = comparison(BOTH, MOSTLY)
+    for seed, each in found.runs["MetaRec"].items():
+        found.runs["MetaRec"][seed] = replace(each, diagnostics=diagnostics, unseen_targets=0.125)
+    return found
+
+
+def test_text_and_page_say_what_evidence_was_worth_and_which_targets_nobody_knew() -> None:
+    found = with_diagnostics(evidence=weighed.evidence())
+    summary = summarize(found)
+    printed, page = text_report(found, summary, markdown=True), html_page(found, summary)
+    for text in (printed, page):
+        assert "12.5% of the test targets nobody had on a day before the request." in text
+        assert "learnt on beauty (75%), toys (25%)" in text
+    assert "| without counts of the last days" in printed
+    assert "-12.0%" in printed
+
+
+@pytest.mark.parametrize("unsteady", [0.0, 0.4])
+def test_sources_are_ranked_only_if_their_weights_differ(unsteady: float) -> None:
+    signs = [1, -1, 1, -1]
+    history = [{"dull": 0.4 + unsteady * sign, "near": 0.6 - unsteady * sign} for sign in signs]
+    found = with_diagnostics(source_weights={"dull": 0.4, "near": 0.6}, weight_history=history)
+    summary = summarize(found)
+    assert list(summary.weights["MetaRec"].means) == (["dull", "near"] if unsteady else ["near", "dull"])
+    ranked = "MetaRec weighs near most (0.600) and dull least (0.400)."
+    alike = "MetaRec weighs its sources alike, as far as can be told (0.400 to 0.600)."
+    assert [said for said in summary.answers if "weighs" in said] == [alike if unsteady else ranked]

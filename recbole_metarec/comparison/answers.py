@@ -10,6 +10,7 @@ from recbole_metarec.comparison.alignment import Alignment
 from recbole_metarec.comparison.effects import LEVEL, Effect
 from recbole_metarec.comparison.entry_result import SourceWeights
 from recbole_metarec.comparison.labels import beside
+from recbole_metarec.evaluation.ranking import is_of_ranks
 from recbole_metarec.evaluation.wording import interval, percent, spell
 from recbole_metarec.runs.delivery import Delivery
 from recbole_metarec.runs.report import why
@@ -37,6 +38,22 @@ def say_delivered(label: str, deliveries: dict[int, Delivery]) -> str:
     first = next(iter(deliveries.values()))
     rule = "the simplest within one standard error of the best on validation" if first.validated else why(first)
     return f"{beside(label, DELIVERED)} is {chosen}: {rule}."
+
+
+def say_asked(runs: Mapping[str, Mapping[int, RunResult]], masked: bool) -> list[str]:
+    """Say which metrics are of another protocol of history than the one that is headlined.
+
+    Parameters
+    ----------
+    runs : mapping
+        As they were asked for.
+    masked : bool
+        Whether history is masked in what is headlined.
+    """
+    every = [run for of_entry in runs.values() for run in of_entry.values() if run.mask_history != masked]
+    names = dict.fromkeys(spell(name) for run in every for name in run.test if not is_of_ranks(name))
+    protocol = f"with history {'not masked' if masked else 'masked'}, as mask_history asks"
+    return [f"{', '.join(names)}: {protocol}, since single targets have no such metrics."] if names else []
 
 
 def say_unseen(runs: Iterable[RunResult]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from recbole_metarec.comparison.alignment import align
 from recbole_metarec.comparison.answers import (
     DELIVERED,
+    say_asked,
     say_delivered,
     say_effect,
     say_history,
@@ -103,7 +104,7 @@ class Summary:
 
 
 def summarize(comparison: Comparison) -> Summary:
-    """Sum up a comparison, with history masked if its runs know that.
+    """Sum up a comparison under the protocol of history that is headlined; see `protocols`.
 
     Parameters
     ----------
@@ -126,33 +127,33 @@ def summarize(comparison: Comparison) -> Summary:
     make = partial(make_effects, aligned, metric, samples=comparison.samples, seed=comparison.seeds[0], other=beside)
     transfers, sources, effects = _effects(headline, make, list(finished))
     weights = {label: found for label in trained if (found := mean_weights(finished[label]))}
-    repeats = comparison.description.repeats
     n_users = aligned.targets.n_users if aligned else 0
     masks = any(run.mask_history and run.mode == "full" for runs in finished.values() for run in runs.values())
     candidates = [row for row in joined if not left_out(row.label)]
     said = answer(metric, n_users, candidates, transfers, headline.deliveries, make)
     taught = any(run.source_datasets for run in finished.get(EVIDENCE.name, {}).values())
     return Summary(
-        metric,
-        _protocol(headline),
-        _history(masks) if beside else "",
-        joined,
-        [results[label] for label in apart],
-        said,
-        [
-            *say_history(masks, beside is not None, repeats, unknown),
+        metric=metric,
+        protocol=_protocol(headline),
+        other_protocol=_history(masks) if beside else "",
+        rows=joined,
+        apart=[results[label] for label in apart],
+        answer=said,
+        notes=[
+            *say_history(masks, beside is not None, comparison.description.repeats, unknown),
+            *(say_asked(comparison.runs, masks) if beside else ()),
             *say_unseen(run for runs in finished.values() for run in runs.values()),
             *say_unshared(aligned),
             *say_too_few(comparison.samples, [effects, sources, transfers]),
         ],
-        size(n_users, len(aligned.targets.users)) if aligned else "",
-        effects,
-        transfers,
-        sources,
-        group_means(comparison.description, metric, aligned, [label for label in whole if label not in apart]),
-        make_steps(metric, aligned, said.label, taught, make) if said.label else [],
-        weights,
-        [
+        size=size(n_users, len(aligned.targets.users)) if aligned else "",
+        effects=effects,
+        transfers=transfers,
+        sources=sources,
+        groups=group_means(comparison.description, metric, aligned, [label for label in whole if label not in apart]),
+        steps=make_steps(metric, aligned, said.label, taught, make) if said.label else [],
+        weights=weights,
+        answers=[
             *(say_delivered(label, of_seeds) for label, of_seeds in headline.deliveries.items()),
             *(say_effect(effect, f"Transfer with {effect.label}") for effect in transfers),
             *(say_effect(effect, f"{effect.label} in place of {effect.against}") for effect in effects),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -119,7 +119,7 @@ class RunResult:
     def with_history(self, masked: bool) -> RunResult | None:
         """Return the run as it was tested and validated with history masked or not; ``None`` if it was not.
 
-        Of what was not asked for by ``mask_history`` there are metrics of ranks alone.
+        Metrics that are no function of ranks stay those of the protocol that ``mask_history`` asks for.
         """
         if masked == self.mask_history:
             return self
@@ -128,8 +128,8 @@ class RunResult:
         return replace(
             self,
             mask_history=masked,
-            test=_metrics_of(self.test, self.other_ranks),
-            valid=_metrics_of(self.valid, self.valid_other_ranks),
+            test=_with_ranks(self.test, self.other_ranks),
+            valid=_with_ranks(self.valid, self.valid_other_ranks),
             cold=None,
             ranks=self.other_ranks,
             other_ranks=self.ranks,
@@ -150,12 +150,18 @@ class RunResult:
         """Return the run as users read it: `to_plain`, its diagnostics beside the other keys, the other protocol."""
         plain, other = self.to_plain(), self.with_history(not self.mask_history)
         diagnostics = plain.pop("diagnostics")
-        otherwise = other and {key: getattr(other, key) for key in ("mask_history", "valid", "test")}
+        otherwise = other and {
+            "mask_history": other.mask_history,
+            "valid": {name: value for name, value in other.valid.items() if is_of_ranks(name)},
+            "test": {name: value for name, value in other.test.items() if is_of_ranks(name)},
+        }
         return {**plain, **DIAGNOSTICS, **diagnostics, "other_history": otherwise}
 
 
-def _metrics_of(names: Iterable[str], ranks: Ranks | None) -> dict[str, float]:
-    """Compute those among metrics that are functions of ranks."""
-    if ranks is None:
-        return {}
-    return {name: float(metric_of_ranks(name, ranks).mean()) for name in names if is_of_ranks(name)}
+def _with_ranks(metrics: Mapping[str, float], ranks: Ranks | None) -> dict[str, float]:
+    """Compute metrics that are functions of ranks anew; without ranks they are left out."""
+    return {
+        name: float(metric_of_ranks(name, ranks).mean()) if ranks is not None and is_of_ranks(name) else value
+        for name, value in metrics.items()
+        if ranks is not None or not is_of_ranks(name)
+    }

@@ -86,6 +86,16 @@ def test_one_run_of_a_format_before_lets_all_be_compared_as_it_was_tested() -> N
     assert "history not masked" in printed.splitlines()[0]
 
 
+def test_metrics_that_no_rank_has_stay_as_they_were_asked_for_and_are_named() -> None:
+    both = [replace(each, test={**each.test, "itemcoverage@10": 0.7}) for each in (PLAIN, GREEDY)]
+    summary = summarize(comparison(*both))
+    assert [row.means["itemcoverage@10"] for row in summary.rows] == [0.7, 0.7]
+    assert [note for note in summary.notes if "itemcoverage@10" in note and "history not masked" in note]
+    assert "itemcoverage@10" not in both[0].to_json()["other_history"]["test"]
+    unmasked = summarize(comparison(*both, repeats=0.5))
+    assert not any("itemcoverage@10" in note for note in unmasked.notes)
+
+
 def test_ranks_among_sampled_items_have_one_protocol_and_no_note() -> None:
     sampled = [replace(each, mode="uni20", other_ranks=None, valid_other_ranks=None) for each in (PLAIN, GREEDY)]
     summary = summarize(comparison(*sampled))

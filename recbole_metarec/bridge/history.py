@@ -1,17 +1,43 @@
-"""What a user had before the one to be found, which is no candidate when history is masked, and in which order."""
+"""What a user had before the one to be found, which is no candidate when history is masked, and in which order.
+
+A loader may be asked to leave the history to who ranks, so that one pass ranks with and without it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.data.interaction import Interaction
 from scipy.sparse import csr_array
 from torch import Tensor
 
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.time_split import points_of
+
+
+@contextmanager
+def ranked_both_ways(loader: Any) -> Iterator[None]:
+    """Let an evaluation of a loader find ranks with history masked and with all items, if it ranks among all.
+
+    Parameters
+    ----------
+    loader : recbole.data.dataloader.AbstractDataLoader
+    """
+    loader.ranks_both_ways = isinstance(loader, FullSortEvalDataLoader)
+    try:
+        yield
+    finally:
+        del loader.ranks_both_ways
+
+
+def ranks_both_ways(loader: Any) -> bool:
+    """Whether a loader stands within `ranked_both_ways`."""
+    return bool(vars(loader).get("ranks_both_ways", False))
 
 
 def history_index(loader: Any, index: Any, rows: Interaction) -> tuple[Tensor, Tensor]:

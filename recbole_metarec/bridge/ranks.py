@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.rows import TARGET_ROW
 from recbole_metarec.bridge.stamped import first_days, request_days
-from recbole_metarec.evaluation.ranking import rank_targets
+from recbole_metarec.evaluation.ranking import rank_targets, within_rows
 from recbole_metarec.evidence.weights import EvidenceWeights
 
 # Sequences that are ranked, and that are encoded, at a time.
@@ -32,9 +32,9 @@ def can_stream(eval_data: Any) -> bool:
 
 @torch.no_grad()
 def stream_ranks(
-    model: DomainRecommender, eval_data: Any, trials: Sequence[EvidenceWeights], masks_history: bool
+    model: DomainRecommender, eval_data: Any, trials: Sequence[EvidenceWeights], masks: Sequence[bool]
 ) -> Tensor:
-    """Rank the targets of all rows with one set of weights after the other.
+    """Rank the targets of all rows with one set of weights after the other, with history masked, without, or both.
 
     Parameters
     ----------
@@ -42,26 +42,29 @@ def stream_ranks(
     eval_data : recbole.data.dataloader.AbstractDataLoader
         A loader that `can_stream`.
     trials : sequence of EvidenceWeights
-    masks_history : bool
-        Whether what a user had before is no candidate; what else is none the dataset's ``known_items`` says.
+    masks : sequence of bool
+        ``[False]``, ``[True]`` or ``[False, True]``: whether what a user had before is no candidate. What else is none
+        the dataset's ``known_items`` says.
 
     Returns
     -------
-    LongTensor, shape (V, N)
-        On the CPU; see `rank_targets`.
+    LongTensor, shape (len(trials) * len(masks), N)
+        On the CPU, the rankings of a trial one behind the other; see `rank_targets`.
     """
     device, dataset = model.device, eval_data._dataset
     rows = dataset.inter_feat
     items_ID = model.catalogue()[1]
     first_I = _first_days(dataset, device)
-    ranks = torch.zeros(len(trials), len(rows), dtype=torch.long)
+    ranks = torch.zeros(len(trials) * len(masks), len(rows), dtype=torch.long)
     for index in _order(model, dataset, rows).split(RANKED_ROWS):
         part, states_BD = rows[index], encode(model, rows[index])
         targets_B = part[model.ITEM_ID].to(device)
-        history = _history(dataset, part, device) if masks_history else None
+        history = _history(dataset, part, device) if True in masks else None
         days = None if first_I is None else (first_I, _days(dataset, part, device))
         sampled_BC = _sampled(model, eval_data, part)
         joined = partial(_joined, model, part, trials)
+        if history is not None and False in masks:
+            joined, history = partial(_then_masked, joined, history), None
         ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, history, sampled_BC, days, joined).cpu()
     return ranks
 
@@ -114,3 +117,19 @@ def _joined(
 ) -> Iterator[Tensor]:
     few = part[rows]
     return model.joined(scores_BI, few.shortened(int(few[model.ITEM_SEQ_LEN].max())), trials)
+
+
+def _then_masked(
+    joined: Callable[[Tensor, slice], Iterator[Tensor]],
+    history: tuple[Tensor, Tensor],
+    scores_BI: Tensor,
+    rows: slice,
+) -> Iterator[Tensor]:
+    """Yield each of what is ranked as it is, then without what a history has: no item's score hangs on another's."""
+    index = within_rows(history, rows)
+    for joined_BI in joined(scores_BI, rows):
+        yield joined_BI
+        kept = joined_BI[index]
+        joined_BI[index] = -torch.inf
+        yield joined_BI
+        joined_BI[index] = kept

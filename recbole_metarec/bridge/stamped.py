@@ -91,8 +91,8 @@ def unseen_share(dataset: Any) -> float | None:
     return float(np.mean((first_I[rows[dataset.iid_field]] >= day_B).numpy()))
 
 
-def no_candidates(dataset: Any, target_B: Tensor) -> Tensor:
-    """Return which items are no candidates for targets, as ``mask_history`` and ``known_items`` say.
+def no_candidates(dataset: Any, target_B: Tensor, masks_history: bool) -> Tensor:
+    """Return which items are no candidates for targets: those of later days with ``known_items``, perhaps a history.
 
     Parameters
     ----------
@@ -100,6 +100,8 @@ def no_candidates(dataset: Any, target_B: Tensor) -> Tensor:
         Of which ``_sequences`` are all interactions.
     target_B : LongTensor, shape (B,)
         Places of the targets there.
+    masks_history : bool
+        Whether what a user had before is no candidate.
 
     Returns
     -------
@@ -110,6 +112,6 @@ def no_candidates(dataset: Any, target_B: Tensor) -> Tensor:
         first_I, day_B = first_days(dataset), request_days(dataset, target_B)
         if first_I is not None and day_B is not None:
             mask_BI |= first_I >= day_B[:, None]
-    if dataset.config["mask_history"]:
+    if masks_history:
         mask_BI[dataset._sequences.history(dataset.iid_field, target_B)] = True
     return mask_BI

@@ -25,7 +25,7 @@ from recbole_metarec.bridge.beginning import load_beginning, take_over
 from recbole_metarec.bridge.checkpoint import check_origin, state_of
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
-from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.bridge.history import ranked_both_ways, ranks_both_ways
 from recbole_metarec.bridge.inference import section_of
 from recbole_metarec.bridge.ranks import can_stream, encode, stream_ranks
 from recbole_metarec.bridge.recommender import DomainRecommender
@@ -58,13 +58,14 @@ class Evaluated(NamedTuple):
     metrics : dict of str to float
         As RecBole names them.
     targets : Targets or None
-    ranks : int64 array, shape (n_rows,), or None
+    ranks, other_ranks : int64 array, shape (n_rows,), or None
         See `RankCollector`.
     """
 
     metrics: dict[str, float]
     targets: Targets | None
     ranks: Ranks | None
+    other_ranks: Ranks | None = None
 
 
 class DomainTrainer(Trainer):  # type: ignore[misc]
@@ -290,23 +291,18 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         evidence.weights = self._untuned  # those of a run that was ended behind this are in the file
         if result[1] is None and valid_data is not None:  # no epoch was better, or none was run
             result = result[0], self.evaluate(valid_data, load_best_model=False)
-        looked: dict[EvidenceWeights, Evaluated] = {}
 
         def look(trials: Sequence[EvidenceWeights]) -> list[Trial]:
-            looked.update(zip(trials, self._evaluate_with(trials), strict=True))
-            return [self._trial(looked[weights]) for weights in trials]
+            return [self._trial(found) for found in self._evaluate_with(trials)]
 
         if evidence.timed is None:
             tune(evidence, self.model.settings, self._masks_history, None if valid_data is None else look)
         else:
             self._weigh(train_data)
-            if valid_data is not None:
-                look([evidence.weights])
-        if looked:
-            self.validated = looked[evidence.weights]
+        if valid_data is not None:
+            with ranked_both_ways(valid_data):
+                self.validated = self._evaluate_with([evidence.weights])[0]
             result = calculate_valid_score(self.validated.metrics, self.valid_metric), self.validated.metrics
-        elif valid_data is not None:
-            self.validated = self._evaluate_with([evidence.weights])[0]
         self.model.eval()
         finished = {
             "state_dict": self.model.state_dict(),  # the same numbers, which are written once with those of the section
@@ -367,15 +363,11 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """Validate with one set of weights after the other, where ranks are all that is wanted in one pass."""
         collector, found = self.eval_collector, []
         if self._streams(self._valid_data):
-            self.model.eval()
-            for ranks in stream_ranks(self.model, self._valid_data, trials, self._masks_history):
-                metrics = self._metrics(self._valid_data._dataset, ranks)
-                found.append(Evaluated(metrics, collector.targets, collector.ranks))
-            return found
+            return [*self._streamed(self._valid_data, trials)]
         for weights in trials:
             self.model.evidence.weights = weights
             metrics = self.evaluate(self._valid_data, load_best_model=False)
-            found.append(Evaluated(metrics, collector.targets, collector.ranks))
+            found.append(Evaluated(metrics, collector.targets, collector.ranks, collector.other_ranks))
         return found
 
     def _load_best(self, path: Path) -> dict[str, Any]:
@@ -403,20 +395,23 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             return super().evaluate(eval_data, load_best_model, model_file, show_progress)
         if load_best_model:
             self._load_best(Path(model_file or self.saved_model_file))
-        self.model.eval()
-        (ranks,) = stream_ranks(self.model, eval_data, [self.model.evidence.weights], self._masks_history)
-        result = self._metrics(eval_data._dataset, ranks)
+        ((result, *_),) = self._streamed(eval_data, [self.model.evidence.weights])
         self.wandblogger.log_eval_metrics(result, head="eval")
         return result
 
+    def _streamed(self, eval_data: Any, trials: Sequence[EvidenceWeights]) -> Iterator[Evaluated]:
+        """Rank with one set of weights after the other, all in one pass; the collector keeps the last."""
+        collector, rows, both = self.eval_collector, eval_data._dataset.inter_feat, ranks_both_ways(eval_data)
+        users, items = rows[eval_data._dataset.uid_field], rows[eval_data._dataset.iid_field]
+        masks = [False, True] if both else [self._masks_history]
+        self.model.eval()
+        for of_trial in stream_ranks(self.model, eval_data, trials, masks).split(len(masks)):
+            collector.collect_ranks(users, items, *(of_trial.flip(0) if both and self._masks_history else of_trial))
+            metrics: dict[str, float] = self.evaluator.evaluate(collector.get_data_struct())
+            yield Evaluated(metrics, collector.targets, collector.ranks, collector.other_ranks)
+
     def _streams(self, eval_data: Any) -> bool:
         return can_stream(eval_data) and self.eval_collector.wants_ranks_alone and self.config["single_spec"]
-
-    def _metrics(self, dataset: DomainDataset, ranks: Tensor) -> dict[str, float]:
-        rows = dataset.inter_feat
-        self.eval_collector.collect_ranks(rows[dataset.uid_field], rows[dataset.iid_field], ranks)
-        metrics: dict[str, float] = self.evaluator.evaluate(self.eval_collector.get_data_struct())
-        return metrics
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 

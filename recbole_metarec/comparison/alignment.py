@@ -43,6 +43,11 @@ class Alignment:
         """Return a metric of each target under an entry, shape (n_seeds, n_rows)."""
         return np.stack([metric_of_ranks(metric, self.ranks[label][seed]) for seed in seeds])
 
+    def mean(self, label: str, metric: str) -> float | None:
+        """Return the mean of a metric over targets and seeds; ``None`` for what is compared with nothing."""
+        seeds = sorted(self.ranks.get(label, ()))
+        return float(self.values(label, seeds, metric).mean()) if seeds else None
+
     def rows_of(self, targets: Targets) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Find the rows that these targets and others share, by their places here and there."""
         here, there = common_rows([self.targets, targets])

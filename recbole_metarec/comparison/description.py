@@ -31,12 +31,15 @@ class Description:
         The test targets that groupings divide.
     groupings : list of Grouping
         Parts of them.
+    repeats : float or None
+        Share of the test targets that their users had before.
     """
 
     target: str = ""
     sources: list[str] = field(default_factory=list)
     grouped: Targets | None = None
     groupings: list[Grouping] = field(default_factory=list)
+    repeats: float | None = None
 
 
 def describe(entries: list[Entry], seed: int, say: Callable[[str], None]) -> Description:
@@ -77,10 +80,13 @@ def _described(config: PluginConfig, entries: list[Entry]) -> Description:
     domain, rows = train.domain(), test.inter_feat
     targets = Targets(rows[test.uid_field].numpy(), rows[test.iid_field].numpy())
     counts = domain.item_counts()
+    row, before = (part.numpy() for part in test.history(rows))
+    repeated = np.bincount(row[before == targets.items[row]], minlength=len(targets.items)) > 0
     lengths: npt.NDArray[np.int64] = test.history_lengths(rows).numpy()
     return Description(
         domain.describe(),
         [load_domain(for_domain(config, name)).describe() for name in names],
         targets.named(test),
         group_targets(lengths, counts[targets.items], counts),
+        float(repeated.mean()),
     )

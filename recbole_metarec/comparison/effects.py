@@ -27,6 +27,8 @@ class Effect:
         Over the targets that all models share, and the seeds that both finished.
     adjusted_p : float
         After Holm's correction for all comparisons of the same kind.
+    other : float or None
+        The relative change under the other protocol of history, if it is known.
     """
 
     label: str
@@ -34,6 +36,7 @@ class Effect:
     metric: str
     change: Change
     adjusted_p: float
+    other: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -47,7 +50,12 @@ class Effect:
 
 
 def make_effects(
-    aligned: Alignment | None, metric: str, pairs: Sequence[tuple[str, str]], samples: int, seed: int
+    aligned: Alignment | None,
+    metric: str,
+    pairs: Sequence[tuple[str, str]],
+    samples: int,
+    seed: int,
+    other: Alignment | None = None,
 ) -> list[Effect]:
     """Compare entries over the targets that all share.
 
@@ -61,6 +69,8 @@ def make_effects(
         Labels of an entry and of what it is compared with; pairs without a seed that both finished are left out.
     samples, seed : int
         Of the bootstrap.
+    other : Alignment, optional
+        Of the other protocol of history.
 
     Returns
     -------
@@ -77,5 +87,13 @@ def make_effects(
             changes.append((label, against, paired_bootstrap(ours, theirs, samples, seed, users)))
     adjusted = holm([1.0 if np.isnan(change.p) else change.p for *_, change in changes])
     return [
-        Effect(label, against, metric, change, p) for (label, against, change), p in zip(changes, adjusted, strict=True)
+        Effect(label, against, metric, change, p, _relative(other, metric, label, against))
+        for (label, against, change), p in zip(changes, adjusted, strict=True)
     ]
+
+
+def _relative(aligned: Alignment | None, metric: str, label: str, against: str) -> float | None:
+    if aligned is None:
+        return None
+    ours, theirs = (aligned.mean(each, metric) for each in (label, against))
+    return ours / theirs - 1 if ours is not None and theirs else None

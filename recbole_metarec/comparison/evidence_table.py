@@ -1,4 +1,4 @@
-"""How evidence is weighed and what it was worth, as a table of coloured cells and bars for the page."""
+"""How evidence is weighed and what it was worth, as tables of coloured cells and bars for the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any, NamedTuple
 
-from recbole_metarec.evidence.situations import DAYS_SINCE, LENGTHS, occurs, trust
+from recbole_metarec.comparison.plots import axis_bound
+from recbole_metarec.evidence.situations import LENGTHS, occurs, trust
 from recbole_metarec.evidence.weights import MODEL
 from recbole_metarec.evidence.worth import GROUPS
 from recbole_metarec.runs.evidence_text import bounds
@@ -22,7 +23,7 @@ _SPELT = {
     "last had": "days since the user had it",
     MODEL: "the model's score",
 }
-_SIDE_BY_SIDE = 3  # panels
+_FIRST = ' class="first"'
 _DARKEST = 0.75  # so that numbers in it can be read
 
 
@@ -75,7 +76,8 @@ def evidence_table(evidence: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        A ``<table>``, more of them where sources are many; empty where nothing is known of the target's requests.
+        A ``<table>`` of losses, one of what evidence counts as it is used, and one for what each source taught; empty
+        where nothing is known of the target's requests.
     """
     if not evidence["situations"]:
         return ""
@@ -83,46 +85,36 @@ def evidence_table(evidence: Mapping[str, Any]) -> str:
     shown = {kind for panel in panels for (kind, _), value in panel.counts.items() if value}
     groups = {name: [kind for kind in kinds if kind in shown] for name, kinds in GROUPS.items()}
     largest = max(map(abs, panels[0].counts.values())) or 1.0
-    few = [panels[begin : begin + _SIDE_BY_SIDE] for begin in range(0, len(panels), _SIDE_BY_SIDE)]
-    worths = [evidence["worth"], *[None] * len(few)]
-    situations = list(evidence["situations"])
-    tables = (_table(part, groups, situations, largest, worth) for part, worth in zip(few, worths, strict=False))
-    return "".join(tables)
+    used, *taught = (_table(panel, groups, list(evidence["situations"]), largest) for panel in panels)
+    losses = _losses(evidence["worth"], groups) if evidence["worth"] else ""
+    parts = [f'<div class="panels">{losses}{used}</div>']
+    if taught:
+        title = f"What each source taught ({len(taught)})"
+        parts.append(f'<details><summary>{title}</summary><div class="panels">{"".join(taught)}</div></details>')
+    return "".join(parts)
 
 
-def _table(
-    panels: list[Panel],
-    groups: Mapping[str, list[str]],
-    situations: list[str],
-    largest: float,
-    worth: Mapping[str, Any] | None,
-) -> str:
-    parts = ['<table class="evidence">', *_head(situations, panels, worth is not None)]
-    for group, kinds in groups.items():
+def _table(panel: Panel, groups: Mapping[str, list[str]], situations: list[str], largest: float) -> str:
+    parts = ['<table class="evidence">', *_head(situations, panel)]
+    for kinds in groups.values():
         for place, kind in enumerate(kinds):
-            first = ' class="first"' if place == 0 else ""
-            parts.append(f'<tr{first}><th scope="row">{escape(spell_kind(kind))}</th>')
-            parts.append(_worth(worth, group, len(kinds)) if worth and first else "")
-            parts += [_cell(panel, kind, name, largest) for panel in panels for name in situations]
+            parts.append(f'<tr{_FIRST * (place == 0)}><th scope="row">{escape(spell_kind(kind))}</th>')
+            parts += [_cell(panel, kind, name, largest) for name in situations]
             parts.append("</tr>")
     return "".join([*parts, "</tbody></table>"])
 
 
-def _head(situations: list[str], panels: list[Panel], with_worth: bool) -> Iterator[str]:
+def _head(situations: list[str], panel: Panel) -> Iterator[str]:
     yield '<thead><tr><th scope="col" rowspan="2">evidence</th>'
-    yield '<th class="worth" scope="col" rowspan="2">NDCG@10<br>lost without it</th>' if with_worth else ""
-    for panel in panels:
-        yield f'<th class="begins" scope="colgroup" colspan="{len(situations)}">{escape(panel.title)}</th>'
-    yield "</tr><tr>"
-    for _ in panels:
-        for name in situations:
-            yield f'<th class="up{_place_of(name)}" scope="col"><span>{escape(name)}</span></th>'
+    yield f'<th scope="colgroup" colspan="{len(situations)}">{escape(panel.title)}</th></tr><tr>'
+    for name in situations:
+        yield f'<th class="up{_place_of(name)}" scope="col"><span>{escape(name)}</span></th>'
     yield "</tr></thead><tbody>"
 
 
 def _place_of(situation: str) -> str:
-    """Return the class of a column that begins a panel, or its second part."""
-    return {next(iter(DAYS_SINCE)): " begins", next(iter(LENGTHS)): " apart"}.get(situation, "")
+    """Return the class of a column that begins the second part."""
+    return " apart" if situation == next(iter(LENGTHS)) else ""
 
 
 def _cell(panel: Panel, kind: str, situation: str, largest: float) -> str:
@@ -136,22 +128,31 @@ def _cell(panel: Panel, kind: str, situation: str, largest: float) -> str:
     return f'<td class="cell{place}" title="{said}">{colour}<span>{round(value, 1) + 0.0:.1f}</span></td>'
 
 
-def _worth(worth: Mapping[str, Any], group: str, n_rows: int) -> str:
-    """Draw what is lost without a group as a bar with its interval, in a cell beside its kinds."""
-    if group not in worth["losses"]:
-        return f'<td class="worth" rowspan="{n_rows}"></td>'
-    every = {name: bounds(loss, worth["errors"][name]) for name, loss in worth["losses"].items()}
-    lowest, highest = min(0.0, *(low for low, _ in every.values())), max(0.01, *(high for _, high in every.values()))
-    loss, (low, high) = worth["losses"][group], every[group]
+def _losses(worth: Mapping[str, Any], groups: Mapping[str, list[str]]) -> str:
+    """Draw what is lost without each group as a bar with its interval; one that is wide does not flatten the rest."""
+    every = {
+        name: (loss, *bounds(loss, worth["errors"][name])) for name, loss in worth["losses"].items() if groups.get(name)
+    }
+    lowest, highest = (
+        axis_bound([max(side * value for value in reach) for reach in every.values()]) for side in (-1, 1)
+    )
 
     def x(value: float) -> float:
-        return 2 + 136 * (value - lowest) / (highest - lowest)
+        return 2 + 136 * (min(max(value, -lowest), highest) + lowest) / (highest + lowest)
 
-    said = f"without {group}: {loss:.1%} lost, 95% interval {low:+.1%} to {high:+.1%}"
-    return (
-        f'<td class="worth" rowspan="{n_rows}">'
-        f'<svg class="worth {"clear" if low > 0 else ""}" viewBox="0 0 140 18" role="img" aria-label="{said}">'
-        f'<title>{said}</title><line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="0" y2="18"/>'
-        f'<line class="bar" x1="{x(0):.1f}" x2="{x(loss):.1f}" y1="9" y2="9"/>'
-        f'<line class="range" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="9" y2="9"/></svg> {loss:.1%}</td>'
+    rows = []
+    for name, (loss, low, high) in every.items():
+        title = _SPELT[MODEL] if name == MODEL else name
+        said = f"without {escape(title)}: {loss:.1%} lost, 95% interval {low:+.1%} to {high:+.1%}"
+        rows.append(
+            f'<tr class="first"><th scope="row">{escape(title)}</th><td class="worth">'
+            f'<svg class="worth {"clear" if low > 0 else ""}" viewBox="0 0 140 18" role="img" aria-label="{said}">'
+            f'<title>{said}</title><line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="0" y2="18"/>'
+            f'<line class="bar" x1="{x(0):.1f}" x2="{x(loss):.1f}" y1="9" y2="9"/>'
+            f'<line class="range" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="9" y2="9"/></svg></td>'
+            f"<td>{loss:.1%}</td></tr>"
+        )
+    head = (
+        '<thead><tr><th scope="col">evidence</th><th scope="col" colspan="2">NDCG@10 lost without it</th></tr></thead>'
     )
+    return f'<table class="evidence losses">{head}<tbody>{"".join(rows)}</tbody></table>'

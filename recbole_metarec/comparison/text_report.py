@@ -10,9 +10,9 @@ from recbole_metarec.comparison.compare import Comparison
 from recbole_metarec.comparison.effects import Effect
 from recbole_metarec.comparison.entry_result import EntryResult
 from recbole_metarec.comparison.group_means import labels_of
-from recbole_metarec.comparison.summary import Summary
+from recbole_metarec.comparison.summary import Summary, evidence_of
 from recbole_metarec.evaluation.wording import interval, percent, spell
-from recbole_metarec.runs.wording import protocol
+from recbole_metarec.runs.evidence_text import evidence_text
 
 
 def text_report(comparison: Comparison, summary: Summary, markdown: bool = False) -> str:
@@ -31,12 +31,15 @@ def text_report(comparison: Comparison, summary: Summary, markdown: bool = False
     str
     """
     style = "pipe" if markdown else "simple"
-    parts = [heading(comparison, summary), _results(summary.rows, summary.metric, style)]
+    between = "\n\n" if markdown else "\n"
+    parts = [heading(comparison, summary), *opening(summary), _results(summary, summary.rows, style)]
     if summary.apart:
-        parts.append(_titled("Tested on other targets", _results(summary.apart, summary.metric, style), markdown))
-    parts += ["\n".join(summary.notes), "\n".join(summary.answers)]
+        parts.append(_titled("Tested on other targets", _results(summary, summary.apart, style), markdown))
+    parts += [between.join(summary.notes), between.join(summary.answers)]
+    if summary.steps:
+        parts.append(_titled(f"Where {spell(summary.metric)} comes from", _steps(summary, style), markdown))
     for title, effects in summary.tables(comparison.reference):
-        parts.append(_titled(title, _effects(effects, style), markdown))
+        parts.append(_titled(title, _effects(summary, effects, style), markdown))
     for title, lines in summary.groups:
         labels = labels_of(lines)
         rows = [
@@ -47,13 +50,11 @@ def text_report(comparison: Comparison, summary: Summary, markdown: bool = False
         table = tabulate(rows, [title, "targets", *labels], style, disable_numparse=True)
         parts.append(_titled(f"{spell(summary.metric)} by {title}", table, markdown))
     for label, weights in summary.weights.items():
-        table = tabulate(
-            [[name, f"{weight:.3f}"] for name, weight in weights.items()],
-            ["source", "weight"],
-            style,
-            disable_numparse=True,
-        )
-        parts.append(_titled(f"{label}: source weights", table, markdown))
+        rows = [[name, f"{weight:.3f}"] for name, weight in weights.means.items()]
+        table = tabulate(rows, ["source", "weight"], style, disable_numparse=True)
+        parts.append(_titled(f"{label}: {weights.title}", table, markdown))
+    for label, evidence in evidence_of(comparison).items():
+        parts.append(_titled(f"Evidence, seed {comparison.seeds[0]}", evidence_text(label, evidence, style), markdown))
     parts += [f"{label}, seed {seed} failed: {why}" for (label, seed), why in comparison.failures.items()]
     return "\n\n".join(part for part in parts if part)
 
@@ -64,30 +65,53 @@ def heading(comparison: Comparison, summary: Summary) -> str:
     if run is None:
         return f"{comparison.description.target}; no run finished"
     tested = f"test split: {summary.size}, " if summary.size else ""
-    return f"{comparison.description.target}; {tested}{protocol(run)}, seeds {', '.join(map(str, comparison.seeds))}"
+    seeds = f"seed{'s' * (len(comparison.seeds) > 1)} {', '.join(map(str, comparison.seeds))}"
+    return f"{comparison.description.target}; {tested}{summary.protocol}, {seeds}"
+
+
+def opening(summary: Summary) -> list[str]:
+    """Return what a report begins with: the answer, what to do next, what the metric says."""
+    answer = summary.answer
+    return [part for part in (answer.said, answer.next_step, answer.meaning) if part]
 
 
 def _titled(title: str, table: str, markdown: bool) -> str:
     return f"## {title}\n\n{table}" if markdown else f"{title}\n{table}"
 
 
-def _results(results: Sequence[EntryResult], metric: str, style: str) -> str:
+def _results(summary: Summary, results: Sequence[EntryResult], style: str) -> str:
     if not results:
         return ""
-    metrics = list(results[0].means)
+    metrics, metric, other = list(results[0].means), spell(summary.metric), summary.other_protocol
     rows = [
         [
             row.label,
             str(row.seeds),
             *(mean_and_spread(row, name) for name in metrics),
+            *([number_or_blank(row.other)] if other else ()),
             number_or_blank(row.valid),
             f"{row.epochs:.0f}",
             f"{row.seconds:.0f}",
         ]
         for row in results
     ]
-    header = ["model", "seeds", *map(spell, metrics), f"valid {spell(metric)}", "epochs", "seconds"]
+    beside = [f"{metric}, {other}"] if other else []
+    header = ["model", "seeds", *map(spell, metrics), *beside, f"valid {metric}", "epochs", "seconds"]
     return tabulate(rows, header, style, disable_numparse=True)
+
+
+def _steps(summary: Summary, style: str) -> str:
+    rows = [
+        [
+            step.part,
+            step.label,
+            f"{step.mean:.4f}",
+            percent(step.effect.change.relative) if step.effect else "",
+            interval(step.effect.change) if step.effect else "",
+        ]
+        for step in summary.steps
+    ]
+    return tabulate(rows, ["with", "as", spell(summary.metric), "adds", "95% interval"], style, disable_numparse=True)
 
 
 def mean_and_spread(row: EntryResult, metric: str) -> str:
@@ -101,13 +125,19 @@ def number_or_blank(value: float | None) -> str:
     return "" if value is None or value != value else f"{value:.4f}"
 
 
+def percent_or_blank(value: float | None) -> str:
+    """Write a relative change, or nothing where there is none."""
+    return "" if value is None else percent(value)
+
+
 def by_seed(effect: Effect) -> str:
     """Write the change of each seed, where there are several."""
     changes = effect.change.of_seeds
     return ", ".join(map(percent, changes)) if len(changes) > 1 else "one seed"
 
 
-def _effects(effects: Sequence[Effect], style: str) -> str:
+def _effects(summary: Summary, effects: Sequence[Effect], style: str) -> str:
+    other = summary.other_protocol
     rows = [
         [
             effect.label,
@@ -117,8 +147,10 @@ def _effects(effects: Sequence[Effect], style: str) -> str:
             by_seed(effect),
             f"{effect.adjusted_p:.4f}",
             effect.verdict,
+            *([percent_or_blank(effect.other)] if other else ()),
         ]
         for effect in effects
     ]
-    header = ["model", "against", spell(effects[0].metric), "95% interval", "by seed", "p (Holm)", "verdict"]
+    metric, beside = spell(summary.metric), [other] if other else []
+    header = ["model", "against", metric, "95% interval", "by seed", "p (Holm)", "verdict", *beside]
     return tabulate(rows, header, style, disable_numparse=True)

@@ -1,9 +1,12 @@
-"""Choosing on validation without reading noise: the simplest of what is as good as the best."""
+"""Choosing and ranking without reading noise: the simplest of what is as good as the best, weights that differ."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t
 
 from recbole_metarec.evaluation.ranking import Floats
 
@@ -52,3 +55,30 @@ def simplest_as_good(values_VN: Floats, users_N: npt.NDArray[np.int64]) -> int:
         if not gap_N.any() or gap_N.mean() <= standard_error(gap_N, users_N):
             return candidate
     raise AssertionError("the best is as good as itself")
+
+
+# Weights that are alike are called different so seldom.
+_LEVEL = 0.05
+
+
+def differ_clearly(history: Sequence[Mapping[str, float]]) -> bool:
+    """Whether weights that are found anew each time differ by more than they vary.
+
+    Parameters
+    ----------
+    history : sequence of mapping of str to float
+        The same weights at one time after the other.
+
+    Returns
+    -------
+    bool
+        Whether the largest mean is clearly above the smallest: a paired t-test with Bonferroni's correction for all
+        pairs of which these two might have been chosen. Not with fewer than 3 times.
+    """
+    if len(history) < 3 or len(history[0]) < 2:
+        return False
+    means = {name: np.mean([weights[name] for weights in history]) for name in history[0]}
+    most, least = max(means, key=lambda name: means[name]), min(means, key=lambda name: means[name])
+    gap_T = np.array([weights[most] - weights[least] for weights in history])
+    apart = t.isf(_LEVEL / (len(means) * (len(means) - 1)), len(gap_T) - 1)
+    return bool(gap_T.mean() > apart * gap_T.std(ddof=1) / np.sqrt(len(gap_T)))

@@ -96,9 +96,7 @@ def rank_targets(
         scores_BI = torch.mm(rows_BD, items_ID.T, out=scores[: len(rows_BD)])
         scores_BI[:, 0] = -torch.inf
         if history is not None:
-            row, item = history
-            within = slice(*torch.searchsorted(row, torch.tensor([first, first + block], device=row.device)).tolist())
-            scores_BI[row[within] - first, item[within]] = -torch.inf
+            scores_BI[within_rows(history, slice(first, first + len(rows_BD)))] = -torch.inf
         if days is not None:
             first_I, day_B = days
             scores_BI.masked_fill_(first_I >= day_B[first : first + block, None], -torch.inf)
@@ -112,6 +110,14 @@ def rank_targets(
         ]
         ranks.append(torch.stack(rankings))
     return torch.cat(ranks, dim=1)
+
+
+def within_rows(history: tuple[Tensor, Tensor], rows: slice) -> tuple[Tensor, Tensor]:
+    """Return the part of index pairs, rows in rising order, that lies in some rows, counted from the first of these."""
+    row, item = history
+    bounds = torch.tensor([rows.start, rows.stop], device=row.device)
+    within = slice(*torch.searchsorted(row, bounds).tolist())
+    return row[within] - rows.start, item[within]
 
 
 def top_ranks(scores_BI: Tensor, row_P: Tensor, item_P: Tensor, k: int, one_by_one: bool = False) -> Tensor:

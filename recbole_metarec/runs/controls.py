@@ -84,4 +84,5 @@ def combine(members: list[RunResult], train: Train, resume: str | None = None) -
         "member_files": files,
     }
     first = members[0]
-    return replace(train(settings), model=first.model, variant="ensemble", source_datasets=first.source_datasets)
+    of_first = {key: getattr(first, key) for key in ("model", "preset", "source_datasets")}
+    return replace(train(settings), variant="ensemble", **of_first)

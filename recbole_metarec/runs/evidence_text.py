@@ -30,6 +30,8 @@ _WHERE = {
 }
 _FEWEST_TIMES, _LEAST_TRUST, _SENTENCES = 1.25, 0.25, 2
 _SIGMAS = 1.96
+# The largest say of a source, in terms of the smallest, up to which they are not ranked.
+_ALIKE = 2.0
 
 
 class Shift(NamedTuple):
@@ -51,16 +53,32 @@ class Shift(NamedTuple):
     times: float
 
 
-def evidence_text(label: str, evidence: Mapping[str, Any]) -> str:
-    """Lay out what is known of a run's evidence; see `recbole_metarec.evidence.learning.Learnt.plain`."""
+def evidence_text(label: str, evidence: Mapping[str, Any], style: str = "simple") -> str:
+    """Lay out what is known of a run's evidence; see `recbole_metarec.evidence.learning.Learnt.plain`.
+
+    Parameters
+    ----------
+    label : str
+        Of the run.
+    evidence : mapping
+    style : str
+        Of tables, as ``tabulate`` names it.
+
+    Returns
+    -------
+    str
+    """
     said = "\n".join(say_shifts(evidence))
-    return "\n\n".join(part for part in (f"{label}: {say_taught(evidence)}", _worth(evidence), said) if part)
+    return "\n\n".join(part for part in (f"{label}: {say_taught(evidence)}", _worth(evidence, style), said) if part)
 
 
 def say_taught(evidence: Mapping[str, Any]) -> str:
     """Say what weights were learnt on."""
-    ranked = sorted(evidence["sources"].items(), key=lambda pair: -pair[1]["pull"])
-    sources = ", ".join(f"{name} ({source['pull']:.0%})" for name, source in ranked)
+    pulls = {name: source["pull"] for name, source in evidence["sources"].items()}
+    ranked = sorted(pulls.items(), key=lambda pair: -pair[1])
+    sources = ", ".join(f"{name} ({pull:.0%})" for name, pull in ranked)
+    if len(pulls) > 1 and ranked[0][1] < _ALIKE * ranked[-1][1]:
+        sources = f"{', '.join(pulls)} (about alike, {ranked[-1][1]:.0%} to {ranked[0][1]:.0%} each)"
     target = f"{evidence['n_rows']:,} interactions of the target" if evidence["n_rows"] else ""
     steps = ", then on ".join(filter(None, (sources, target)))
     return f"weights of evidence learnt on {steps}" if steps else "of evidence only transitions and popularity count"
@@ -81,7 +99,7 @@ def say_worth(evidence: Mapping[str, Any]) -> list[str]:
     return [f"NDCG@10 on {say_rows(evidence)}: {worth['ndcg']:.4f} with all evidence, with {alone}."]
 
 
-def _worth(evidence: Mapping[str, Any]) -> str:
+def _worth(evidence: Mapping[str, Any], style: str) -> str:
     worth = evidence["worth"]
     if worth is None:
         return ""
@@ -94,7 +112,7 @@ def _worth(evidence: Mapping[str, Any]) -> str:
         rows.append([f"without {left_out}", f"{ndcg * (1 - loss):.4f}", percent(-loss), interval])
     rows.append(["transitions and popularity alone", f"{memory:.4f}", percent(memory / ndcg - 1), ""])
     header = [f"on {say_rows(evidence)}", "NDCG@10", "change", "95% interval"]
-    return tabulate(rows, header, disable_numparse=True)
+    return tabulate(rows, header, style, disable_numparse=True)
 
 
 def bounds(loss: float, error: float) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.significance import mean_intervals
 from recbole_metarec.files import what_failed, write_text
-from recbole_metarec.inspection.card import card, named
+from recbole_metarec.inspection.card import card
 from recbole_metarec.runs.report import changes
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.wording import protocol
@@ -57,7 +57,7 @@ def record(run: RunResult, settings: Any, interactions: int | None) -> None:
     _rewrite(run, metrics=found, data={"interactions": interactions}, **about)
 
 
-def record_controls(runs: Sequence[RunResult], samples: int, preset: str | None = None) -> None:
+def record_controls(runs: Sequence[RunResult], samples: int) -> None:
     """Write into the checkpoints of runs, and into their cards, what the other runs found; see `record`.
 
     Parameters
@@ -66,14 +66,8 @@ def record_controls(runs: Sequence[RunResult], samples: int, preset: str | None 
         A run and its controls.
     samples : int
         Resamples of the bootstrap.
-    preset : str, optional
-        Of the run's model.
     """
-    own = [preset if each.model == runs[0].model else None for each in runs]
-    rows = [
-        {"label": named(each.model, of, each.variant), "test": each.test, "intervals": intervals(each, samples)}
-        for each, of in zip(runs, own, strict=True)
-    ]
+    rows = [{"label": each.label, "test": each.test, "intervals": intervals(each, samples)} for each in runs]
     scratch = next((run for run in runs if run.variant == "scratch" and run.model == runs[0].model), None)
     for number, run in enumerate(runs):
         is_compared = scratch is not None and run is not scratch and run.model == scratch.model

@@ -10,18 +10,22 @@ from typing import Any
 
 from tabulate import tabulate
 
+from recbole_metarec.evaluation.choice import differ_clearly
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.significance import Change, paired_bootstrap
 from recbole_metarec.evaluation.targets import common_rows
 from recbole_metarec.evaluation.wording import interval, percent, size, spell
 from recbole_metarec.files import write_text
+from recbole_metarec.runs.advice import Measured, explain, say_next, say_transfer, say_use
 from recbole_metarec.runs.delivery import Delivery
 from recbole_metarec.runs.evidence_text import evidence_text
 from recbole_metarec.runs.result import RunResult
-from recbole_metarec.runs.wording import protocol
+from recbole_metarec.runs.wording import protocol, unseen
 
 
-def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Change]:
+def changes(
+    run: RunResult, reference: RunResult, samples: int, metrics: Sequence[str] | None = None
+) -> dict[str, Change]:
     """Compare the test metrics of two runs over the targets that both had to find.
 
     Parameters
@@ -30,6 +34,8 @@ def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Cha
         Runs on one data set.
     samples : int
         Resamples of the bootstrap.
+    metrics : sequence of str, optional
+        Those to compare; all by default.
 
     Returns
     -------
@@ -40,7 +46,7 @@ def changes(run: RunResult, reference: RunResult, samples: int) -> dict[str, Cha
         return {}
     ours, theirs = common_rows([run.targets, reference.targets])
     users = run.targets.take(ours).user_numbers()
-    of_ranks = [name for name in run.test if is_of_ranks(name) and len(ours)]
+    of_ranks = [name for name in metrics or run.test if is_of_ranks(name) and len(ours)]
     return {
         name: paired_bootstrap(
             metric_of_ranks(name, run.ranks[ours]),
@@ -69,14 +75,51 @@ def run_report(runs: Sequence[RunResult], samples: int, delivery: Delivery | Non
     -------
     str
     """
-    parts = [_heading(runs[0]), _unseen(runs[0]), _metrics(runs, samples), _delivered(delivery), _evidence(runs[0])]
+    parts = [_heading(runs[0]), *_opening(runs, samples, delivery), unseen(runs[0]), _metrics(runs, samples)]
+    parts += [_delivered(delivery), _evidence(runs[0])]
     parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run))]
     parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
     return "\n\n".join(part for part in parts if part)
 
 
+def _opening(runs: Sequence[RunResult], samples: int, delivery: Delivery | None) -> list[str]:
+    """Say whether other domains help, which model to use, what to do next, what the metric says."""
+    transfer, scratch = _pair(runs)
+    measured = _measured(transfer, scratch, samples) if transfer and scratch else None
+    said = [say_transfer(measured)] if measured else []
+    if delivery:
+        said.append(_use(runs, delivery, samples))
+    if not said:
+        return []
+    metric = measured.metric if measured else _metric(runs[0])
+    return [part for part in (" ".join(said), say_next(measured) if measured else "", explain(metric)) if part]
+
+
+def _use(runs: Sequence[RunResult], delivery: Delivery, samples: int) -> str:
+    """Say which model to use, and how far ahead it is of the best of those that were run beside it."""
+    chosen, metric = delivery.run, delivery.metric.lower()
+    others = [run for run in runs if run.model != chosen.model and metric in run.valid]
+    if not others:
+        return say_use(chosen.label, chosen.variant)
+    rival = max(others, key=lambda run: run.valid[metric])
+    return say_use(chosen.label, chosen.variant, rival.label, _measured(chosen, rival, samples), "the others")
+
+
+def _measured(run: RunResult, reference: RunResult, samples: int) -> Measured | None:
+    """Compare two runs by the metric that is spoken of, if it is known of single targets."""
+    metric = _metric(run)
+    found = changes(run, reference, samples, [metric])
+    return Measured(found[metric], found[metric].verdict, metric, run.n_users) if metric in found else None
+
+
+def _metric(run: RunResult) -> str:
+    """Return the metric that is spoken of: NDCG if it is among them."""
+    of_ranks = [name for name in run.test if is_of_ranks(name)]
+    return next((name for name in of_ranks if name.startswith("ndcg@")), [*of_ranks, ""][0])
+
+
 def _metrics(runs: Sequence[RunResult], samples: int) -> str:
-    """Lay out metrics and the change against scratch as a table, the verdict below it."""
+    """Lay out metrics and the change against scratch as a table."""
     metrics = list(runs[0].test)
     rows = [
         [run.label, *(f"{run.test[name]:.4f}" for name in metrics), str(run.epochs), f"{run.seconds:.0f}"]
@@ -88,9 +131,7 @@ def _metrics(runs: Sequence[RunResult], samples: int) -> str:
         shown = [over_scratch.get(name) for name in metrics]
         rows.append(["transfer over scratch", *(percent(each.relative) if each else "" for each in shown), "", ""])
         rows.append(["95% interval", *(interval(each) if each else "" for each in shown), "", ""])
-    table = tabulate(rows, ["", *map(spell, metrics), "epochs", "seconds"], disable_numparse=True)
-    ndcg_first = sorted(over_scratch.items(), key=lambda pair: not pair[0].startswith("ndcg@"))
-    return "\n\n".join([table, *(_sentence(name, change) for name, change in ndcg_first[:1])])
+    return tabulate(rows, ["", *map(spell, metrics), "epochs", "seconds"], disable_numparse=True)
 
 
 def write_json(path: Path, runs: Sequence[RunResult], samples: int, delivery: Delivery | None = None) -> None:
@@ -110,7 +151,9 @@ def write_json(path: Path, runs: Sequence[RunResult], samples: int, delivery: De
         content["change_over_scratch"] = {name: _plain(change) for name, change in over_scratch.items()}
     if delivery:
         run = delivery.run
-        content["delivered"] = {"variant": run.variant, "checkpoint": run.checkpoint, "why": why(delivery)}
+        used = {"variant": run.variant, "preset": run.preset, "checkpoint": run.checkpoint}
+        content["delivered"] = {**used, "why": why(delivery)}
+    content["answer"] = _opening(runs, samples, delivery)
     write_text(path, [json.dumps(content, indent=2)])
 
 
@@ -132,29 +175,10 @@ def _heading(run: RunResult) -> str:
     return f"{run.dataset}, {tested}{protocol(run)}, seed {run.seed}"
 
 
-def _unseen(run: RunResult) -> str:
-    if run.unseen_targets is None:
-        return ""
-    ranked = "; they are no candidates and count as missed" if run.known_items else ""
-    return f"{run.unseen_targets:.1%} of the test targets nobody had on a day before the request{ranked}"
-
-
-def _sentence(name: str, change: Change) -> str:
-    if math.isnan(change.relative):
-        return "Scratch finds no target: nothing to compare with."
-    sense = {
-        "ahead in one seed": "Transfer is ahead in the one seed that was run",
-        "behind in one seed": "Transfer is behind in the one seed that was run",
-        "no clear difference": "No clear difference in the one seed that was run",
-    }
-    measured = f"{spell(name)} {percent(change.relative)}, 95% interval over users {interval(change)}"
-    return f"{sense[change.verdict]}: {measured}. Training varies, too: --seeds=3 shows by how much."
-
-
 def _delivered(delivery: Delivery | None) -> str:
     if not delivery:
         return ""
-    return f"To be used: {delivery.run.label}, {why(delivery)}.\n{delivery.run.checkpoint or ''}".rstrip()
+    return f"{delivery.run.label} is to be used: {why(delivery)}.\n{delivery.run.checkpoint or ''}".rstrip()
 
 
 def why(delivery: Delivery) -> str:
@@ -162,7 +186,7 @@ def why(delivery: Delivery) -> str:
     if delivery.asked:
         return "as asked for"
     if not delivery.validated:
-        return "since there is no metric of single validation targets to choose by"
+        return "there is no metric of single validation targets to choose by"
     (simplest, (mean, _)), *others = delivery.validated.items()
     beside = [f"{name} {mean:.4f} (± {error:.4f} beside {simplest})" for name, (mean, error) in others]
     listed = ", ".join([f"{simplest} {mean:.4f}", *beside])
@@ -174,6 +198,10 @@ def _weights(run: RunResult) -> str:
     weights = run.diagnostic("source_weights")
     if not weights:
         return ""
+    if not differ_clearly(run.diagnostic("weight_history")):
+        rows = [[name, f"{weight:.3f}"] for name, weight in weights.items()]
+        said = f"\n\n{run.label}: the weights of the sources do not differ clearly." if len(weights) > 1 else ""
+        return tabulate(rows, ["source", "weight"], disable_numparse=True) + said
     ranked = sorted(weights.items(), key=lambda pair: -pair[1])
     longest = max(weight for _, weight in ranked)
     rows = [[name, f"{weight:.3f}", "#" * round(20 * weight / longest)] for name, weight in ranked]

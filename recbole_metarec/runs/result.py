@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
 from recbole_metarec.evaluation.targets import Ranks, Targets
+from recbole_metarec.inspection.card import named
 
-ARRAYS = ("targets", "ranks", "valid_targets", "valid_ranks")
+ARRAYS = ("targets", "ranks", "other_ranks", "valid_targets", "valid_ranks", "valid_other_ranks")
 """Attributes of `RunResult` that hold a value for each row."""
 
 DIAGNOSTICS: dict[str, Any] = {"source_weights": None, "weight_history": [], "codebook": None, "evidence": None}
@@ -40,6 +43,8 @@ class RunResult:
         Whether items that nobody had on a day before the request were none either.
     unseen_targets : float or None
         Share of the test targets that nobody had on a day before the request; ``None`` if nothing knows the time.
+    preset : str or None
+        Of the model's settings.
     mode : str
         What was ranked, as in ``eval_args``: ``full``, or ``uni20`` for the target among 20 sampled items.
     valid, test : dict of str to float
@@ -66,7 +71,10 @@ class RunResult:
     targets, valid_targets : Targets or None
         What was to be found in the test split, and in validation; not part of the JSON.
     ranks, valid_ranks : int64 array, shape (n_targets,), or None
-        Rank of each of them; likewise. Validation's are of this package's models alone.
+        Rank of each of them; likewise.
+    other_ranks, valid_other_ranks : int64 array, shape (n_targets,), or None
+        Their ranks with history masked if ``mask_history`` is off, not masked if it is on; ``None`` where sampled
+        candidates are ranked, for which there is no such choice.
     """
 
     model: str
@@ -80,6 +88,7 @@ class RunResult:
     seconds: float = 0.0
     epochs: int = 0
     memory_weight: float | None = None
+    preset: str | None = None
     mode: str = "full"
     known_items: bool = False
     unseen_targets: float | None = None
@@ -93,17 +102,40 @@ class RunResult:
     diagnostics: dict[str, Any] = field(default_factory=dict)
     targets: Targets | None = field(default=None, repr=False, compare=False)
     ranks: Ranks | None = field(default=None, repr=False, compare=False)
+    other_ranks: Ranks | None = field(default=None, repr=False, compare=False)
     valid_targets: Targets | None = field(default=None, repr=False, compare=False)
     valid_ranks: Ranks | None = field(default=None, repr=False, compare=False)
+    valid_other_ranks: Ranks | None = field(default=None, repr=False, compare=False)
 
     @property
     def label(self) -> str:
         """Name of the run in a table."""
-        return self.model if self.variant in (None, "transfer") else f"{self.model} ({self.variant})"
+        return named(self.model, self.preset, self.variant)
 
     def diagnostic(self, name: str) -> Any:
         """Return one of `DIAGNOSTICS`."""
         return self.diagnostics.get(name, DIAGNOSTICS[name])
+
+    def with_history(self, masked: bool) -> RunResult | None:
+        """Return the run as it was tested and validated with history masked or not; ``None`` if it was not.
+
+        Metrics that are no function of ranks stay those of the protocol that ``mask_history`` asks for.
+        """
+        if masked == self.mask_history:
+            return self
+        if self.other_ranks is None:
+            return None
+        return replace(
+            self,
+            mask_history=masked,
+            test=_with_ranks(self.test, self.other_ranks),
+            valid=_with_ranks(self.valid, self.valid_other_ranks),
+            cold=None,
+            ranks=self.other_ranks,
+            other_ranks=self.ranks,
+            valid_ranks=self.valid_other_ranks,
+            valid_other_ranks=self.valid_ranks,
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """Return the run without its rows as plain values; JSON knows no infinity, which becomes ``"inf"``."""
@@ -115,7 +147,21 @@ class RunResult:
         return plain
 
     def to_json(self) -> dict[str, Any]:
-        """Return the run as users read it: `to_plain`, its diagnostics beside the other keys."""
-        plain = self.to_plain()
+        """Return the run as users read it: `to_plain`, its diagnostics beside the other keys, the other protocol."""
+        plain, other = self.to_plain(), self.with_history(not self.mask_history)
         diagnostics = plain.pop("diagnostics")
-        return {**plain, **DIAGNOSTICS, **diagnostics}
+        otherwise = other and {
+            "mask_history": other.mask_history,
+            "valid": {name: value for name, value in other.valid.items() if is_of_ranks(name)},
+            "test": {name: value for name, value in other.test.items() if is_of_ranks(name)},
+        }
+        return {**plain, **DIAGNOSTICS, **diagnostics, "other_history": otherwise}
+
+
+def _with_ranks(metrics: Mapping[str, float], ranks: Ranks | None) -> dict[str, float]:
+    """Compute metrics that are functions of ranks anew; without ranks they are left out."""
+    return {
+        name: float(metric_of_ranks(name, ranks).mean()) if ranks is not None and is_of_ranks(name) else value
+        for name, value in metrics.items()
+        if ranks is not None or not is_of_ranks(name)
+    }

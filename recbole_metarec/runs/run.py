@@ -13,6 +13,7 @@ from recbole_metarec.bridge.checks import problems_of
 from recbole_metarec.bridge.config import PluginConfig, Resolved, resolve, transfers, variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.embedded import make_embedded
+from recbole_metarec.bridge.history import ranked_both_ways
 from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.bridge.pickles import allow_pickle
 from recbole_metarec.bridge.recommender import DomainRecommender
@@ -101,7 +102,7 @@ def make_runs(resolved: Resolved) -> list[RunResult]:
     first = run_one(resolved.user, tells=True)
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:
-        record_controls(runs, resolved["bootstrap_samples"], resolved["preset"])
+        record_controls(runs, resolved["bootstrap_samples"])
     return runs
 
 
@@ -158,10 +159,13 @@ def _train(config: PluginConfig, place: Place) -> RunResult:
         trainer, train_data, valid_data, test_data = prepare(config)
         place.join(trainer)
         _, valid = trainer.fit(train_data, valid_data, show_progress=show, callback_fn=after_epoch)
-        test = trainer.evaluate(test_data, show_progress=show)
+        with ranked_both_ways(test_data):
+            test = trainer.evaluate(test_data, show_progress=show)
+        tested = _collected(trainer, test)
+        validated = _validated(trainer, valid_data)
     getLogger().info(f"best valid: {valid}, test result: {test}")
     seconds = place.seconds
-    result = _result(config, trainer, valid or {}, test, train_data._dataset, test_data._dataset)
+    result = _result(config, trainer, valid or {}, tested, validated, train_data._dataset, test_data._dataset)
     target = train_data._dataset
     record(result, config, len(target.interactions()[target.iid_field]) if isinstance(target, DomainDataset) else None)
     scores = list(trainer.scores) if isinstance(trainer, DomainTrainer) else curve
@@ -172,12 +176,32 @@ def _train(config: PluginConfig, place: Place) -> RunResult:
     return result
 
 
+def _collected(trainer: Any, metrics: Mapping[str, Any]) -> Evaluated:
+    """Return what a trainer's last evaluation found."""
+    collector = trainer.eval_collector
+    return Evaluated(dict(metrics), collector.targets, collector.ranks, collector.other_ranks)
+
+
+def _validated(trainer: Any, valid_data: Any) -> Evaluated | None:
+    """Return what the trained model, which was tested before, finds in validation, if there is one."""
+    if isinstance(trainer, DomainTrainer):
+        return trainer.validated
+    if not valid_data:
+        return None
+    with ranked_both_ways(valid_data):
+        return _collected(trainer, trainer.evaluate(valid_data, load_best_model=False))
+
+
 def _result(
-    config: PluginConfig, trainer: Any, valid: Mapping[str, Any], test: Mapping[str, Any], train: Any, to_test: Any
+    config: PluginConfig,
+    trainer: Any,
+    valid: Mapping[str, Any],
+    tested: Evaluated,
+    validated: Evaluated | None,
+    train: Any,
+    to_test: Any,
 ) -> RunResult:
     """Put together what a trained model gave; ``train`` and ``to_test`` are parts of the target."""
-    tested = Evaluated(dict(test), trainer.eval_collector.targets, trainer.eval_collector.ranks)
-    validated = trainer.validated if isinstance(trainer, DomainTrainer) else None
     model, targets = trainer.model, tested.targets
     return RunResult(
         model=config["model"],
@@ -186,11 +210,12 @@ def _result(
         source_datasets=list(config["source_datasets"] or ()) if transfers(config["model"], config) else [],
         seed=config["seed"],
         mask_history=bool(config["mask_history"]),
+        preset=config["preset"],
         mode=_mode(config),
         known_items=bool(config["known_items"]),
         unseen_targets=unseen_share(to_test),
         valid=_plain_metrics(valid),
-        test=_plain_metrics(test),
+        test=_plain_metrics(tested.metrics),
         epochs=len(trainer.train_loss_dict),
         memory_weight=model.memory_weight if isinstance(model, DomainRecommender) else None,
         diagnostics=_diagnostics(trainer),
@@ -233,4 +258,8 @@ def _rows(prefix: str, evaluated: Evaluated | None, dataset: Any) -> dict[str, A
     """Return targets by name and their ranks, if there are any, as attributes of a result."""
     if evaluated is None or evaluated.targets is None:
         return {}
-    return {f"{prefix}targets": evaluated.targets.named(dataset), f"{prefix}ranks": evaluated.ranks}
+    return {
+        f"{prefix}targets": evaluated.targets.named(dataset),
+        f"{prefix}ranks": evaluated.ranks,
+        f"{prefix}other_ranks": evaluated.other_ranks,
+    }

@@ -16,30 +16,37 @@ from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.files import write_text
 from recbole_metarec.runs.result import ARRAYS, DIAGNOSTICS, RunResult
 
+FORMAT = 2
+"""Number of the format; files without one, of the format before, are read, too."""
+_SINCE_2 = ("other_ranks", "valid_other_ranks", "preset")
+
 
 def save_run(path: Path, run: RunResult) -> None:
     """Write a run with its targets and their ranks, whole or not at all."""
-    rows = {**_pack_rows("", run.targets, run.ranks), **_pack_rows("valid_", run.valid_targets, run.valid_ranks)}
-    write_text(path, [json.dumps({**run.to_plain(), **rows}, indent=1)])
+    rows = {**_pack_rows(run, ""), **_pack_rows(run, "valid_")}
+    write_text(path, [json.dumps({"format": FORMAT, **run.to_plain(), **rows}, indent=1)])
 
 
-def _pack_rows(split: str, targets: Targets | None, ranks: Ranks | None) -> dict[str, Any]:
+def _pack_rows(run: RunResult, split: str) -> dict[str, Any]:
+    targets: Targets | None = getattr(run, f"{split}targets")
+    ranks = {name: getattr(run, name) for name in (f"{split}ranks", f"{split}other_ranks")}
     return {
         f"{split}targets": None if targets is None else [_pack(json.dumps(list(names)).encode()) for names in targets],
-        f"{split}ranks": None if ranks is None else pack_ranks(ranks),
+        **{name: None if of_rows is None else pack_ranks(of_rows) for name, of_rows in ranks.items()},
     }
 
 
 def _unpack_rows(stored: dict[str, Any], split: str) -> dict[str, Any]:
     """Take targets and ranks out of what was read; one without the other, or of other lengths, are none."""
-    packed, ranks = stored.pop(f"{split}targets"), stored.pop(f"{split}ranks")
-    if packed is None and ranks is None:
-        return {f"{split}targets": None, f"{split}ranks": None}
+    packed, ranks, other = (stored.pop(f"{split}{name}") for name in ("targets", "ranks", "other_ranks"))
+    if packed is None and ranks is None and other is None:
+        return {}
     users, items = (np.array(json.loads(_unpack(names)), dtype=object) for names in packed)
-    found = unpack_ranks(ranks)
-    if not len(users) == len(items) == len(found):
-        raise ValueError(f"{len(users)} users, {len(items)} items and {len(found)} ranks are no rows")
-    return {f"{split}targets": Targets(users, items), f"{split}ranks": found}
+    found, otherwise = unpack_ranks(ranks), None if other is None else unpack_ranks(other)
+    lengths = {len(each) for each in (users, items, found, found if otherwise is None else otherwise)}
+    if len(lengths) > 1:
+        raise ValueError(f"users, items and ranks of {sorted(lengths)} rows")
+    return {f"{split}targets": Targets(users, items), f"{split}ranks": found, f"{split}other_ranks": otherwise}
 
 
 def load_run(path: Path) -> RunResult | None:
@@ -64,12 +71,16 @@ def load_run(path: Path) -> RunResult | None:
         stored = json.loads(path.read_bytes())
         if stored.keys() & DIAGNOSTICS.keys():
             raise Damaged(f"{path}: is of an older format")
+        if not stored.keys() & {"format", *_SINCE_2}:
+            stored |= {"format": FORMAT, **dict.fromkeys(_SINCE_2)}
+        if stored.pop("format") != FORMAT:
+            raise Damaged(f"{path}: is of another format")
         rows = {**_unpack_rows(stored, ""), **_unpack_rows(stored, "valid_")}
         if stored["memory_weight"] == "inf":
             stored["memory_weight"] = math.inf
         kinds = {key: kind for key, kind in get_type_hints(RunResult).items() if key not in ARRAYS}
         as_written = stored.keys() == kinds.keys() and all(_is_a(kinds[key], value) for key, value in stored.items())
-        if not as_written or len(rows["targets"].users if rows["targets"] else ()) != stored["n_targets"]:
+        if not as_written or len(rows["targets"].users if "targets" in rows else ()) != stored["n_targets"]:
             raise Damaged(f"{path}: is damaged")
         return RunResult(**stored, **rows)
     except Damaged:

@@ -12,6 +12,7 @@ import planted
 import pytest
 
 from recbole_metarec.comparison.compare import Comparison, compare
+from recbole_metarec.comparison.protocols import protocols
 from recbole_metarec.comparison.summary import summarize
 from recbole_metarec.comparison.text_report import heading, text_report
 from recbole_metarec.evaluation.ranking import metric_of_ranks
@@ -54,12 +55,17 @@ def test_a_general_and_a_sequential_model_are_paired_by_user_on_real_timestamps(
     """Sequential splits have users in the order of their times, general ones in that of their numbers."""
     found = compared(tmp_path, model=["SASRec", "ItemKNN"], dataset="ml-100k-western", epochs=2)
     summary = summarize(found)
-    ours, theirs = (by_user_and_item(found, label) for label in ("ItemKNN", "SASRec"))
+    masked = protocols(found).headline
+    assert "history masked" in summary.protocol
+    ours, theirs = (by_user_and_item(masked, label) for label in ("ItemKNN", "SASRec"))
     assert ours.keys() == theirs.keys()
     assert list(ours) != list(theirs)
     (effect,) = summary.effects
     pairs = np.array([(ours[key], theirs[key]) for key in theirs])
     assert effect.change.relative == pytest.approx(pairs[:, 0].mean() / pairs[:, 1].mean() - 1)
+    not_masked = [np.mean([*by_user_and_item(found, label).values()]) for label in ("ItemKNN", "SASRec")]
+    assert effect.other == pytest.approx(not_masked[0] / not_masked[1] - 1)
+    assert [row.other for row in summary.rows] == pytest.approx(not_masked[::-1])
     rng = np.random.default_rng(1)
     drawn = [pairs[rng.integers(len(pairs), size=len(pairs))].mean(0) for _ in range(4000)]
     low, high = np.quantile([a / b - 1 for a, b in drawn], (0.025, 0.975))
@@ -151,7 +157,7 @@ def test_metrics_without_ranks_are_shown_and_nothing_is_claimed_of_them(tmp_path
     assert summary.effects == summary.transfers == summary.groups == []
     assert all(0 < row.means["itemcoverage@10"] <= 1 and row.valid > 0 for row in summary.rows)
     (to_use,) = summary.answers[:1]
-    assert "MetaRec with seed 1; since there is no metric of single validation targets to choose by" in to_use
+    assert "MetaRec with seed 1: there is no metric of single validation targets to choose by" in to_use
 
 
 def test_too_few_resamples_for_so_many_comparisons_are_named(tmp_path: Path) -> None:

@@ -193,13 +193,20 @@ def test_the_page_shows_every_number_and_needs_nothing_else(compared: Any, tmp_p
         assert percent(effect.change.relative) in page.texts
         assert f"{percent(effect.change.low)} to {percent(effect.change.high)}" in page.texts
         assert effect.verdict in page.texts
-    for answer in summary.answers:
-        assert answer in page.texts
+    for said in (*summary.answers, *summary.notes, summary.answer.said, summary.answer.next_step):
+        assert said in page.texts
+    for step in summary.steps:
+        assert {step.part, step.label, f"{step.mean:.4f}"} <= {*page.texts}
+    assert sum(tag == "svg" and "step" in str(a.get("class")) for tag, a in page.tags) == len(summary.steps) == 3
+    cells = [a["data-name"] for tag, a in page.tags if tag == "td" and "data-name" in a]
+    assert {"model", "NDCG@10", "95% interval", "verdict"} <= {*cells}
     for source in settings_of(found)["source_datasets"]:
         assert any(line.startswith(f"{source}: 300 users, 24 items") for line in page.texts)
     settings = next(block for block in page.texts if "warmup_epochs:" in block)
     assert yaml.safe_load(settings)["warmup_epochs"] == 1
-    assert sum(tag == "polyline" for tag, _ in page.tags) == len(LABELS) - 1  # the memory learns nothing
+    assert sum(tag == "polyline" for tag, _ in page.tags) == len(LABELS) - 2  # Pop and the memory have no epochs
+    joined = sum(tag == "line" and "joins" in str(a.get("class")) for tag, a in page.tags)
+    assert joined == 3  # of this package's models
     weights = found.runs["MetaRec"][1].diagnostics["weight_history"]
     rectangles = sum(tag == "rect" for tag, _ in page.tags)
     assert rectangles == 2 * len(weights) * len(weights[0])  # MetaRec and MetaRec:maml
@@ -342,6 +349,23 @@ def test_a_run_of_an_older_format_is_named_and_made_anew(compared: Any, tmp_path
     assert finish([job], lambda settings: run, 1, said.append) == [run]
     assert f"{job.path}: is of an older format; Pop, seed 1 is made anew" in said
     assert load_run(job.path) == run
+
+
+def test_a_run_of_the_format_before_is_read_without_what_it_did_not_know(compared: Any, tmp_path: Path) -> None:
+    run, path = compared[0].runs["Pop"][1], tmp_path / "x.json"
+    save_run(path, run)
+    content = json.loads(path.read_text())
+    new = ("format", "preset", "other_ranks", "valid_other_ranks")
+    path.write_text(json.dumps({key: value for key, value in content.items() if key not in new}))
+    read = load_run(path)
+    assert read is not None
+    assert read == run
+    np.testing.assert_array_equal(read.valid_ranks, run.valid_ranks)
+    assert read.other_ranks is None
+    assert read.with_history(not run.mask_history) is None
+    path.write_text(json.dumps({**content, "format": content["format"] + 1}))
+    with pytest.raises(Damaged, match="is of another format"):
+        load_run(path)
 
 
 def test_a_damaged_run_is_named_and_made_anew(compared: Any, tmp_path: Path) -> None:

@@ -87,4 +87,5 @@ def test_a_comparison_runs_a_preset_and_holds_it_against_its_own_scratch(suite: 
     summary = summarize(compared)
     assert [(effect.label, effect.against) for effect in summary.transfers] == [(labels[0], labels[1])]
     assert [row.label for row in summary.rows] == [labels[0], "MetaRec:paper-delivered", *labels[1:]]
-    assert "To be used (MetaRec:paper-delivered): " in summary.answers[0]
+    assert summary.answers[0].startswith("MetaRec:paper-delivered is MetaRec:paper")
+    assert all(run.label.startswith("MetaRec (paper") for runs in compared.runs.values() for run in runs.values())

@@ -62,6 +62,4 @@ def test_without_validation_transfer_is_used_and_the_report_says_so(metric: str,
     delivery = deliver(runs, metric, "auto")
     assert delivery is not None
     assert delivery.run.variant == "transfer"
-    assert "To be used: MetaRec, since there is no metric of single validation targets" in run_report(
-        runs, 100, delivery
-    )
+    assert "MetaRec is to be used: there is no metric of single validation targets" in run_report(runs, 100, delivery)

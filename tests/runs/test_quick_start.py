@@ -65,7 +65,7 @@ def test_the_command_prints_a_table_and_writes_the_same_as_json(suite: Path, cap
     delivered = next(entry for entry in content["runs"] if entry["variant"] == content["delivered"]["variant"])
     assert content["delivered"]["checkpoint"] == delivered["checkpoint"]
     label = "MetaRec" if delivered is transfer else f"MetaRec ({delivered['variant']})"
-    assert f"To be used: {label}, " in printed
+    assert f"{label} is to be used: " in printed
 
 
 def test_the_ranks_give_recboles_metrics(suite: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evaluation.targets import Targets
+from recbole_metarec.runs.delivery import Delivery
 from recbole_metarec.runs.report import run_report, write_json
 from recbole_metarec.runs.result import RunResult
 
@@ -51,7 +52,7 @@ def test_the_table_shows_both_runs_the_change_and_the_protocol() -> None:
         for value in run.test.values():
             assert f"{value:.4f}" in text
     assert "+50.0%" in text  # recall .75 against .5
-    assert "Transfer is ahead in the one seed that was run: NDCG@10" in text
+    assert "Data of the other domains help in the one seed that was run: NDCG@10 is" in text.splitlines()[2]
 
 
 def test_codebook_usage_is_told_with_its_bound() -> None:
@@ -61,14 +62,35 @@ def test_codebook_usage_is_told_with_its_bound() -> None:
     assert "50% of the codes in use, perplexity 12" in run_report([whole], samples=300)
 
 
-def test_sources_are_ordered_by_weight() -> None:
-    text = run_report([TRANSFER, SCRATCH], samples=300)
+def test_sources_are_ordered_by_weight_if_they_differ_by_more_than_chance() -> None:
+    steady = [{"baby": 0.25 + wiggle, "tools": 0.75 - wiggle} for wiggle in (0.0, 0.01, -0.01, 0.02)]
+    diagnostics = {**TRANSFER.diagnostics, "weight_history": steady}
+    text = run_report([replace(TRANSFER, diagnostics=diagnostics), SCRATCH], samples=300)
     assert text.index("tools") < text.index("baby")
+    assert "#" in text
+    unsteady = [{"baby": weight, "tools": 1 - weight} for weight in (0.9, 0.0, 0.1, 0.0)]
+    text = run_report([replace(TRANSFER, diagnostics={**diagnostics, "weight_history": unsteady})], samples=300)
+    assert text.index("baby") < text.index("tools")
+    assert "the weights of the sources do not differ clearly" in text
+    assert "#" not in text
+
+
+def test_the_preset_is_named_in_the_table_and_in_the_json(tmp_path: Path) -> None:
+    runs = [replace(TRANSFER, preset="paper"), replace(SCRATCH, preset="paper")]
+    to_use = Delivery(runs[1], False, "NDCG@10", {})
+    text = run_report(runs, 300, to_use)
+    assert "MetaRec (paper) " in text
+    assert "Use MetaRec (paper, scratch), trained on the target alone." in text
+    write_json(tmp_path / "x.json", runs, 300, to_use)
+    content = json.loads((tmp_path / "x.json").read_text())
+    assert [run["preset"] for run in content["runs"]] == ["paper", "paper"]
+    assert content["delivered"]["preset"] == "paper"
+    assert content["answer"][0] in text
 
 
 def test_a_loss_is_called_a_loss() -> None:
     worse, better = replace(SCRATCH, variant="transfer"), replace(TRANSFER, variant="scratch")
-    assert "Transfer is behind in the one seed that was run: NDCG@10" in run_report([worse, better], samples=300)
+    assert "Data of the other domains hurt in the one seed that was run: NDCG@10" in run_report([worse, better], 300)
 
 
 def test_a_baseline_stands_alone() -> None:

@@ -77,7 +77,9 @@ def run_report(runs: Sequence[RunResult], samples: int, delivery: Delivery | Non
     """
     parts = [_heading(runs[0]), *_opening(runs, samples, delivery), unseen(runs[0]), _metrics(runs, samples)]
     parts += [_delivered(delivery), _evidence(runs[0])]
-    parts += [part for run in runs for part in (_weights(run), _memory(run), _codebook(run), _cold(run))]
+    parts += [_weights(run) for run in runs]
+    parts += ["\n".join(filter(None, map(said, runs))) for said in (_memory, _codebook)]
+    parts += [_cold(runs)]
     parts.append("\n".join(f"{run.label}: {run.checkpoint}" for run in runs if run.checkpoint))
     return "\n\n".join(part for part in parts if part)
 
@@ -198,13 +200,12 @@ def _weights(run: RunResult) -> str:
     weights = run.diagnostic("source_weights")
     if not weights:
         return ""
-    if not differ_clearly(run.diagnostic("weight_history")):
-        rows = [[name, f"{weight:.3f}"] for name, weight in weights.items()]
-        said = f"\n\n{run.label}: the weights of the sources do not differ clearly." if len(weights) > 1 else ""
-        return tabulate(rows, ["source", "weight"], disable_numparse=True) + said
     ranked = sorted(weights.items(), key=lambda pair: -pair[1])
-    longest = max(weight for _, weight in ranked)
-    rows = [[name, f"{weight:.3f}", "#" * round(20 * weight / longest)] for name, weight in ranked]
+    (_, largest), (_, smallest) = ranked[0], ranked[-1]
+    if len(weights) > 1 and not differ_clearly(run.diagnostic("weight_history")):
+        sources = f"{run.label}: the weights of its {len(weights)} sources"
+        return f"{sources} do not differ clearly, {smallest:.3f} to {largest:.3f}"
+    rows = [[name, f"{weight:.3f}", "#" * round(20 * weight / largest)] for name, weight in ranked]
     return tabulate(rows, ["source", "weight", ""], disable_numparse=True)
 
 
@@ -232,8 +233,15 @@ def _codebook(run: RunResult) -> str:
     )
 
 
-def _cold(run: RunResult) -> str:
-    if not run.cold:
+def _cold(runs: Sequence[RunResult]) -> str:
+    """Say how models rank for users whose item nobody had in training, who are the same ones for all."""
+    found = {run.label: run.cold for run in runs if run.cold}
+    if not found:
         return ""
-    metrics = ", ".join(f"{spell(name)} {value:.4f}" for name, value in run.cold.items() if name != "n_users")
-    return f"{run.label}, the {run.cold['n_users']:,} users whose item nobody had in training: {metrics}"
+    first = next(iter(found.values()))
+    metrics = [name for name in first if name != "n_users"]
+    users = f"the {first['n_users']:,} users whose item nobody had in training"
+    if not any(cold[name] for cold in found.values() for name in metrics):
+        return f"No model finds anything for {users}"
+    rows = [[label, *(f"{cold[name]:.4f}" for name in metrics)] for label, cold in found.items()]
+    return tabulate(rows, [users, *map(spell, metrics)], disable_numparse=True)

@@ -70,9 +70,22 @@ def test_sources_are_ordered_by_weight_if_they_differ_by_more_than_chance() -> N
     assert "#" in text
     unsteady = [{"baby": weight, "tools": 1 - weight} for weight in (0.9, 0.0, 0.1, 0.0)]
     text = run_report([replace(TRANSFER, diagnostics={**diagnostics, "weight_history": unsteady})], samples=300)
-    assert text.index("baby") < text.index("tools")
-    assert "the weights of the sources do not differ clearly" in text
+    assert "MetaRec: the weights of its 2 sources do not differ clearly, 0.250 to 0.750" in text
     assert "#" not in text
+
+
+def test_users_whose_item_nobody_had_are_spoken_of_once() -> None:
+    lost = [replace(run, cold={"ndcg@10": 0.0, "n_users": 7}) for run in (TRANSFER, SCRATCH)]
+    line = "No model finds anything for the 7 users whose item nobody had in training"
+    assert line in run_report(lost, samples=300).splitlines()
+    found = [replace(TRANSFER, cold={"ndcg@10": 0.25, "n_users": 7}), *lost[1:]]
+    text = run_report(found, samples=300)
+    assert line not in text
+    header, _, ours, theirs = text[text.index("the 7 users") :].splitlines()[:4]
+    assert "NDCG@10" in header
+    assert "0.2500" in ours
+    assert "0.0000" in theirs
+    assert "nobody had in training" not in run_report([TRANSFER, SCRATCH], samples=300)
 
 
 def test_the_preset_is_named_in_the_table_and_in_the_json(tmp_path: Path) -> None:

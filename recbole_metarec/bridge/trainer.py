@@ -37,8 +37,9 @@ from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.evidence.learning import HeldOut, Learnt, learn_weighing
 from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
+from recbole_metarec.files import writes
 from recbole_metarec.inference.section import SourceItems
-from recbole_metarec.training import checkpoint
+from recbole_metarec.training import checkpoint, world
 from recbole_metarec.training.last_state import LastStates
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
@@ -104,7 +105,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         # RecBole names checkpoints by the second: two runs that start together would share one.
         parts = (Path(self.saved_model_file).stem, config["dataset"], variant, config["seed"], os.getpid())
         stem = "-".join(str(part) for part in parts if part is not None)
-        self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}{checkpoint.SUFFIX}"))
+        unused = _unused(Path(config["checkpoint_dir"]) / f"{stem}{checkpoint.SUFFIX}")
+        self.saved_model_file = world.of_first(str(unused))
         self.eval_collector = RankCollector(config)
         self._masks_history = bool(config["mask_history"])
         self.scores: list[float] = []
@@ -204,19 +206,21 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             return
         path = self.saved_model_file
         with tempfile.TemporaryDirectory() as folder:
-            self.saved_model_file = str(Path(folder) / Path(path).name)
+            self.saved_model_file = world.of_first(str(Path(folder) / Path(path).name))
             if self._resumed is not None:  # perhaps no later epoch is better
                 checkpoint.save(Path(self.saved_model_file), self._resumed)
             try:
                 yield
+                world.wait()  # until all have read what was best
             finally:
                 self.saved_model_file = path
 
     # -- what a runner asks of its host: see `training.runner.Host` ---------------------------------------------------
 
     def entered(self, phase: Phase, optimizer: TableOptimizer) -> None:
-        """Take over the optimizer of a phase."""
+        """Take over the optimizer of a phase, in which all processes begin with the same."""
         self.optimizer = optimizer
+        world.share_([*self.model.state_dict().values(), *optimizer.parameters])
 
     def trained(self, epoch: int, loss: float, seconds: float) -> None:
         """Write down the loss of an epoch as RecBole does."""
@@ -252,6 +256,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     def validate(self, epoch: int, patience: Patience, counts: bool) -> bool:
         """Evaluate, write down what is found as RecBole does, keep the best; returns whether to stop."""
         begin = time.time()
+        world.check_alike([*self.model.state_dict().values(), *self.optimizer.parameters])
         score, metrics = self._valid_epoch(self._valid_data, show_progress=self._show_progress)
         improved = patience.look(score, counts)
         self.best_valid_score, self.cur_step = patience.best, patience.misses
@@ -308,6 +313,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         elif valid_data is not None:
             self.validated = self._evaluate_with([evidence.weights])[0]
         self.model.eval()
+        if not writes():
+            return result
         finished = {
             "state_dict": self.model.state_dict(),  # the same numbers, which are written once with those of the section
             "other_parameter": self.model.other_parameter(),
@@ -338,6 +345,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         held_out = None if self._valid_data is None else self._held_out()
         masks, seed = self._masks_history, self.config["seed"]
         self.learnt = learn_weighing(model.evidence, target, sources, model.settings, masks, held_out, seed)
+        if model.evidence.weights.timed is not None:
+            world.share_([model.evidence.weights.timed.weights])
 
     def _held_out(self) -> HeldOut:
         """Return rows of validation and what the model makes of them, if there is more than evidence."""
@@ -379,6 +388,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         return found
 
     def _load_best(self, path: Path) -> dict[str, Any]:
+        world.wait()  # until it is written
         state = checkpoint.load(path, self.device)
         with checkpoint.named_when_damaged(path):
             self.model.load_state_dict(state["state_dict"])

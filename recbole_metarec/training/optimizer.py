@@ -82,6 +82,11 @@ class TableOptimizer:
         for part in self.parts.values():
             part.step()
 
+    def gradients(self) -> list[Tensor]:
+        """Return the gradients there are, of sparse ones the values."""
+        found = [p.grad for p in self.parameters if p.grad is not None]
+        return [gradient._values() if gradient.is_sparse else gradient for gradient in found]
+
     def clip(self, max_norm: float, norm_type: float = 2.0) -> Tensor:
         """Scale all gradients together so that their norm is at most ``max_norm``.
 
@@ -95,8 +100,7 @@ class TableOptimizer:
         Tensor, scalar
             The norm before.
         """
-        found = [p.grad for p in self.parameters if p.grad is not None]
-        values = [gradient._values() if gradient.is_sparse else gradient for gradient in found]
+        values = self.gradients()
         norm = get_total_norm(values, norm_type)
         torch._foreach_mul_(values, (max_norm / (norm + 1e-6)).clamp(max=1.0))
         return norm

@@ -12,6 +12,7 @@ from torch.func import functional_call
 from recbole_metarec.models.metarec.settings import MetaRecSettings
 from recbole_metarec.models.metarec.tasks import DomainTask
 from recbole_metarec.nn.encoder import SharedEncoder
+from recbole_metarec.training import world
 from recbole_metarec.training.finite import FiniteGate, batch_name, take_step
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.sampler import DomainBatch
@@ -128,6 +129,7 @@ class MetaSteps:
         for parameter, gradient in zip(learning, by_theta, strict=True):
             parameter.grad = gradient
         task.set_gradient(batch, by_rows)
+        world.sum_([*self.optimizer.gradients(), value.detach()])
         self._note(loss)
         if not self._descend(value.detach(), batch_name(task.name, epoch, step)):
             self._take_back(before)
@@ -167,6 +169,7 @@ class MetaSteps:
                 self.inner_rates,
                 second_order=settings.second_order,
                 scope=settings.similarity_scope,
+                total=world.summed,
             )
             source.set_gradient(batch, found.source_table)
             self._note(source_loss)

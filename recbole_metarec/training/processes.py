@@ -11,6 +11,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from typing import Any
 
@@ -117,6 +119,26 @@ def tell(line: str) -> bool:
     return True if _watch is None else _watch.tell(line)
 
 
+def heard() -> str | None:
+    """Return why another process has ended, if one has told."""
+    return None if _watch is None else _watch.heard()
+
+
+def is_to_speak(fault: str) -> bool:
+    """Whether this process is the one to say that another has ended: the first, unless that is the other."""
+    return int(os.environ.get("RANK", 0)) == int(fault.startswith("process 0 "))
+
+
+@contextmanager
+def speaking_once() -> Iterator[None]:
+    """Let the first of several processes alone print, until the end or an error."""
+    if int(os.environ.get("RANK", 0)) == 0:
+        yield
+        return
+    with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+        yield
+
+
 def why_lost() -> str:
     """Return why the other processes cannot be reached any more."""
     return "the other processes have ended" if _watch is None else _watch.why()
@@ -140,16 +162,20 @@ class _Watch(threading.Thread):
             return self._number == 0
         return True
 
+    def heard(self) -> str | None:
+        try:
+            return str(self._store.get("fault").decode()) if self._store.check(["fault"]) else None
+        except RuntimeError:
+            return None
+
     def why(self) -> str:
-        end = time.monotonic() + _GRACE_SECONDS
-        while time.monotonic() < end and self._silent is None:
-            try:
-                if self._store.check(["fault"]):
-                    return str(self._store.get("fault").decode())
-            except RuntimeError:
-                break
+        end = time.monotonic() + _GRACE_SECONDS / 2
+        while time.monotonic() < end:
+            fault = self.heard() or self._silent
+            if fault is not None:
+                return fault
             time.sleep(0.2)
-        return self._silent or "another process has ended without a word, as one does that is killed"
+        return "another process has ended without a word, as one does that is killed"
 
     def run(self) -> None:
         heard = {number: (0, time.monotonic()) for number in range(self._size)}

@@ -1,22 +1,28 @@
-"""Short trainings in one process or several, and all that comes of them: ``python tests/worlds.py DATA FOLDER``.
-
-Each process of a world is one of this script, with the environment that ``torchrun`` makes.
-"""
+"""Short trainings in one process or several, and what comes of them; the environment is as ``torchrun`` makes it."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
 import planted
+import pytest
 import torch
 
+from recbole_metarec.cli.main import main as command
+from recbole_metarec.models.metarec.steps import MetaSteps
+from recbole_metarec.runs.prepare import configure, prepare
+from recbole_metarec.training import world
+from recbole_metarec.training.processes import join
+
+# What has imported all that they need, once, makes the processes.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["worlds"])
 # torch draws the dropout between layers by itself, for the windows that are here.
 DRAWN_ALONE = "several layers of GRU"
 TINY = {"hidden_size": 16, "inner_size": 16, "n_layers": 1, "train_batch_size": 16, "hidden_dropout_prob": 0.2}
@@ -36,9 +42,6 @@ CASES: dict[str, dict[str, Any]] = {
 
 def train(data: Path, folder: Path, case: str) -> dict[str, Any]:
     """Train in this process, or with the others of its world."""
-    from recbole_metarec.runs.prepare import configure, prepare
-    from recbole_metarec.training import world
-
     make = planted.featured_settings if case.startswith("ANT") else planted.settings
     changes = {"checkpoint_dir": str(folder), "feature_cache": str(data / "features"), **CASES[case]}
     trainer, train_data, valid_data, test_data = prepare(configure(make(data, **changes)))
@@ -58,35 +61,53 @@ def train(data: Path, folder: Path, case: str) -> dict[str, Any]:
     }
 
 
-def environments(number: int, **more: str) -> Iterator[dict[str, str]]:
-    """Make the environment of each process of a world."""
+def run(number: int, data: Path, folder: Path, *plan: Any) -> tuple[list[str], list[int | None]]:
+    """Do what `main` does in the processes of a world; returns what each said and its exit status."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    started = []
     for rank in range(number):
         places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number, "LOCAL_WORLD_SIZE": number}
-        own = {**{key: str(value) for key, value in places.items()}, "MASTER_ADDR": "127.0.0.1"}
-        yield {**os.environ, **own, "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", **more}
+        environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+        environment |= {key: str(value) for key, value in places.items()}
+        started.append(CONTEXT.Process(target=_begin, args=(environment, data, folder, *plan)))
+        with pytest.MonkeyPatch.context() as patch:  # Python 3.11 has no other way to tell what makes the processes
+            patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+            started[-1].start()
+    for process in started:
+        process.join(120)
+        process.kill()
+    return [(folder / f"said-{rank}").read_text() for rank in range(number)], [each.exitcode for each in started]
 
 
-def start(number: int, *arguments: str) -> list[subprocess.Popen[str]]:
-    """Start this script in the processes of a world."""
-    command = [sys.executable, __file__, *arguments]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return [subprocess.Popen(command, env=environment, **pipes) for environment in environments(number)]
+def _begin(environment: dict[str, str], data: Path, folder: Path, *plan: Any) -> None:
+    os.environ.update(environment)
+    os.chdir(folder)
+    said = os.open(f"said-{environment['RANK']}", os.O_WRONLY | os.O_CREAT)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    sys.exit(main(data, folder, *plan))
 
 
-def main(data: str, folder: str, *cases: str) -> None:
-    """Train all cases and write down what came of each."""
-    from recbole_metarec.training import world
-    from recbole_metarec.training.processes import join, leave
+def die_within(epoch: int) -> None:
+    """Let the second process be killed in an epoch of fine-tuning."""
+    step = MetaSteps.plain_step
 
+    def step_or_die(self: MetaSteps, task: Any, number: int, batch: int) -> torch.Tensor:
+        if (number, batch) == (epoch, 0) and os.environ["RANK"] == "1":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(self, task, number, batch)
+
+    MetaSteps.plain_step = step_or_die  # type: ignore[method-assign]
+
+
+def main(data: Path, folder: Path, cases: list[str], epoch: int | None, arguments: list[str]) -> int:
+    """Train cases and write down what came of each, then run the command line, perhaps with a process that dies."""
     torch.set_num_threads(1)
     join("")
-    for case in cases or CASES:
-        torch.save(train(Path(data), Path(folder), case), Path(folder) / f"{case}-{world.number()}.pt")
-    leave()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for case in cases:
+        torch.save(train(data, folder, case), folder / f"{case}-{world.number()}.pt")
+    if epoch is not None:
+        die_within(epoch)
+    return command(arguments)

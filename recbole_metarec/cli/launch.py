@@ -12,8 +12,8 @@ from typing import Any
 
 from recbole_metarec.cli.interrupts import status_of
 
-# What one has told is said by the others before they are ended; who is asked to end may tidy up.
-_GRACE_SECONDS = 20.0
+# Behind one that fails the others have this long to say so; whoever is asked to end has this long to tidy up.
+_WORDS_SECONDS, _TIDY_SECONDS = 10.0, 30.0
 
 
 def run_together(number: int, arguments: Sequence[str]) -> int:
@@ -70,21 +70,22 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]], store: Any) -> int:
     while any(process.poll() is None for process in processes) and time.monotonic() < end:
         failed = [place for place, process in enumerate(processes) if process.poll()]
         if failed and not status:
-            status, end = processes[failed[0]].returncode, time.monotonic() + _GRACE_SECONDS
-            if status < 0 and not store.check(["fault"]):
-                store.set("fault", f"process {failed[0]} was killed by {signal.Signals(-status).name}")
+            status, end = processes[failed[0]].returncode, time.monotonic() + _WORDS_SECONDS
+            number = -status if status < 0 else status - 128
+            if number in {*signal.Signals} and not store.check(["fault"]):
+                store.set("fault", f"process {failed[0]} was ended by {signal.Signals(number).name}")
         time.sleep(0.05)
-    _end(processes, signal.SIGTERM)
+    _end(processes, signal.SIGTERM, _WORDS_SECONDS / 2)
     status = status or next((process.returncode for process in processes if process.returncode), 0)
     return 128 - status if status < 0 else status
 
 
-def _end(processes: Sequence[subprocess.Popen[bytes]], number: signal.Signals) -> None:
+def _end(processes: Sequence[subprocess.Popen[bytes]], number: signal.Signals, seconds: float = _TIDY_SECONDS) -> None:
     """Send a signal to those that have not ended, and wait for them."""
     for process in processes:
         if process.poll() is None:
             process.send_signal(number)
-    end = time.monotonic() + _GRACE_SECONDS
+    end = time.monotonic() + seconds
     for process in processes:
         try:
             process.wait(max(0.0, end - time.monotonic()))

@@ -22,6 +22,7 @@ from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.stored import Damaged, load_run, save_run
 from recbole_metarec.training import checkpoint, world
 from recbole_metarec.training.last_state import Found, LastStates, newest, numbers_in, remove_states
+from recbole_metarec.training.processes import last_words
 from recbole_metarec.training.runner import Position
 
 AUTO = "auto"
@@ -196,7 +197,8 @@ class Place:
     def named_when_ended(self) -> Iterator[None]:
         """Let an interrupt, or numbers that are not finite, say what is kept."""
         try:
-            yield
+            with last_words(self._what_is_kept):
+                yield
         except FloatingPointError as error:
             path = self._states.newest() if self._states else None
             if path is None:

@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from recbole_metarec.errors import Lost, UserError, shown
 from recbole_metarec.files import leave_writing_to_another
 
 # Of which nothing was heard for so long is gone; what it is asked for each time.
-_SILENT_SECONDS, _BEAT_SECONDS = 40.0, 2.0
+_SILENT_SECONDS, _BEAT_SECONDS = 30.0, 2.0
 # What ends a process has this long to be told to the others, and these have as long to end by themselves.
 _GRACE_SECONDS = 8.0
 # One process may work for long while others wait: whether it still lives is seen by its beats.
@@ -130,6 +130,17 @@ def is_to_speak(fault: str) -> bool:
 
 
 @contextmanager
+def last_words(words: Callable[[], str]) -> Iterator[None]:
+    """Let the end by another's silence, which may find this process waiting for it, be told with more."""
+    global _words
+    before, _words = _words, words
+    try:
+        yield
+    finally:
+        _words = before
+
+
+@contextmanager
 def speaking_once() -> Iterator[None]:
     """Let the first of several processes alone print, until the end or an error."""
     if int(os.environ.get("RANK", 0)) == 0:
@@ -188,8 +199,10 @@ class _Watch(threading.Thread):
                 self._silent = fault
                 break
         if not self.over.wait(_GRACE_SECONDS if self._silent else None):
-            if self.tell(str(self._silent)) or self._number == 0:
-                print(f"error: {self._silent}", file=sys.__stderr__, flush=True)
+            self.tell(str(self._silent))
+            if is_to_speak(str(self._silent)):
+                said = [f"error: {self._silent}", *([_words(), "--resume=auto goes on with it"] if _words else [])]
+                print("; ".join(said), file=sys.__stderr__, flush=True)
             os._exit(1)
 
     def _look(self, heard: dict[int, tuple[int, float]]) -> str | None:
@@ -203,8 +216,9 @@ class _Watch(threading.Thread):
             if found != beats:
                 heard[number] = found, now
             elif now - since > _SILENT_SECONDS:
-                return f"nothing was heard of process {number} for {_SILENT_SECONDS:.0f} seconds"
+                return f"process {number} has been silent for {_SILENT_SECONDS:.0f} seconds"
         return None
 
 
 _watch: _Watch | None = None
+_words: Callable[[], str] | None = None

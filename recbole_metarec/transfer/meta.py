@@ -20,7 +20,11 @@ Rates = Mapping[str, Tensor]
 Loss = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 Scope = Literal["global", "tensor"]
 Total = Callable[[Sequence[Tensor]], Sequence[Tensor]]
-"""Adds up tensors over the processes that have parts of the losses, differentiably; `list` for one by itself."""
+"""Adds up tensors over the processes that have parts of the losses, differentiably; `list` for one by itself.
+
+Losses and gradients by theta become whole. Gradients by tables and rates, of which nothing is made on the way, stay the
+parts that a process has.
+"""
 
 
 class Adapted(NamedTuple):
@@ -78,7 +82,8 @@ def inner_steps(
     for rate in rates:
         wanted = [*phi.values(), table]
         found = torch.autograd.grad(loss(phi, table), wanted, create_graph=second_order, allow_unused=True)
-        history.append(total([torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)]))
+        *by_phi, by_table = (torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True))
+        history.append([*total(by_phi), by_table])
         phi = {name: phi[name] - rate[name] * g for name, g in zip(phi, history[-1], strict=False)}
     by_theta = [[g.detach() for g in step[:-1]] for step in history]
     mean = weighted_sum(by_theta, torch.full((len(rates),), 1 / len(rates), device=table.device))
@@ -218,9 +223,9 @@ def source_gradient(
     learnt = {f"{k}.{name}": rate[name] for k, rate in enumerate(rates) for name in theta if rate[name].requires_grad}
     wanted = [*theta.values(), table, *learnt.values()]
     found = torch.autograd.grad(loss, wanted, allow_unused=True)
-    found_or_zero = [torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)]
-    whole_loss, *gradients = total([loss.detach(), *found_or_zero])
-    meta = dict(zip(theta, gradients, strict=False))
+    gradients = [torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)]
+    whole_loss, *by_theta = total([loss.detach(), *gradients[: len(theta)]])
+    meta = dict(zip(theta, by_theta, strict=True))
     displacement = {name: (theta[name] - phi[name]).detach() for name in theta}
     return SourceGradient(
         meta=meta,

@@ -155,6 +155,7 @@ class MetaSteps:
         target_batch = target.draw(epoch, step, len(sources) if settings.split_target else 1)
         target_rows = target.rows(target_batch)
         gradients: list[SourceGradient] = []
+        batches: list[DomainBatch] = []
         target_codes = None
         for number, source in enumerate(sources.values()):
             batch = source.draw(settings.warmup_epochs, self.count)
@@ -171,9 +172,9 @@ class MetaSteps:
                 scope=settings.similarity_scope,
                 total=world.summed,
             )
-            source.set_gradient(batch, found.source_table)
             self._note(source_loss)
             gradients.append(found)
+            batches.append(batch)
             if not settings.max_bad_batches:
                 name = batch_name(f"{target.name} behind {source.name}", epoch, step)
                 self.gate.note(found.loss, 0 * found.similarity, name)
@@ -187,8 +188,11 @@ class MetaSteps:
             source_share=settings.source_share,
             weighting=WEIGHTINGS[settings.source_weighting],
         )
+        world.sum_([meta.table, *meta.rates.values(), *(found.source_table for found in gradients)])
         for name, parameter in theta.items():
             parameter.grad = meta.theta[name]
+        for source, batch, found in zip(sources.values(), batches, gradients, strict=True):
+            source.set_gradient(batch, found.source_table)
         target.set_gradient(target_batch, meta.table)
         if self._descend(meta.loss, batch_name(f"{target.name} behind its sources", epoch, step)):
             self._learn_rates(meta.rates)

@@ -66,15 +66,18 @@ def _environment(place: int, number: int, port: int) -> dict[str, str]:
 
 def _wait(processes: Sequence[subprocess.Popen[bytes]], store: Any) -> int:
     """Wait for all; behind the first that fails the others have some time to say so."""
-    status, end = 0, float("inf")
+    status, end, fault = 0, float("inf"), None
     while any(process.poll() is None for process in processes) and time.monotonic() < end:
         failed = [place for place, process in enumerate(processes) if process.poll()]
         if failed and not status:
             status, end = processes[failed[0]].returncode, time.monotonic() + _WORDS_SECONDS
             number = -status if status < 0 else status - 128
             if number in {*signal.Signals} and not store.check(["fault"]):
-                store.set("fault", f"process {failed[0]} was ended by {signal.Signals(number).name}")
+                fault = f"process {failed[0]} was ended by {signal.Signals(number).name}"
+                store.set("fault", fault)
         time.sleep(0.05)
+    if fault and any(process.poll() is None for process in processes):  # none of which has come to say so
+        print(f"error: {fault}", file=sys.stderr, flush=True)
     _end(processes, signal.SIGTERM, _WORDS_SECONDS / 2)
     status = status or next((process.returncode for process in processes if process.returncode), 0)
     return 128 - status if status < 0 else status

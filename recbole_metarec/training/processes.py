@@ -56,9 +56,10 @@ def own_gpu(gpu_id: object) -> str:
         If there are fewer than processes.
     """
     place, here = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    names = [name for name in str(gpu_id).split(",") if name]
+    text = ",".join(map(str, gpu_id)) if isinstance(gpu_id, (list, tuple)) else str(gpu_id)
+    names = [name for name in text.split(",") if name]
     if not names or names[0].startswith("-") or here == 1:
-        return str(gpu_id)
+        return text
     if len(names) == 1:
         names = [str(number) for number in range(here)]
     if len(names) < here:

@@ -89,15 +89,15 @@ def flop(size: Size) -> float:
 
 
 def resident(argument: str) -> None:
-    """Print by how many MB this process has grown when a target is loaded and its model built, at the peak and then."""
+    """Print by how many MB this process has grown, at the peak, when a target is loaded and its model built."""
     from recbole_metarec.runs.prepare import configure, prepare
 
     settings = json.loads(argument)
     torch.set_num_threads(1)
     reset_peak()
     before = resident_megabytes()
-    kept = prepare(configure({"model": "MetaRec", "dataset": loading.NAME, "gpu_id": "", "state": "ERROR", **settings}))
-    print(json.dumps([peak_megabytes() * 2**20 / 1e6 - before, resident_megabytes() - before, len(kept)]))
+    prepare(configure({"model": "MetaRec", "dataset": loading.NAME, "gpu_id": "", "state": "ERROR", **settings}))
+    print(peak_megabytes() * 2**20 / 1e6 - before)
 
 
 def resident_megabytes() -> float:
@@ -107,30 +107,23 @@ def resident_megabytes() -> float:
 
 
 def check_loading() -> None:
-    """Memory of a target that is loaded, its evidence counted and its model built, of an interaction."""
-    print("| evidence | interactions | peak, MB | then, MB | bytes of an interaction, peak | then |")
-    print("|---|--:|--:|--:|--:|--:|")
+    """Memory of a target that is loaded, its evidence counted and its model built."""
+    print("| evidence | 250,000 interactions, MB | 1,000,000, MB | bytes of an interaction beside the table |")
+    print("|---|--:|--:|--:|")
     sizes = (250_000, 1_000_000)
-    for kind, settings in (
-        ("none", {"memory_weight": 0}),
-        ("memory", {"timed_evidence": False}),
-        ("that knows the clock", {}),
-    ):
-        found = []
+    kinds = {"none": {"memory_weight": 0}, "memory": {"timed_evidence": False}, "that knows the clock": {}}
+    for kind, settings in kinds.items():
+        found, beside = [], []
         for size in sizes:
             with tempfile.TemporaryDirectory() as folder:
                 loading.write_domain(Path(folder) / loading.NAME / f"{loading.NAME}.inter", size)
                 argument = json.dumps({"data_path": folder, "source_datasets": [], **settings})
                 command = [sys.executable, "-W", "ignore", __file__, "--resident", argument]
                 said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout
-            found.append(json.loads(said.splitlines()[-1]))
-            table = table_bytes(Size(size, 1, size // 20, 0)) / 3e6
-            slopes = [
-                f"{1e6 * (after - before) / (sizes[1] - sizes[0]) - 1e6 * table / size:.0f}"
-                for before, after in zip(found[0][:2], found[-1][:2], strict=True)
-            ]
-            slopes = slopes if size == sizes[1] else ["", ""]
-            print(f"| {kind} | {size:,} | {found[-1][0]:.0f} | {found[-1][1]:.0f} | {' | '.join(slopes)} |", flush=True)
+            found.append(float(said.splitlines()[-1]))
+            beside.append(1e6 * found[-1] - table_bytes(Size(size, 1, size // 20, 0)) / 3)
+        slope = (beside[1] - beside[0]) / (sizes[1] - sizes[0])
+        print(f"| {kind} | {found[0]:.0f} | {found[1]:.0f} | {slope:.0f} |", flush=True)
 
 
 def check_steps() -> None:

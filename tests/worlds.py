@@ -12,6 +12,7 @@ from typing import Any
 
 import planted
 import pytest
+import timed
 import torch
 
 from recbole_metarec.cli.main import main as command
@@ -35,6 +36,7 @@ CASES: dict[str, dict[str, Any]] = {
     "second order": {**META, "second_order": True, "inner_steps": 2, "learn_inner_rates": True, "backbone": "lru"},
     "few windows": {**META, "train_batch_size": 2, "epochs": 1, "warmup_epochs": 0, "meta_epochs": 1},
     DRAWN_ALONE: {**META, "backbone": "gru", "n_layers": 2, "epochs": 1, "meta_epochs": 1},
+    "evidence of days": {"model": "Evidence", "dataset": timed.NAME, "source_datasets": [], "evidence_rows": 100},
     "ANT": ANT,
     "ANT, sampled": {**ANT, "softmax": "sampled", "n_negatives": 8, "contrast_across_domains": False},
 }
@@ -47,7 +49,7 @@ def train(data: Path, folder: Path, case: str) -> dict[str, Any]:
     trainer, train_data, valid_data, test_data = prepare(configure(make(data, **changes)))
     trainer.fit(train_data, valid_data, verbose=False, saved=False)
     metrics = trainer.evaluate(test_data, load_best_model=False)
-    sources = getattr(trainer.steps, "tasks", [])[1:]
+    sources = trainer.steps.tasks[1:] if hasattr(trainer, "suite") else []
     tensors = {**trainer.model.state_dict(), **{task.name: task.table.detach() for task in sources}}
     world.check_alike([*tensors.values()])
     losses = [*getattr(trainer, "pretraining_losses", []), *trainer.train_loss_dict.values()]

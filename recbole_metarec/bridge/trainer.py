@@ -100,6 +100,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     is_preparing = False
 
     def __init__(self, config: Config, model: DomainRecommender) -> None:
+        if not config["single_spec"]:
+            raise UserError([f"nproc: RecBole's own processes cannot train {config['model']}; start with torchrun"])
         super().__init__(config, model)
         variant = variant_of(config)
         # RecBole names checkpoints by the second: two runs that start together would share one.
@@ -410,6 +412,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Where the metrics are functions of ranks, they come from `stream_ranks`.
         """
         if not self._streams(eval_data):
+            world.wait()  # until the best epoch is written
             return super().evaluate(eval_data, load_best_model, model_file, show_progress)
         if load_best_model:
             self._load_best(Path(model_file or self.saved_model_file))
@@ -420,7 +423,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         return result
 
     def _streams(self, eval_data: Any) -> bool:
-        return can_stream(eval_data) and self.eval_collector.wants_ranks_alone and self.config["single_spec"]
+        return can_stream(eval_data) and self.eval_collector.wants_ranks_alone
 
     def _metrics(self, dataset: DomainDataset, ranks: Tensor) -> dict[str, float]:
         rows = dataset.inter_feat

@@ -29,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     if several or settings.get("report") or settings.get("tune"):
         return compare_models(settings, models)
     number = settings.get("nproc")
-    if type(number) is int and number > 1 and "WORLD_SIZE" not in os.environ:
+    if type(number) is int and number > 1 and int(os.environ.get("WORLD_SIZE", 1)) == 1:
         return run_together(number, arguments)
     return run_model({**settings, "model": models[0]})
 

@@ -102,7 +102,7 @@ def leave() -> None:
     """Part from the other processes, all of which have come to the end."""
     global _watch
     if _watch is not None:
-        dist.barrier()
+        dist.all_reduce(torch.zeros(1))
         _watch.over.set()
         _watch.join()
         _watch = None

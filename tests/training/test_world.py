@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import planted
 import pytest
+import timed
 import torch
 import worlds
 
@@ -30,6 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
     root = tmp_path_factory.mktemp("worlds")
     planted.write_suite(root / "data", target_users=16, source_users=16)
     planted.write_featured_suite(root / "data", target_users=24, source_users=24)
+    timed.write(root / "data", timed.draw_lines())
     said, statuses = {}, {}
     for number, dies, more in ((2, 4, []), (3, None, ["--resume=auto"])):
         folder = root / str(number)
@@ -39,6 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
             shutil.copytree(root / "2" / "saved", folder / "saved")
         arguments = [*COMMAND, *more]
         said[number], statuses[number] = worlds.run(number, root / "data", folder, CASES[number], dies, arguments)
+        assert (folder / "saved").is_dir(), "\n".join(said[number])
     return root, said, statuses
 
 

@@ -59,6 +59,7 @@ def _environment(place: int, number: int, port: int) -> dict[str, str]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": port,
         "TORCHELASTIC_USE_AGENT_STORE": True,  # this process keeps what the others tell each other
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # one line says what has ended
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads),
     }
     return {key: str(value) for key, value in values.items()}

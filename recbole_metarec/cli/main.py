@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import threading
@@ -19,8 +18,9 @@ from recbole_metarec.cli.convert import convert
 from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.inspect import inspect
-from recbole_metarec.cli.interrupts import status_of
+from recbole_metarec.cli.interrupts import be_deaf, status_of
 from recbole_metarec.cli.serving import serve
+from recbole_metarec.cli.telling import heard, is_one_of_several, is_to_speak, is_to_tell
 from recbole_metarec.cli.training import compare, run, tune
 from recbole_metarec.cli.using import recommend, similar
 from recbole_metarec.errors import Lost, UserError
@@ -81,51 +81,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(cli.main(arguments, "recbole-metarec", standalone_mode=False) or 0)
     except Lost as error:
-        if _processes().is_to_speak(str(error)):
+        be_deaf()
+        if is_to_speak():
             print("; ".join([f"error: {error}", *_how_to_go_on(program, arguments)]), file=sys.stderr)
         return 1
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except UserError as error:
-        if _is_to_tell(error.problems[0]):
+        if is_to_tell(error.problems[0]):
             print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return 2
     except FloatingPointError as error:
-        if _is_to_tell(str(error)):
+        if is_to_tell(str(error)):
             print(f"error: training broke off: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         from recbole_metarec.files import what_failed
 
-        if _is_to_tell(what_failed(error)):
+        if is_to_tell(what_failed(error)):
             print(f"error: {what_failed(error)}", file=sys.stderr)
         return 1
     except Interrupted as interrupt:
-        fault = _processes().heard() if _is_one_of_several() else None
-        if int(os.environ.get("RANK", 0)) == 0:
-            said = [*interrupt.said, *filter(None, [fault])]
-            print("; ".join([*said, *_how_to_go_on(program, arguments)]), file=sys.stderr)
+        if is_to_speak():
+            print("; ".join([*interrupt.said, *heard(), *_how_to_go_on(program, arguments)]), file=sys.stderr)
         return interrupt.status
     except Exception as error:
-        _is_to_tell(f"{type(error).__name__}: {error}")
+        is_to_tell(f"{type(error).__name__}: {error}")
         raise
-
-
-def _is_one_of_several() -> bool:
-    """Whether this process trains together with others."""
-    return "recbole_metarec.training.processes" in sys.modules and _processes().asked() > 1
-
-
-def _processes() -> Any:
-    from recbole_metarec.training import processes
-
-    return processes
-
-
-def _is_to_tell(line: str) -> bool:
-    """Tell other processes what ends this one; returns whether it is to say it to the user, too."""
-    return not _is_one_of_several() or bool(_processes().tell(line))
 
 
 def _program() -> str:
@@ -141,7 +124,7 @@ def _how_to_go_on(program: str, arguments: Sequence[str]) -> list[str]:
     begin = [word for word in arguments[:1] if not word.startswith("--")]
     if not arguments or (begin and begin[0] not in (run.name, compare.name, tune.name)):
         return []
-    if _is_one_of_several() and not any(word.partition("=")[0] == "--nproc" for word in arguments):
+    if is_one_of_several() and not any(word.partition("=")[0] == "--nproc" for word in arguments):
         return ["go on with the same command and --resume=auto"]
     settings = [f"--{key}={value}" for key, value in pairs(arguments[len(begin) :], []) if key != "resume"]
     return [f"go on with: {program} {shlex.join([*begin, *settings, '--resume=auto'])}"]

@@ -212,6 +212,8 @@ class Place:
             raise
 
     def _what_is_kept(self) -> str:
+        if not world.is_first():
+            return f"what is kept of {self.title} is in {self._folder / UNFINISHED}"
         if self._states is not None and self._states.written:
             return f"{self.title} is kept, {self._states.written}"
         if self._found is not None:

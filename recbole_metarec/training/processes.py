@@ -125,9 +125,9 @@ def heard() -> str | None:
     return None if _watch is None else _watch.heard()
 
 
-def is_to_speak(fault: str) -> bool:
-    """Whether this process is the one to say that another has ended: the first, unless that is the other."""
-    return int(os.environ.get("RANK", 0)) == int(fault.startswith("process 0 "))
+def is_to_speak() -> bool:
+    """Whether this process is the one to say that another has ended: the first, if it is left."""
+    return _watch is None or _watch.is_to_speak()
 
 
 @contextmanager
@@ -174,19 +174,33 @@ class _Watch(threading.Thread):
             return self._number == 0
         return True
 
+    def is_to_speak(self) -> bool:
+        time.sleep(min(1.0, self._number))
+        try:
+            return bool(self._store.add("spoken", 1) == 1)
+        except RuntimeError:
+            return True
+
     def heard(self) -> str | None:
         try:
-            return str(self._store.get("fault").decode()) if self._store.check(["fault"]) else None
+            return self._read(self._store)
         except RuntimeError:
             return None
 
+    @staticmethod
+    def _read(store: Any) -> str | None:
+        return str(store.get("fault").decode()) if store.check(["fault"]) else None
+
     def why(self) -> str:
         end = time.monotonic() + _GRACE_SECONDS / 2
-        while time.monotonic() < end:
-            fault = self.heard() or self._silent
-            if fault is not None:
-                return fault
-            time.sleep(0.2)
+        try:
+            while time.monotonic() < end:
+                fault = self._read(self._store) or self._silent
+                if fault is not None:
+                    return fault
+                time.sleep(0.2)
+        except RuntimeError:  # what all have to ask has ended, too
+            pass
         return "another process has ended without a word, as one does that is killed"
 
     def run(self) -> None:
@@ -201,7 +215,7 @@ class _Watch(threading.Thread):
                 break
         if not self.over.wait(_GRACE_SECONDS if self._silent else None):
             self.tell(str(self._silent))
-            if is_to_speak(str(self._silent)):
+            if self.is_to_speak():
                 said = [f"error: {self._silent}", *([_words(), "--resume=auto goes on with it"] if _words else [])]
                 print("; ".join(said), file=sys.__stderr__, flush=True)
             os._exit(1)
@@ -209,8 +223,9 @@ class _Watch(threading.Thread):
     def _look(self, heard: dict[int, tuple[int, float]]) -> str | None:
         store = self._own_store
         store.add(f"beats/{self._number}", 1)
-        if store.check(["fault"]):
-            return str(store.get("fault").decode())
+        fault = self._read(store)
+        if fault is not None:
+            return fault
         now = time.monotonic()
         for number, (beats, since) in heard.items():
             found = store.add(f"beats/{number}", 0)

@@ -79,6 +79,11 @@ class TableOptimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
+        for parameter in self.parameters:
+            gradient = parameter.grad
+            # torch's fused optimizers read a gradient as if it lay in memory as its parameter does
+            if gradient is not None and not gradient.is_sparse and gradient.stride() != parameter.stride():
+                parameter.grad = torch.empty_like(parameter).copy_(gradient)
         for part in self.parts.values():
             part.step()
 

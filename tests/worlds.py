@@ -36,6 +36,13 @@ CASES: dict[str, dict[str, Any]] = {
     "second order": {**META, "second_order": True, "inner_steps": 2, "learn_inner_rates": True, "backbone": "lru"},
     "few windows": {**META, "train_batch_size": 2, "epochs": 1, "warmup_epochs": 0, "meta_epochs": 1},
     DRAWN_ALONE: {**META, "backbone": "gru", "n_layers": 2, "epochs": 1, "meta_epochs": 1},
+    "features": {
+        **META,
+        "dataset": planted.FEATURED_TARGET,
+        "source_datasets": planted.FEATURED_SOURCES,
+        "item_features": True,
+        **{"text_size": 8, "n_experts": 2, "max_bad_features": 0.2},
+    },
     "evidence of days": {"model": "Evidence", "dataset": timed.NAME, "source_datasets": [], "evidence_rows": 100},
     "ANT": ANT,
     "ANT, sampled": {**ANT, "softmax": "sampled", "n_negatives": 8, "contrast_across_domains": False},

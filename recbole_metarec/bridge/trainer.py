@@ -222,7 +222,13 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     def entered(self, phase: Phase, optimizer: TableOptimizer) -> None:
         """Take over the optimizer of a phase, in which all processes begin with the same."""
         self.optimizer = optimizer
-        world.share_([*self.model.state_dict().values(), *optimizer.parameters])
+        world.share_(self._trained())
+
+    def _trained(self) -> list[Tensor]:
+        """List what training changes: all of the model, and what learns beside it."""
+        own = {id(parameter) for parameter in self.model.parameters()}
+        beside = [parameter for parameter in self.optimizer.parameters if id(parameter) not in own]
+        return [*self.model.state_dict().values(), *beside]
 
     def trained(self, epoch: int, loss: float, seconds: float) -> None:
         """Write down the loss of an epoch as RecBole does."""
@@ -258,7 +264,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     def validate(self, epoch: int, patience: Patience, counts: bool) -> bool:
         """Evaluate, write down what is found as RecBole does, keep the best; returns whether to stop."""
         begin = time.time()
-        world.check_alike([*self.model.state_dict().values(), *self.optimizer.parameters])
+        world.check_alike(self._trained())
         score, metrics = self._valid_epoch(self._valid_data, show_progress=self._show_progress)
         improved = patience.look(score, counts)
         self.best_valid_score, self.cur_step = patience.best, patience.misses

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -28,8 +27,10 @@ def run(arguments: Sequence[str]) -> int:
     several = len(models) > 1 or ":" in models[0] or settings.get("seeds", 1) != 1
     if several or settings.get("report") or settings.get("tune"):
         return compare_models(settings, models)
+    from recbole_metarec.training.processes import asked
+
     number = settings.get("nproc")
-    if type(number) is int and number > 1 and int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    if type(number) is int and number > 1 and asked() == 1:
         return run_together(number, arguments)
     return run_model({**settings, "model": models[0]})
 

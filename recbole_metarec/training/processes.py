@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -34,7 +34,8 @@ _TIMEOUT = timedelta(days=7)
 
 def asked() -> int:
     """Return how many processes train together, as the environment says."""
-    return int(os.environ.get("WORLD_SIZE", 1))
+    is_said = {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+    return int(os.environ.get("WORLD_SIZE", 1)) if is_said else 1
 
 
 def own_gpu(gpu_id: object) -> str:
@@ -102,7 +103,8 @@ def leave() -> None:
     """Part from the other processes, all of which have come to the end."""
     global _watch
     if _watch is not None:
-        dist.all_reduce(torch.zeros(1))
+        with suppress(RuntimeError):  # another may have been ended with its work done
+            dist.all_reduce(torch.zeros(1))
         _watch.over.set()
         _watch.join()
         _watch = None
@@ -166,6 +168,7 @@ class _Watch(threading.Thread):
         self._silent: str | None = None
 
     def tell(self, line: str) -> bool:
+        time.sleep(min(1.0, self._number))  # what ends all of them the first one says
         try:
             if self._store.add("told", 1) > 1:
                 return False
@@ -175,7 +178,7 @@ class _Watch(threading.Thread):
         return True
 
     def is_to_speak(self) -> bool:
-        time.sleep(min(1.0, self._number))
+        time.sleep(min(1.0, self._number))  # the first one knows more
         try:
             return bool(self._store.add("spoken", 1) == 1)
         except RuntimeError:

@@ -189,7 +189,7 @@ def check_alike(tensors: Sequence[Tensor]) -> None:
     """
     if size() == 1 or not tensors:
         return
-    sums = torch.stack([tensor.detach().double().sum() for tensor in tensors])
+    sums = torch.stack([tensor.detach().sum(dtype=torch.float64) for tensor in tensors])
     both = torch.stack([sums, -sums])
     with _together():
         dist.all_reduce(both, dist.ReduceOp.MAX)

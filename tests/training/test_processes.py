@@ -44,6 +44,7 @@ def test_what_several_processes_cannot_do_is_refused(monkeypatch: pytest.MonkeyP
     with pytest.raises(UserError, match="--nproc=2: is for one model"):
         compare({"model": ["MetaRec", "ANT"], "nproc": 2})
     assert resolve("MetaRec", {})["nproc"] == 1
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for key, value in {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(key, value)
     with pytest.raises(UserError, match="--nproc=3: there are 2 processes already"):
         checked({"model": "MetaRec", "nproc": 3})

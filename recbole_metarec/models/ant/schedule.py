@@ -91,7 +91,8 @@ class TargetSteps:
             loss = next_item_loss(states_ND, model.outputs(vectors_ID), batch)
         if self.optimizer.parameters:
             loss.backward()
-            world.sum_([*self.optimizer.gradients(), loss.detach()])
+        world.sum_([*self.optimizer.gradients(), loss.detach()])
+        if self.optimizer.parameters:
             name = batch_name(self.sampler.name, epoch, step)
             take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss.detach(), name)
         return loss.detach()

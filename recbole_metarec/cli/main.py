@@ -20,7 +20,7 @@ from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.inspect import inspect
 from recbole_metarec.cli.interrupts import be_deaf, status_of
 from recbole_metarec.cli.serving import serve
-from recbole_metarec.cli.telling import heard, is_one_of_several, is_to_speak, is_to_tell
+from recbole_metarec.cli.telling import end, heard, is_one_of_several, is_to_speak, is_to_tell
 from recbole_metarec.cli.training import compare, run, tune
 from recbole_metarec.cli.using import recommend, similar
 from recbole_metarec.errors import Lost, UserError
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         be_deaf()
         if is_to_speak():
             print("; ".join([f"error: {error}", *_how_to_go_on(program, arguments)]), file=sys.stderr)
-        return 1
+        return end(1)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as interrupt:
         if is_to_speak():
             print("; ".join([*interrupt.said, *heard(), *_how_to_go_on(program, arguments)]), file=sys.stderr)
-        return interrupt.status
+        return end(interrupt.status)
     except Exception as error:
         is_to_tell(f"{type(error).__name__}: {error}")
         raise

@@ -19,7 +19,7 @@ import recbole_metarec as rm
 from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.training import checkpoint
 
-CASES = {2: list(worlds.CASES), 3: ["first order", "few windows", "ANT"]}
+CASES = {2: list(worlds.CASES), 3: ["first order", "second order", "few windows", "ANT"]}
 COMMAND = [f"--{key}={value}" for key, value in planted.settings(Path("data"), **{**worlds.META, "epochs": 6}).items()]
 COMMAND = [word.replace("'", "") for word in COMMAND] + ["--scratch_control=False", "--result_file=result.json"]
 Worlds = tuple[Path, dict[int, list[str]], dict[int, list[int]]]

@@ -28,6 +28,10 @@ class UserError(ValueError):
         return type(self), (self.problems,)
 
 
+class Lost(ConnectionError):
+    """Another of the processes that train one model has ended; the message says which and why."""
+
+
 def nearest(name: object, known: Collection[str]) -> str:
     """Ask whether one of the known names was meant; nothing if none is like ``name``."""
     lower = {candidate.lower(): candidate for candidate in known}

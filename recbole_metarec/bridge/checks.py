@@ -44,8 +44,8 @@ _LISTED = (
 )
 # Keys of RecBole's functions that have no part here.
 _ELSEWHERE = dict.fromkeys(
-    ("nproc", "local_rank", "world_size", "group_offset", "offset", "ip", "port"),
-    "leave it out: one process trains a model, --runs_at_once makes several runs at a time",
+    ("local_rank", "world_size", "group_offset", "offset", "ip", "port"),
+    "leave it out: --nproc starts processes on this machine, torchrun on several",
 )
 
 

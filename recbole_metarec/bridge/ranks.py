@@ -19,6 +19,7 @@ from recbole_metarec.bridge.rows import TARGET_ROW
 from recbole_metarec.bridge.stamped import first_days, request_days
 from recbole_metarec.evaluation.ranking import rank_targets, within_rows
 from recbole_metarec.evidence.weights import EvidenceWeights
+from recbole_metarec.training import world
 
 # Sequences that are ranked, and that are encoded, at a time.
 RANKED_ROWS, ENCODED_ROWS = 8192, 256
@@ -56,7 +57,7 @@ def stream_ranks(
     items_ID = model.catalogue()[1]
     first_I = _first_days(dataset, device)
     ranks = torch.zeros(len(trials) * len(masks), len(rows), dtype=torch.long)
-    for index in _order(model, dataset, rows).split(RANKED_ROWS):
+    for index in _dealt(model, dataset, rows).split(RANKED_ROWS):
         part, states_BD = rows[index], encode(model, rows[index])
         targets_B = part[model.ITEM_ID].to(device)
         history = _history(dataset, part, device) if True in masks else None
@@ -66,6 +67,7 @@ def stream_ranks(
         if history is not None and False in masks:
             joined, history = partial(_then_masked, joined, history), None
         ranks[:, index] = rank_targets(states_BD, items_ID, targets_B, history, sampled_BC, days, joined).cpu()
+    world.sum_([ranks])  # each row's is 0 but in the process that has it
     return ranks
 
 
@@ -79,6 +81,14 @@ def encode(model: DomainRecommender, rows: Any) -> Tensor:
         states.append(model(part[model.ITEM_SEQ].to(model.device), part[model.ITEM_SEQ_LEN].to(model.device)))
     states_BD = torch.cat(states)
     return states_BD[order.argsort().to(states_BD.device)]
+
+
+def _dealt(model: DomainRecommender, dataset: DomainDataset, rows: Any) -> Tensor:
+    """Return the rows that this process ranks, in the order of `_order`: some days each, or some of each length."""
+    order = _order(model, dataset, rows)
+    if model.evidence.timed is not None:
+        return order[world.part_of(len(order))]
+    return order[world.number() :: world.size()]
 
 
 def _order(model: DomainRecommender, dataset: DomainDataset, rows: Any) -> Tensor:

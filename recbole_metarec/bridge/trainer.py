@@ -37,8 +37,9 @@ from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.evidence.learning import HeldOut, Learnt, learn_weighing
 from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
+from recbole_metarec.files import writes
 from recbole_metarec.inference.section import SourceItems
-from recbole_metarec.training import checkpoint
+from recbole_metarec.training import checkpoint, world
 from recbole_metarec.training.last_state import LastStates
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
@@ -100,12 +101,15 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     is_preparing = False
 
     def __init__(self, config: Config, model: DomainRecommender) -> None:
+        if not config["single_spec"]:
+            raise UserError([f"nproc: RecBole's own processes cannot train {config['model']}; start with torchrun"])
         super().__init__(config, model)
         variant = variant_of(config)
         # RecBole names checkpoints by the second: two runs that start together would share one.
         parts = (Path(self.saved_model_file).stem, config["dataset"], variant, config["seed"], os.getpid())
         stem = "-".join(str(part) for part in parts if part is not None)
-        self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}{checkpoint.SUFFIX}"))
+        unused = _unused(Path(config["checkpoint_dir"]) / f"{stem}{checkpoint.SUFFIX}")
+        self.saved_model_file = world.of_first(str(unused))
         self.eval_collector = RankCollector(config)
         self._masks_history = bool(config["mask_history"])
         self.scores: list[float] = []
@@ -205,19 +209,27 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             return
         path = self.saved_model_file
         with tempfile.TemporaryDirectory() as folder:
-            self.saved_model_file = str(Path(folder) / Path(path).name)
+            self.saved_model_file = world.of_first(str(Path(folder) / Path(path).name))
             if self._resumed is not None:  # perhaps no later epoch is better
                 checkpoint.save(Path(self.saved_model_file), self._resumed)
             try:
                 yield
+                world.wait()  # until all have read what was best
             finally:
                 self.saved_model_file = path
 
     # -- what a runner asks of its host: see `training.runner.Host` ---------------------------------------------------
 
     def entered(self, phase: Phase, optimizer: TableOptimizer) -> None:
-        """Take over the optimizer of a phase."""
+        """Take over the optimizer of a phase, in which all processes begin with the same."""
         self.optimizer = optimizer
+        world.share_(self._trained())
+
+    def _trained(self) -> list[Tensor]:
+        """List what training changes: all of the model, and what learns beside it."""
+        own = {id(parameter) for parameter in self.model.parameters()}
+        beside = [parameter for parameter in self.optimizer.parameters if id(parameter) not in own]
+        return [*self.model.state_dict().values(), *beside]
 
     def trained(self, epoch: int, loss: float, seconds: float) -> None:
         """Write down the loss of an epoch as RecBole does."""
@@ -253,6 +265,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     def validate(self, epoch: int, patience: Patience, counts: bool) -> bool:
         """Evaluate, write down what is found as RecBole does, keep the best; returns whether to stop."""
         begin = time.time()
+        world.check_alike(self._trained())
         score, metrics = self._valid_epoch(self._valid_data, show_progress=self._show_progress)
         improved = patience.look(score, counts)
         self.best_valid_score, self.cur_step = patience.best, patience.misses
@@ -304,6 +317,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
                 self.validated = self._evaluate_with([evidence.weights])[0]
             result = calculate_valid_score(self.validated.metrics, self.valid_metric), self.validated.metrics
         self.model.eval()
+        if not writes():
+            return result
         finished = {
             "state_dict": self.model.state_dict(),  # the same numbers, which are written once with those of the section
             "other_parameter": self.model.other_parameter(),
@@ -334,6 +349,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         held_out = None if self._valid_data is None else self._held_out()
         masks, seed = self._masks_history, self.config["seed"]
         self.learnt = learn_weighing(model.evidence, target, sources, model.settings, masks, held_out, seed)
+        if model.evidence.weights.timed is not None:
+            world.share_([model.evidence.weights.timed.weights])
 
     def _held_out(self) -> HeldOut:
         """Return rows of validation and what the model makes of them, if there is more than evidence."""
@@ -371,6 +388,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         return found
 
     def _load_best(self, path: Path) -> dict[str, Any]:
+        world.wait()  # until it is written
         state = checkpoint.load(path, self.device)
         with checkpoint.named_when_damaged(path):
             self.model.load_state_dict(state["state_dict"])
@@ -392,6 +410,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         Where the metrics are functions of ranks, they come from `stream_ranks`.
         """
         if not self._streams(eval_data):
+            world.wait()  # until the best epoch is written
             return super().evaluate(eval_data, load_best_model, model_file, show_progress)
         if load_best_model:
             self._load_best(Path(model_file or self.saved_model_file))
@@ -411,7 +430,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
             yield Evaluated(metrics, collector.targets, collector.ranks, collector.other_ranks)
 
     def _streams(self, eval_data: Any) -> bool:
-        return can_stream(eval_data) and self.eval_collector.wants_ranks_alone and self.config["single_spec"]
+        return can_stream(eval_data) and self.eval_collector.wants_ranks_alone
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 

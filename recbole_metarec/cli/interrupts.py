@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 """What is said of each signal."""
+
+
+# torchrun sends a signal several times in a row.
+_SAME_SECONDS = 5.0
+_answered: float | None = None
 
 
 class Terminated(KeyboardInterrupt):
@@ -49,11 +55,21 @@ def ending_at_once() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+def be_deaf() -> None:
+    """Let no signal come between the last line of a process and its end, which is near."""
+    for number in WORDS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _first(number: int, _: FrameType | None) -> None:
+    global _answered
+    _answered = time.monotonic()
     end_at_once()
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def _end(number: int, _: FrameType | None) -> None:
+    if _answered is not None and time.monotonic() - _answered < _SAME_SECONDS and "TORCHELASTIC_RUN_ID" in os.environ:
+        return
     os.write(2, f"{WORDS[signal.Signals(number)]}\n".encode())
     os._exit(128 + number)

@@ -18,11 +18,12 @@ from recbole_metarec.cli.convert import convert
 from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.inspect import inspect
-from recbole_metarec.cli.interrupts import status_of
+from recbole_metarec.cli.interrupts import be_deaf, status_of
 from recbole_metarec.cli.serving import serve
+from recbole_metarec.cli.telling import end, heard, is_one_of_several, is_to_speak, is_to_tell
 from recbole_metarec.cli.training import compare, run, tune
 from recbole_metarec.cli.using import recommend, similar
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import Lost, UserError
 
 
 class _Commands(Group):
@@ -79,28 +80,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     threading.excepthook = _tell_of_thread
     try:
         return int(cli.main(arguments, "recbole-metarec", standalone_mode=False) or 0)
+    except Lost as error:
+        be_deaf()
+        if is_to_speak():
+            print("; ".join([f"error: {error}", *_how_to_go_on(program, arguments)]), file=sys.stderr)
+        return end(1)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except UserError as error:
-        print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
+        if is_to_tell(error.problems[0]):
+            print(*(f"error: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return 2
     except FloatingPointError as error:
-        print(f"error: training broke off: {error}", file=sys.stderr)
+        if is_to_tell(str(error)):
+            print(f"error: training broke off: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         from recbole_metarec.files import what_failed
 
-        print(f"error: {what_failed(error)}", file=sys.stderr)
+        if is_to_tell(what_failed(error)):
+            print(f"error: {what_failed(error)}", file=sys.stderr)
         return 1
     except Interrupted as interrupt:
-        print("; ".join([*interrupt.said, *_how_to_go_on(program, arguments)]), file=sys.stderr)
-        return interrupt.status
+        if is_to_speak():
+            print("; ".join([*interrupt.said, *heard(), *_how_to_go_on(program, arguments)]), file=sys.stderr)
+        return end(interrupt.status)
+    except Exception as error:
+        is_to_tell(f"{type(error).__name__}: {error}")
+        raise
 
 
 def _program() -> str:
     """Return what the command line begins with."""
     name = sys.argv[0]
+    if Path(name).name == "__main__.py":
+        return "python -m recbole_metarec"
     return f"python {shlex.quote(name)}" if name.endswith(".py") else Path(name).name
 
 
@@ -109,6 +124,8 @@ def _how_to_go_on(program: str, arguments: Sequence[str]) -> list[str]:
     begin = [word for word in arguments[:1] if not word.startswith("--")]
     if not arguments or (begin and begin[0] not in (run.name, compare.name, tune.name)):
         return []
+    if is_one_of_several() and not any(word.partition("=")[0] == "--nproc" for word in arguments):
+        return ["go on with the same command and --resume=auto"]
     settings = [f"--{key}={value}" for key, value in pairs(arguments[len(begin) :], []) if key != "resume"]
     return [f"go on with: {program} {shlex.join([*begin, *settings, '--resume=auto'])}"]
 

@@ -11,6 +11,7 @@ from typing import Any
 from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.cli.help import command, of_settings
 from recbole_metarec.cli.interrupts import ending_at_once
+from recbole_metarec.cli.launch import run_together
 from recbole_metarec.errors import UserError
 
 
@@ -26,6 +27,11 @@ def run(arguments: Sequence[str]) -> int:
     several = len(models) > 1 or ":" in models[0] or settings.get("seeds", 1) != 1
     if several or settings.get("report") or settings.get("tune"):
         return compare_models(settings, models)
+    from recbole_metarec.training.processes import asked
+
+    number = settings.get("nproc")
+    if type(number) is int and number > 1 and asked() == 1:
+        return run_together(number, arguments)
     return run_model({**settings, "model": models[0]})
 
 
@@ -59,12 +65,17 @@ def run_model(settings: Mapping[str, Any]) -> int:
     """Run a model with its controls and print what was found; returns the exit status."""
     from recbole_metarec.runs.report import run_report, write_json
     from recbole_metarec.runs.run import checked, delivery, make_runs
+    from recbole_metarec.training.processes import join, leave, speaking_once
 
-    resolved = checked(settings)
-    results, file, samples = make_runs(resolved), resolved["result_file"], resolved["bootstrap_samples"]
-    to_use = delivery(resolved, results)
-    steps = [(f"\nresults: {file}", partial(write_json, Path(file), results, samples, to_use))] if file else []
-    return _show(run_report(results, samples, to_use), steps)
+    join(settings.get("gpu_id", "0"))
+    with speaking_once():
+        resolved = checked(settings)
+        results, file, samples = make_runs(resolved), resolved["result_file"], resolved["bootstrap_samples"]
+        to_use = delivery(resolved, results)
+        steps = [(f"\nresults: {file}", partial(write_json, Path(file), results, samples, to_use))] if file else []
+        status = _show(run_report(results, samples, to_use), steps)
+    leave()
+    return status
 
 
 def compare_models(settings: Mapping[str, Any], models: Sequence[str]) -> int:

@@ -25,6 +25,7 @@ from recbole_metarec.runs.run import run_one
 from recbole_metarec.settings.comparison import ComparisonSettings
 from recbole_metarec.settings.run import RunSettings
 from recbole_metarec.settings.suite import DEFAULT_TARGET
+from recbole_metarec.training.processes import asked as asked_processes
 
 Runs = dict[str, dict[int, RunResult]]
 Failures = dict[tuple[str, int], str]
@@ -90,6 +91,9 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
         If a setting or a dataset is wrong: all of it, before anything runs.
     """
     say = say or _to_stderr
+    number = max(settings.get("nproc", 1), asked_processes()) if isinstance(settings.get("nproc", 1), int) else 1
+    if number > 1:
+        raise UserError([f"--nproc={number}: is for one model; comparisons make runs side by side, --runs_at_once"])
     settings = {"dataset": DEFAULT_TARGET, **settings}
     entries = make_entries(settings)
     asked, of_runs = ComparisonSettings.of(settings), RunSettings.of(settings)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recbole_metarec.features.arrays import UNREADABLE
-from recbole_metarec.files import whole_file
+from recbole_metarec.files import whole_file, writes
 
 Stored = npt.NDArray[np.float16]
 Made = TypeVar("Made")
@@ -53,6 +53,8 @@ def kept(
         except UNREADABLE as error:
             getLogger().warning(f"{path}: is damaged and computed anew: {' '.join(str(error).split())}")
     made = make()
+    if not writes():
+        return made
     try:
         with whole_file(path) as file:
             write(file, made)

@@ -15,6 +15,7 @@ def next_item_contrast(
     targets_N: Tensor,
     temperature: float,
     groups: tuple[Tensor, Tensor] | None = None,
+    times_U: Tensor | None = None,
 ) -> Tensor:
     """Cross entropy of each position's target among the batch's targets.
 
@@ -34,13 +35,16 @@ def next_item_contrast(
         Of the softmax.
     groups : tuple of LongTensor, shape (N,) and (U,), optional
         Domain of each position and of each item: items of other domains are no negatives.
+    times_U : LongTensor, shape (U,), optional
+        How often each item is a target where these are not all positions of the batch.
 
     Returns
     -------
     Tensor, scalar
         Mean over positions.
     """
-    log_times_U = torch.bincount(targets_N, minlength=len(items_UD)).clamp(min=1).log()
+    times_U = torch.bincount(targets_N, minlength=len(items_UD)) if times_U is None else times_U
+    log_times_U = times_U.clamp(min=1).log()
     logits_NU = (states_ND / temperature) @ items_UD.T + log_times_U
     own_N1 = targets_N[:, None]
     logits_NU = logits_NU.scatter_add(1, own_N1, -log_times_U[own_N1].to(logits_NU.dtype))

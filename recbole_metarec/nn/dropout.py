@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from recbole_metarec.nn.draws import drawn, is_shared
+
 
 class Dropout(nn.Module):
     """Zero elements at random in training and scale up what stays.
@@ -34,10 +36,16 @@ class Dropout(nn.Module):
         """Drop elements of a tensor of any shape."""
         if not self.training or self.p == 0:
             return x
-        if x.device.type != "cpu" or self.dropped == 256:
+        if self.dropped == 256 or (x.device.type != "cpu" and not is_shared()):
             return nn.functional.dropout(x, self.p)
-        size = math.prod(x.shape)
-        draws = torch.empty(-(-size // 8), dtype=torch.int64).random_(-(2**63), None).view(torch.uint8)
+        if x.device.type != "cpu":
+            return x * drawn(x.shape, lambda shape: nn.functional.dropout(x.new_ones(shape), self.p))
         # as numbers of x's own type: torch compares bytes one by one
-        kept = draws[:size].view(x.shape).to(x.dtype).ge_(self.dropped)
+        kept = drawn(x.shape, _bytes).to(x.dtype).ge_(self.dropped)
         return x * kept.mul_(256 / (256 - self.dropped))
+
+
+def _bytes(shape: torch.Size) -> Tensor:
+    size = math.prod(shape)
+    draws = torch.empty(-(-size // 8), dtype=torch.int64).random_(-(2**63), None).view(torch.uint8)
+    return draws[:size].view(shape)

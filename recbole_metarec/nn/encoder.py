@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from recbole_metarec.nn.adapter import FeatureAdapter
 from recbole_metarec.nn.backbones import Backbone
 from recbole_metarec.nn.batches import Batch
+from recbole_metarec.nn.draws import rows_of
 from recbole_metarec.nn.item_features import ItemFeatures
 from recbole_metarec.nn.loss import full_softmax, sampled_softmax
 from recbole_metarec.nn.quantizers import Quantizer
@@ -22,7 +24,8 @@ class LossOutput(NamedTuple):
     Attributes
     ----------
     loss : Tensor, scalar
-        Mean next-item cross entropy of the real positions plus the quantizer's weighted loss.
+        Mean next-item cross entropy of the real positions plus the quantizer's weighted loss. Of a part of a batch,
+        its part of that: those of all parts add up to the whole batch's.
     codes : LongTensor, shape (I - 1, H), or None
         Codes of the table's items; ``None`` without a quantizer.
     items : Tensor, shape (I, D)
@@ -146,7 +149,8 @@ class SharedEncoder(nn.Module):
         items = self.item_vectors(rows_ID, codes)
         states_ND = read_windows(self.backbone, items.inputs, batch, twice_differentiable)
         loss = next_item_loss(states_ND, items.outputs, batch, twice_differentiable)
-        return LossOutput(loss + items.loss, items.codes, rows_ID)
+        of_items = items.loss if batch.part is None else items.loss / batch.part.processes
+        return LossOutput(loss + of_items, items.codes, rows_ID)
 
 
 def read_windows(
@@ -176,7 +180,8 @@ def read_windows(
     # Rows are read by `index_select`: the gradient of an index is summed in no fixed order by several threads.
     x_BLD = inputs_ID.index_select(0, batch.inputs_BL.flatten()).view(*batch.inputs_BL.shape, -1)
     length_B = (batch.inputs_BL > 0).sum(1)
-    states_BLD = backbone(x_BLD, length_B, twice_differentiable=twice_differentiable)
+    with nullcontext() if batch.part is None else rows_of(batch.part.total, batch.part.rows):
+        states_BLD = backbone(x_BLD, length_B, twice_differentiable=twice_differentiable)
     states_ND: Tensor = states_BLD.flatten(0, 1).index_select(0, batch.places_N)
     return states_ND
 
@@ -198,7 +203,13 @@ def next_item_loss(states_ND: Tensor, outputs_ID: Tensor, batch: Batch, twice_di
     Returns
     -------
     Tensor, scalar
+        Mean over positions; of a part of a batch, that times the part's weight.
     """
+    loss = _mean_loss(states_ND, outputs_ID, batch, twice_differentiable)
+    return loss if batch.part is None else loss * batch.part.weight
+
+
+def _mean_loss(states_ND: Tensor, outputs_ID: Tensor, batch: Batch, twice_differentiable: bool) -> Tensor:
     if batch.negatives is None:
         return full_softmax(states_ND, outputs_ID, batch.targets_N, twice_differentiable)
     rows_M, log_inclusion = batch.negatives

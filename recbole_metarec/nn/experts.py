@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from recbole_metarec.nn.draws import drawn
 from recbole_metarec.nn.dropout import Dropout
 
 
@@ -60,5 +61,6 @@ class Experts(nn.Module):
         logits_IG = x_IW @ self.gate
         if self.training and self.gate.shape[1] > 1:
             spread_IG = nn.functional.softplus(x_IW @ self.noise) + 0.01
-            logits_IG = logits_IG + torch.randn_like(logits_IG) * spread_IG
+            noise_IG = drawn(logits_IG.shape, lambda shape: torch.randn_like(logits_IG.new_empty(shape)))
+            logits_IG = logits_IG + noise_IG * spread_IG
         return logits_IG.softmax(-1)

@@ -14,9 +14,20 @@ from recbole.utils import init_logger
 from tqdm import tqdm
 
 from recbole_metarec.bridge.config import PluginConfig, variant_of
+from recbole_metarec.training import world
 
 AfterEpoch = Callable[[int, float], None]
 """What RecBole's trainer calls with the number of an epoch and its validation score."""
+
+
+class _NoCurves:
+    """Stands for tensorboard's writer in processes that write nothing."""
+
+    def add_scalar(self, *_: object) -> None:
+        """Write nothing."""
+
+    def add_hparams(self, *_: object) -> None:
+        """Write nothing."""
 
 
 def open_log(config: PluginConfig) -> str | None:
@@ -30,12 +41,16 @@ def open_log(config: PluginConfig) -> str | None:
     Returns
     -------
     str, or None
-        The file, if there is one.
+        The file, if there is one: of several processes that train together the first alone has one.
     """
     logger = getLogger()
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
+    if not world.is_first():
+        logger.addHandler(logging.NullHandler())
+        recbole.trainer.trainer.get_tensorboard = lambda _: _NoCurves()
+        return None
     init_logger(config)
     path = None
     for handler in logger.handlers:

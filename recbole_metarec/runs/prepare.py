@@ -18,6 +18,17 @@ from recbole_metarec.bridge.item_features import prepare_features
 from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.sizes import ParameterBudget, within_memory
 from recbole_metarec.errors import UserError
+from recbole_metarec.training import world
+from recbole_metarec.training.processes import asked, own_gpu
+
+# How processes that do not speak for all are set.
+_OF_OTHERS = {
+    "show_progress": False,
+    "state": "CRITICAL",
+    "log_wandb": False,
+    "save_dataset": False,
+    "save_dataloaders": False,
+}
 
 
 def configure(settings: Mapping[str, Any]) -> PluginConfig:
@@ -37,6 +48,10 @@ def configure(settings: Mapping[str, Any]) -> PluginConfig:
     UserError
         If RecBole refuses it.
     """
+    if asked() > 1:
+        settings = {**settings, "gpu_id": own_gpu(settings.get("gpu_id", "0"))}
+    if not world.is_first():
+        settings = {**settings, **_OF_OTHERS}
     try:
         return PluginConfig(settings["model"], settings["dataset"], settings)
     except (ValueError, TypeError, KeyError, NotImplementedError, RuntimeError) as error:
@@ -68,7 +83,8 @@ def prepare(config: PluginConfig) -> tuple[Any, Any, Any, Any]:
         raise UserError(
             [f"--eval_args: split {split} leaves nothing of {config['dataset']} to test on; test more of it"]
         )
-    prepare_features(config, train_data._dataset)
+    with world.first_before_others():  # who find in the cache what it has computed
+        prepare_features(config, train_data._dataset)
     init_seed(config["seed"], config["reproducibility"])
     model = _build(config, train_data._dataset)
     getLogger().info(model)

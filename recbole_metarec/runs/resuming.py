@@ -15,12 +15,14 @@ from recbole_metarec.bridge.checkpoint import check_same_run
 from recbole_metarec.bridge.config import to_plain, variant_of
 from recbole_metarec.bridge.identity import differences, digest
 from recbole_metarec.bridge.trainer import DomainTrainer
+from recbole_metarec.errors import Lost
 from recbole_metarec.files import Held, hold, remove_abandoned, what_failed
 from recbole_metarec.models import SPECS
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.stored import Damaged, load_run, save_run
-from recbole_metarec.training import checkpoint
+from recbole_metarec.training import checkpoint, world
 from recbole_metarec.training.last_state import Found, LastStates, newest, numbers_in, remove_states
+from recbole_metarec.training.processes import last_words
 from recbole_metarec.training.runner import Position
 
 AUTO = "auto"
@@ -48,7 +50,7 @@ class Place:
         self.config, variant = config, variant_of(config)
         self.title = f"{config['model']}{f' ({variant})' if variant else ''}, seed {config['seed']}"
         parts = (config["model"], variant, config["dataset"], config["seed"], digest(config["model"], to_plain(config)))
-        self._name = "-".join(str(part) for part in parts if part is not None)
+        self._name = world.of_first("-".join(str(part) for part in parts if part is not None))
         self._folder = Path(config["checkpoint_dir"])
         self._states: LastStates | None = None
         self._found: Found | None = None
@@ -61,6 +63,12 @@ class Place:
         """Return what the run gave if it was finished and is to be taken up where it was."""
         if self.config["resume"] != AUTO:
             return None
+        run = self._kept_result() if world.is_first() else None
+        if not world.of_first(run is not None):
+            return None
+        return run or load_run(self._result_file)
+
+    def _kept_result(self) -> RunResult | None:
         try:
             run = load_run(self._result_file)
         except Damaged as damaged:
@@ -83,6 +91,14 @@ class Place:
         UserError
             If a state that the user names is of another run, or damaged.
         """
+        if world.is_first():
+            self._look()
+        path = world.of_first(None if self._found is None else str(self._found.path))
+        if path is not None and self._found is None:
+            self._found = Found(Path(path), checkpoint.load(Path(path)))
+        world.wait()  # until all have opened it: the first goes on to write newer ones, and removes it
+
+    def _look(self) -> None:
         asked = self.config["resume"]
         held = None
         self._sweep()
@@ -181,18 +197,23 @@ class Place:
     def named_when_ended(self) -> Iterator[None]:
         """Let an interrupt, or numbers that are not finite, say what is kept."""
         try:
-            yield
+            with last_words(self._what_is_kept):
+                yield
         except FloatingPointError as error:
             path = self._states.newest() if self._states else None
             if path is None:
                 raise
             how = f"--resume={path} goes on from the state before, with other settings"
             raise FloatingPointError(f"{error}; {how}") from None
+        except Lost as error:
+            raise Lost(f"{error}; {self._what_is_kept()}" if world.is_first() else str(error)) from error
         except KeyboardInterrupt as interrupt:
             interrupt.args = (self._what_is_kept(),)
             raise
 
     def _what_is_kept(self) -> str:
+        if not world.is_first():
+            return f"what is kept of {self.title} is in {self._folder / UNFINISHED}"
         if self._states is not None and self._states.written:
             return f"{self.title} is kept, {self._states.written}"
         if self._found is not None:
@@ -204,6 +225,8 @@ class Place:
 
     def finish(self, run: RunResult) -> None:
         """Keep the result, and leave what is needless with it."""
+        if not world.is_first():
+            return
         try:
             save_run(self._result_file, run)
         except OSError as error:
@@ -218,6 +241,8 @@ class Place:
 
     def leave(self) -> None:
         """Leave the last states, if the run has not finished, to whoever goes on."""
+        if not world.is_first():
+            return
         if self._states is not None:
             self._states.held.let_go()
         with suppress(OSError):  # others' states are in it, or it was never made
@@ -238,4 +263,5 @@ def _is_abandoned(folder: Path) -> bool:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    if world.is_first():
+        print(line, file=sys.stderr, flush=True)

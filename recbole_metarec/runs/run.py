@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
@@ -35,6 +35,8 @@ from recbole_metarec.runs.report import write_json
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.resuming import Place
 from recbole_metarec.settings.suite import DEFAULT_TARGET
+from recbole_metarec.training import world
+from recbole_metarec.training.processes import asked, join
 
 
 def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunResult]:
@@ -60,7 +62,9 @@ def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunRe
     OSError
         If ``result_file`` cannot be written.
     """
-    resolved = checked({**(settings or {}), **keys})
+    settings = {**(settings or {}), **keys}
+    join(settings.get("gpu_id", "0"))
+    resolved = checked(settings)
     runs = make_runs(resolved)
     if resolved["result_file"]:
         write_json(Path(resolved["result_file"]), runs, resolved["bootstrap_samples"], delivery(resolved, runs))
@@ -89,16 +93,29 @@ def checked(settings: Mapping[str, Any]) -> Resolved:
         raise UserError([f"{shown('model', model)}: must be the name of a model; write --model=MetaRec"])
     settings = {"dataset": DEFAULT_TARGET, **settings}
     resolved = resolve(model, settings)
-    problems = problems_of(resolved)
+    problems = [*_problems_of_processes(resolved), *problems_of(resolved)]
     if problems:
         raise UserError(problems)
     warn_of_idle([model], settings)
     return resolved
 
 
+def _problems_of_processes(resolved: Resolved) -> Iterator[str]:
+    number, there = resolved["nproc"], asked()
+    if not isinstance(number, int) or max(number, there) == 1:
+        return
+    if resolved.model and resolved.spec is None:
+        yield f"--nproc={max(number, there)}: {resolved.model} is a model of RecBole, which one process trains here"
+    elif there == 1:
+        yield f"--nproc={number}: is for the command line; start this program with torchrun --nproc_per_node={number}"
+    elif number not in (1, there):
+        yield f"--nproc={number}: there are {there} processes already; leave it out"
+
+
 def make_runs(resolved: Resolved) -> list[RunResult]:
     """Do what `run` does with settings that are `checked`, but write no results."""
-    make_embedded(resolved.values)
+    with world.first_before_others():
+        make_embedded(resolved.values)
     first = run_one(resolved.user, tells=True)
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:
@@ -171,7 +188,7 @@ def _train(config: PluginConfig, place: Place) -> RunResult:
     scores = list(trainer.scores) if isinstance(trainer, DomainTrainer) else curve
     result = replace(result, seconds=round(seconds, 2), curve=scores, log=log)
     place.finish(result)
-    for doubt in doubts(result):
+    for doubt in doubts(result) if world.is_first() else ():
         print(f"warning: {place.title}: {doubt}", file=sys.stderr)
     return result
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from recbole_metarec.settings.base import Settings, option
-from recbole_metarec.settings.kinds import FileToRead, FileToWrite, Positive, Word
+from recbole_metarec.settings.kinds import Count, FileToRead, FileToWrite, Positive, Word
 
 
 class RunSettings(Settings):
@@ -19,6 +19,12 @@ class RunSettings(Settings):
         None,
         "Settings of a model under one name, above its defaults and below all that is set besides; they stand in "
         "properties/model/. paper: MetaRec and ANT as published, as far as that is known.",
+        decides="nothing",
+    )
+    nproc: Count = option(
+        1,
+        "Processes on this machine that train one model together, each on its part of every batch, with the result of "
+        "one; on GPUs one for each. On several machines, start them with torchrun and leave this out.",
         decides="nothing",
     )
     scratch_control: bool = option(

@@ -21,7 +21,7 @@ import torch
 
 from recbole_metarec import __version__
 from recbole_metarec.errors import UserError
-from recbole_metarec.files import whole_file
+from recbole_metarec.files import whole_file, writes
 from recbole_metarec.training import tensor_file
 from recbole_metarec.training.packing import pack, unpack
 from recbole_metarec.training.tree import flatten, unflatten
@@ -57,6 +57,8 @@ def save(path: Path, state: Mapping[str, Any], read_back: bool = False) -> None:
     OSError
         If it cannot be written; it names ``path``.
     """
+    if not writes():
+        return
     versions = {"recbole_metarec": __version__, "torch": torch.__version__, "python": platform.python_version()}
     tree, tensors = flatten(pack({**state, "format": FORMAT, "versions": versions}))
     with whole_file(path) as file:

@@ -79,8 +79,18 @@ class TableOptimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
+        for parameter in self.parameters:
+            gradient = parameter.grad
+            # torch's fused optimizers read a gradient as if it lay in memory as its parameter does
+            if gradient is not None and not gradient.is_sparse and gradient.stride() != parameter.stride():
+                parameter.grad = torch.empty_like(parameter).copy_(gradient)
         for part in self.parts.values():
             part.step()
+
+    def gradients(self) -> list[Tensor]:
+        """Return the gradients there are, of sparse ones the values."""
+        found = [p.grad for p in self.parameters if p.grad is not None]
+        return [gradient._values() if gradient.is_sparse else gradient for gradient in found]
 
     def clip(self, max_norm: float, norm_type: float = 2.0) -> Tensor:
         """Scale all gradients together so that their norm is at most ``max_norm``.
@@ -95,8 +105,7 @@ class TableOptimizer:
         Tensor, scalar
             The norm before.
         """
-        found = [p.grad for p in self.parameters if p.grad is not None]
-        values = [gradient._values() if gradient.is_sparse else gradient for gradient in found]
+        values = self.gradients()
         norm = get_total_norm(values, norm_type)
         torch._foreach_mul_(values, (max_norm / (norm + 1e-6)).clamp(max=1.0))
         return norm

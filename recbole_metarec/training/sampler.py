@@ -10,9 +10,10 @@ from torch import Tensor
 
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.windows import WindowSampler
-from recbole_metarec.nn.batches import Batch, Negatives, make_batch
+from recbole_metarec.nn.batches import Batch, Negatives, deal
 from recbole_metarec.nn.loss import NegativeSampler
 from recbole_metarec.settings.softmax import SoftmaxSettings
+from recbole_metarec.training import world
 
 
 class DomainBatch(NamedTuple):
@@ -24,7 +25,7 @@ class DomainBatch(NamedTuple):
         The items that the batches speak of, padding first, in rising order: row ``r`` of a batch is item ``ids[r]``.
         ``None`` if rows are items.
     batches : tuple of Batch
-        The step's windows in one or several parts, none of them empty.
+        The step's windows in one or several parts, none of them empty; of each those that are this process's.
     """
 
     ids: Tensor | None
@@ -110,5 +111,6 @@ class BatchSampler:
             inputs_BL, targets_BL = (x.view_as(inputs_BL) for x in rows[1 : -len(drawn)].chunk(2))
             ids, drawn = ids.to(self.device), rows[-len(drawn) :].to(self.device)
             negatives = Negatives(drawn, self.log_inclusion[ids])
-        batches = (make_batch(inputs_BL[i::parts], targets_BL[i::parts]) for i in range(parts))
+        of = world.number(), world.size()
+        batches = (deal(inputs_BL[i::parts], targets_BL[i::parts], *of) for i in range(parts))
         return DomainBatch(ids, tuple(batch.to(self.device, negatives) for batch in batches))

@@ -19,6 +19,12 @@ Parameters = dict[str, Tensor]
 Rates = Mapping[str, Tensor]
 Loss = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 Scope = Literal["global", "tensor"]
+Total = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+"""Adds up tensors over the processes that have parts of the losses, differentiably; `list` for one by itself.
+
+Losses and gradients by theta become whole. Gradients by tables and rates, of which nothing is made on the way, stay the
+parts that a process has.
+"""
 
 
 class Adapted(NamedTuple):
@@ -40,7 +46,12 @@ class Adapted(NamedTuple):
 
 
 def inner_steps(
-    loss: Loss, theta: Mapping[str, Tensor], table: Tensor, rates: Sequence[Rates], second_order: bool
+    loss: Loss,
+    theta: Mapping[str, Tensor],
+    table: Tensor,
+    rates: Sequence[Rates],
+    second_order: bool,
+    total: Total = list,
 ) -> Adapted:
     """Take gradient steps on one source: ``phi <- phi - alpha_k * grad loss(phi)``, K times.
 
@@ -59,6 +70,8 @@ def inner_steps(
         Inner learning rate of each parameter (a scalar tensor), one mapping for each of the K >= 1 steps.
     second_order : bool
         Differentiate through the inner gradients, too.
+    total : callable
+        See `Total`.
 
     Returns
     -------
@@ -69,7 +82,8 @@ def inner_steps(
     for rate in rates:
         wanted = [*phi.values(), table]
         found = torch.autograd.grad(loss(phi, table), wanted, create_graph=second_order, allow_unused=True)
-        history.append([torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)])
+        *by_phi, by_table = (torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True))
+        history.append([*total(by_phi), by_table])
         phi = {name: phi[name] - rate[name] * g for name, g in zip(phi, history[-1], strict=False)}
     by_theta = [[g.detach() for g in step[:-1]] for step in history]
     mean = weighted_sum(by_theta, torch.full((len(rates),), 1 / len(rates), device=table.device))
@@ -178,6 +192,7 @@ def source_gradient(
     *,
     second_order: bool = False,
     scope: Scope = "global",
+    total: Total = list,
 ) -> SourceGradient:
     """Run the inner steps of one source and differentiate the target's loss behind them.
 
@@ -195,19 +210,22 @@ def source_gradient(
         See `inner_steps`.
     scope : {"global", "tensor"}
         See `similarity`.
+    total : callable
+        See `Total`.
 
     Returns
     -------
     SourceGradient
         All detached.
     """
-    phi, source, source_table_gradient = inner_steps(source_loss, theta, source_table, rates, second_order)
+    phi, source, source_table_gradient = inner_steps(source_loss, theta, source_table, rates, second_order, total)
     loss = target_loss(phi, table)
     learnt = {f"{k}.{name}": rate[name] for k, rate in enumerate(rates) for name in theta if rate[name].requires_grad}
     wanted = [*theta.values(), table, *learnt.values()]
     found = torch.autograd.grad(loss, wanted, allow_unused=True)
     gradients = [torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)]
-    meta = dict(zip(theta, gradients, strict=False))
+    whole_loss, *by_theta = total([loss.detach(), *gradients[: len(theta)]])
+    meta = dict(zip(theta, by_theta, strict=True))
     displacement = {name: (theta[name] - phi[name]).detach() for name in theta}
     return SourceGradient(
         meta=meta,
@@ -216,7 +234,7 @@ def source_gradient(
         table=gradients[len(theta)],
         rates=dict(zip(learnt, gradients[len(theta) + 1 :], strict=True)),
         similarity=similarity(displacement, meta, scope),
-        loss=loss.detach(),
+        loss=whole_loss,
     )
 
 

@@ -117,7 +117,7 @@ def test_filters_apply_to_target_and_sources(root: Path, interval: dict[str, Any
         ({"model": "BERT4Rec", "transform": "crop_itemseq"}, ["BERT4Rec has no eta that it needs"]),
         ({"transform": "mask_itemseq"}, ["--transform=mask_itemseq: must be ~"]),
         ({"model": "SASRec", "repeatable": False}, ["RecBole refuses the configuration: Sequential models"]),
-        ({"nproc": 2}, ["--nproc: no such key; leave it out: one process trains a model"]),
+        ({"world_size": 2}, ["--world_size: no such key; leave it out: --nproc starts processes on this machine"]),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(root: Path, changes: dict[str, Any], wanted: list[str]) -> None:

@@ -36,5 +36,7 @@ def end(number: str, before: str = "", first: str = "") -> tuple[str, str, int]:
 def test_signals(number: str, kind: str, word: str, status: int) -> None:
     assert end(number) == (f"{kind} {word} {status}", word, status)
     assert end(number, first=IMPORTING) == ("", word, status)
+    by_torchrun = "os.environ['TORCHELASTIC_RUN_ID'] = '1'"
+    assert end(number, before=by_torchrun) == (f"{kind} {word} {status}\ngoes on", "", 0)
     ignored = "signal.signal(signal.{number}, signal.SIG_IGN)"
     assert end(number, before=ignored) == ("goes on", "", 0)

@@ -68,16 +68,17 @@ def test_state_goes_on_where_it_was():
         assert torch.equal(once, again)
 
 
+@pytest.mark.parametrize("lies_across", [False, True])
 @pytest.mark.parametrize("learner", ["adam", "adamw", "sgd", "adagrad", "rmsprop"])
-def test_dense_parameters_move_as_with_torch(learner):
+def test_dense_parameters_move_as_with_torch(learner, lies_across):
     dense, _ = parameters()
     reference = nn.Parameter(dense.detach().clone())
     names = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop"}
     theirs = getattr(torch.optim, names[learner])([reference], lr=0.1, weight_decay=0.01)
     ours = TableOptimizer(learner, [dense], [], 0.1, 0.01)
     for seed in range(3):
-        dense.grad = torch.randn(5, 3, generator=torch.Generator().manual_seed(seed))
-        reference.grad = dense.grad.clone()
+        reference.grad = torch.randn(5, 3, generator=torch.Generator().manual_seed(seed))
+        dense.grad = reference.grad.T.contiguous().T if lies_across else reference.grad.clone()
         ours.step()
         theirs.step()
     torch.testing.assert_close(dense, reference)

@@ -10,6 +10,7 @@ from recbole.config import Config
 from recbole.trainer.trainer import PretrainTrainer, Trainer
 
 from recbole_metarec.bridge.checkpoint import state_of
+from recbole_metarec.files import writes
 from recbole_metarec.training.checkpoint import SUFFIX, save
 
 _stock_init = Trainer.__init__
@@ -18,7 +19,7 @@ _stock_init = Trainer.__init__
 @wraps(Trainer._save_checkpoint)
 def _save_checkpoint(self: Trainer, epoch: int, verbose: bool = True, **options: Any) -> None:
     there_already = epoch < 0 and self.start_epoch > 0  # a resumed run that had ended
-    if there_already or not (self.config["single_spec"] or self.config["local_rank"] == 0):
+    if there_already or not writes() or not (self.config["single_spec"] or self.config["local_rank"] == 0):
         return
     path = options.pop("saved_model_file", self.saved_model_file)
     save(Path(path), state_of(self, epoch))

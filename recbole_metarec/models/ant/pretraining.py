@@ -15,10 +15,12 @@ from recbole_metarec.domains.domain import Domain, merge
 from recbole_metarec.domains.windows import WindowSampler
 from recbole_metarec.models.ant.core import Core
 from recbole_metarec.models.ant.settings import ANTSettings
-from recbole_metarec.nn.batches import make_batch
+from recbole_metarec.nn.adapter import AdaptedItems
+from recbole_metarec.nn.batches import deal
 from recbole_metarec.nn.contrast import image_text_contrast, next_item_contrast
 from recbole_metarec.nn.encoder import read_windows
 from recbole_metarec.nn.item_features import ItemFeatures
+from recbole_metarec.training import world
 from recbole_metarec.training.finite import FiniteGate, batch_name, take_step
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.schedule import Phase
@@ -110,27 +112,42 @@ class Pretraining:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             loss = self._loss(ids.to(self.device), inputs_BL, targets_BL)
         loss.backward()
+        world.sum_([*self.optimizer.gradients(), loss.detach()])
         name = batch_name("the sources", epoch, step)
         take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss.detach(), name)
         return loss.detach()
 
     def _loss(self, ids_U: Tensor, inputs_BL: Tensor, targets_BL: Tensor) -> Tensor:
-        settings, batch = self.settings, make_batch(inputs_BL, targets_BL)
-        adapted = self.core.adapter(self.features.rows(ids_U.cpu()).to(self.device))
+        settings, batch = self.settings, deal(inputs_BL, targets_BL, world.number(), world.size())
+        adapted = self._adapted(ids_U)
         states_ND = normalize(read_windows(self.core.backbone, adapted.vectors, batch), dim=-1)
-        rows_T, targets_N = batch.targets_N.unique(return_inverse=True)
+        rows_T, times_T = targets_BL[targets_BL > 0].unique(return_counts=True)
+        targets_N = torch.searchsorted(rows_T, batch.targets_N)
         items_TD = normalize(adapted.vectors.index_select(0, rows_T), dim=-1)
         groups = None
         if not settings.contrast_across_domains:
             domain_T = self.domain_of_item[ids_U[rows_T]]
             groups = domain_T[targets_N], domain_T
-        loss = next_item_contrast(states_ND, items_TD, targets_N, settings.temperature, groups)
+        loss = next_item_contrast(states_ND, items_TD, targets_N, settings.temperature, groups, times_T)
+        if batch.part is not None:
+            loss = loss * batch.part.weight
         if settings.image_text_weight and {"image", "text"} <= adapted.parts.keys():
             image_UD, text_UD = (normalize(adapted.parts[name], dim=-1) for name in ("image", "text"))
             both = (image_UD.any(1) & text_UD.any(1))[rows_T]
             pictures, texts = (part.index_select(0, rows_T)[both] for part in (image_UD, text_UD))
-            loss = loss + settings.image_text_weight * image_text_contrast(pictures, texts, settings.temperature)
+            weight = settings.image_text_weight / world.size()
+            loss = loss + weight * image_text_contrast(pictures, texts, settings.temperature)
         return loss
+
+    def _adapted(self, ids_U: Tensor) -> AdaptedItems:
+        """Compute the vectors of items, each in one process, for all of them."""
+        with world.dealt(len(ids_U)) as rows:
+            adapted: AdaptedItems = self.core.adapter(self.features.rows(ids_U[rows].cpu()).to(self.device))
+        if world.size() == 1:
+            return adapted
+        every = world.joined(torch.cat([adapted.vectors, *adapted.parts.values()], 1), len(ids_U))
+        vectors, *parts = every.split(adapted.vectors.shape[1], 1)
+        return AdaptedItems(vectors, dict(zip(adapted.parts, parts, strict=True)))
 
 
 def merge_features(parts: Sequence[ItemFeatures]) -> ItemFeatures:

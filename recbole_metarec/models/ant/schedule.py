@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 from recbole_metarec.models.ant.model import ANT
 from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.nn.encoder import next_item_loss, read_windows
+from recbole_metarec.training import world
 from recbole_metarec.training.finite import FiniteGate, batch_name, take_step
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.sampler import BatchSampler
@@ -85,14 +86,23 @@ class TargetSteps:
         drawn, model = self.sampler.draw(epoch, step), self.model
         (batch,) = drawn.batches
         with torch.autocast(self.sampler.device.type, torch.bfloat16, enabled=self.autocast):
-            vectors_ID = model.item_vectors(drawn.ids)
+            vectors_ID = self._vectors(drawn.ids)
             states_ND = normalize(read_windows(model.core.backbone, vectors_ID, batch), dim=-1)
             loss = next_item_loss(states_ND, model.outputs(vectors_ID), batch)
         if self.optimizer.parameters:
             loss.backward()
+        world.sum_([*self.optimizer.gradients(), loss.detach()])
+        if self.optimizer.parameters:
             name = batch_name(self.sampler.name, epoch, step)
             take_step(self.optimizer, self.settings.clip_grad_norm, self.gate, loss.detach(), name)
         return loss.detach()
+
+    def _vectors(self, ids: Tensor | None) -> Tensor:
+        """Compute the vectors of items, each in one process, for all of them."""
+        assert ids is not None  # a sampler of items that were had
+        with world.dealt(len(ids)) as rows:
+            vectors_iD = self.model.item_vectors(ids[rows])
+        return world.joined(vectors_iD, len(ids))
 
 
 def make_schedule(steps: TargetSteps, frozen: Set[str]) -> Schedule:

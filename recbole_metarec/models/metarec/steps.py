@@ -12,6 +12,7 @@ from torch.func import functional_call
 from recbole_metarec.models.metarec.settings import MetaRecSettings
 from recbole_metarec.models.metarec.tasks import DomainTask
 from recbole_metarec.nn.encoder import SharedEncoder
+from recbole_metarec.training import world
 from recbole_metarec.training.finite import FiniteGate, batch_name, take_step
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.sampler import DomainBatch
@@ -128,6 +129,7 @@ class MetaSteps:
         for parameter, gradient in zip(learning, by_theta, strict=True):
             parameter.grad = gradient
         task.set_gradient(batch, by_rows)
+        world.sum_([*self.optimizer.gradients(), value.detach()])
         self._note(loss)
         if not self._descend(value.detach(), batch_name(task.name, epoch, step)):
             self._take_back(before)
@@ -153,6 +155,7 @@ class MetaSteps:
         target_batch = target.draw(epoch, step, len(sources) if settings.split_target else 1)
         target_rows = target.rows(target_batch)
         gradients: list[SourceGradient] = []
+        batches: list[DomainBatch] = []
         target_codes = None
         for number, source in enumerate(sources.values()):
             batch = source.draw(settings.warmup_epochs, self.count)
@@ -167,10 +170,11 @@ class MetaSteps:
                 self.inner_rates,
                 second_order=settings.second_order,
                 scope=settings.similarity_scope,
+                total=world.summed,
             )
-            source.set_gradient(batch, found.source_table)
             self._note(source_loss)
             gradients.append(found)
+            batches.append(batch)
             if not settings.max_bad_batches:
                 name = batch_name(f"{target.name} behind {source.name}", epoch, step)
                 self.gate.note(found.loss, 0 * found.similarity, name)
@@ -184,8 +188,11 @@ class MetaSteps:
             source_share=settings.source_share,
             weighting=WEIGHTINGS[settings.source_weighting],
         )
+        world.sum_([meta.table, *meta.rates.values(), *(found.source_table for found in gradients)])
         for name, parameter in theta.items():
             parameter.grad = meta.theta[name]
+        for source, batch, found in zip(sources.values(), batches, gradients, strict=True):
+            source.set_gradient(batch, found.source_table)
         target.set_gradient(target_batch, meta.table)
         if self._descend(meta.loss, batch_name(f"{target.name} behind its sources", epoch, step)):
             self._learn_rates(meta.rates)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from recbole_metarec.nn.backbones.base import Backbone
+from recbole_metarec.nn.draws import drawing_alone
 from recbole_metarec.nn.dropout import Dropout
 from recbole_metarec.settings.backbone import BackboneSettings
 
@@ -47,7 +48,12 @@ class GRUBackbone(Backbone):
     def forward(self, x_BLD: Tensor, length_B: Tensor | None = None, *, twice_differentiable: bool = False) -> Tensor:
         """See `Backbone`."""
         # cuDNN's recurrence has no second derivative.
+        x_BLD = self.dropout(x_BLD)
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and not twice_differentiable):
-            states, _ = self.gru(self.dropout(x_BLD))
+            if self.training and self.gru.dropout:
+                with drawing_alone():
+                    states, _ = self.gru(x_BLD)
+            else:
+                states, _ = self.gru(x_BLD)
         encoded: Tensor = self.out(states)
         return encoded

@@ -28,6 +28,7 @@ from recbole_metarec.runs.console import open_log, progress, wandb_run
 from recbole_metarec.runs.controls import controls
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.doubts import doubts
+from recbole_metarec.runs.own_data import with_frames_written
 from recbole_metarec.runs.peak import peak_megabytes, reset_peak
 from recbole_metarec.runs.prepare import configure, prepare
 from recbole_metarec.runs.record import record, record_controls
@@ -43,9 +44,11 @@ def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunRe
     Parameters
     ----------
     settings : mapping, optional
-        ``model``, and any key of the property files.
+        ``model``, and any key of the property files. ``dataset`` and ``sources`` may be frames of your own; see
+        `own_data.with_frames_written`.
     **keys
-        The same, as in ``run(model="MetaRec", dataset="ml-100k-western", source_datasets=["ml-100k-war"])``.
+        The same, as in ``run(model="MetaRec", dataset="ml-100k-western", source_datasets=["ml-100k-war"])``, or
+        ``run(model="MetaRec", dataset=frame, sources={"ca": other}, user="customer", item="sku", time="bought_at")``.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunRe
     OSError
         If ``result_file`` cannot be written.
     """
-    resolved = checked({**(settings or {}), **keys})
+    resolved = checked(with_frames_written({**(settings or {}), **keys}))
     runs = make_runs(resolved)
     if resolved["result_file"]:
         write_json(Path(resolved["result_file"]), runs, resolved["bootstrap_samples"], delivery(resolved, runs))

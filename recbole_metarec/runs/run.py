@@ -15,6 +15,7 @@ from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.bridge.history import ranked_both_ways
 from recbole_metarec.bridge.idle import warn_of_idle
+from recbole_metarec.bridge.overlap import tell_overlap
 from recbole_metarec.bridge.pickles import allow_pickle
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.sizes import within_memory
@@ -102,6 +103,7 @@ def checked(settings: Mapping[str, Any]) -> Resolved:
 def make_runs(resolved: Resolved) -> list[RunResult]:
     """Do what `run` does with settings that are `checked`, but write no results."""
     make_embedded(resolved.values)
+    tell_overlap(resolved.values, resolved["source_datasets"] or () if transfers(resolved.model, resolved) else ())
     first = run_one(resolved.user, tells=True)
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:

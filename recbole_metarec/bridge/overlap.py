@@ -30,6 +30,7 @@ def tell_overlap(settings: Mapping[str, Any], sources: Iterable[str]) -> None:
         read_interactions(root / name / f"{name}.inter", fields, separator, encoding)
         for name in (settings["dataset"], *names)
     )
-    line = overlap_line(settings["dataset"], target, dict(zip(names, others, strict=True)))
+    apart = settings.get("shared_items", "apart") == "apart"
+    line = overlap_line(settings["dataset"], target, dict(zip(names, others, strict=True)), apart)
     if line:
         print(line, file=sys.stderr)

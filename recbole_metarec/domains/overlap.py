@@ -10,7 +10,9 @@ import pandas as pd
 _MOST_NAMED = 4  # sources
 
 
-def overlap_line(name: str, target: pd.DataFrame, sources: Mapping[str, pd.DataFrame]) -> str | None:
+def overlap_line(
+    name: str, target: pd.DataFrame, sources: Mapping[str, pd.DataFrame], apart: bool = True
+) -> str | None:
     """Say how many of a target's users and items stand in its sources, too.
 
     Parameters
@@ -21,13 +23,15 @@ def overlap_line(name: str, target: pd.DataFrame, sources: Mapping[str, pd.DataF
         Its interactions, users in the first column, items in the second, as categories.
     sources : mapping of str to pandas.DataFrame
         Likewise, by name.
+    apart : bool
+        Whether items of one id are different ones, as users are.
 
     Returns
     -------
     str, or None
         One line; ``None`` if there are none.
     """
-    parts = []
+    parts: dict[str, str] = {}
     for column, what in ((1, "items"), (0, "users")):
         own = _names(target, column)
         shared = {source: own & _names(frame, column) for source, frame in sources.items()}
@@ -35,8 +39,13 @@ def overlap_line(name: str, target: pd.DataFrame, sources: Mapping[str, pd.DataF
         if found:
             of_rows = target.iloc[:, column].isin(found).mean()
             shares = f"{len(found) / len(own):.0%}; {of_rows:.0%} of interactions{_of_each(shared)}"
-            parts.append(f"{len(found):,} of {len(own):,} {what} ({shares}){', taken for others there' * (not column)}")
-    return f"{name} and its sources share the ids of {' and of '.join(parts)}" if parts else None
+            parts[what] = f"{len(found):,} of {len(own):,} {what} ({shares})"
+    if not parts:
+        return None
+    they_are = "they are taken for different ones"
+    if "items" in parts:
+        they_are = f"{they_are}, items too unless --shared_items=evidence" if apart else "items are one, users are not"
+    return f"{name} and its sources share the ids of {' and of '.join(parts.values())}: {they_are}"
 
 
 def _names(frame: pd.DataFrame, column: int) -> set[Any]:

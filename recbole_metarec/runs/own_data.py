@@ -86,7 +86,7 @@ def with_frames_written(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _target(dataset: Any, problems: list[str]) -> dict[str, Any]:
     if is_into_dataframe(dataset):
         return {TARGET: dataset}
-    if isinstance(dataset, Mapping) and len(dataset) == 1 and all(map(is_into_dataframe, dataset.values())):
+    if isinstance(dataset, Mapping) and len(dataset) == 1 and _are_frames(dataset):
         return dict(dataset)
     problems.append("dataset: must be a frame, or one by its name as in {'uk': frame}, where sources are frames")
     return {}
@@ -96,13 +96,17 @@ def _sources(settings: Mapping[str, Any], target: Mapping[str, Any], problems: l
     sources = settings.get("sources")
     if sources is None:
         return {}
-    if not isinstance(sources, Mapping) or not all(map(is_into_dataframe, sources.values())):
+    if not isinstance(sources, Mapping) or not _are_frames(sources):
         problems.append("sources: must be frames by their names, as in {'ca': frame, 'de': frame}")
         return {}
     if settings.get("source_datasets"):
         problems.append("source_datasets: is for datasets in data_path, sources for frames; leave one of them out")
     problems += [f"sources: {name} is the target; name other domains as sources" for name in sources if name in target]
     return dict(sources)
+
+
+def _are_frames(frames: Mapping[Any, Any]) -> bool:
+    return all(isinstance(name, str) and is_into_dataframe(frame) for name, frame in frames.items())
 
 
 def _write(name: str, frame: Any, folder: Path, settings: Mapping[str, Any], changes: Mapping[str, Any]) -> None:

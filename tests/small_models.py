@@ -26,7 +26,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "MetaRec with clock": {**CLOCK, "known_items": True},
     "MetaRec with clock, by time": {**ALONE, **CLOCK, "known_items": True, "mask_history": True, "split": "time"},
     "Evidence by time, frozen": {**ALONE, **CLOCK, "model": "Evidence", "split": "time", "evidence_frozen": True},
-    "Evidence": {**ALONE, **CLOCK, "model": "Evidence", "MAX_ITEM_LIST_LENGTH": 4},
+    "Evidence": {**ALONE, **CLOCK, "model": "Evidence", "MAX_ITEM_LIST_LENGTH": 4, "shared_items": "evidence"},
     "Memory": {"model": "Memory", "MAX_ITEM_LIST_LENGTH": 5},
     "MetaRec with features": {
         **ALONE,

@@ -20,11 +20,12 @@ from torch import Tensor
 from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.rows import TARGET_ROW
+from recbole_metarec.bridge.suite import shared_interactions
 from recbole_metarec.bridge.time_split import points_of
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
-from recbole_metarec.evidence.evidence import Evidence
+from recbole_metarec.evidence.evidence import Evidence, knows_clock
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.features.features import Form
 from recbole_metarec.inference.encoder import EncoderPart
@@ -85,12 +86,17 @@ class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]
         settings = self.settings
         if not self.evidence_knows_clock:
             settings = settings.model_copy(update={"timed_evidence": False})
-        elif settings.timed_evidence is True and domain.times is None:
-            getLogger().warning(f"{domain.name}: timestamps know no clock: timed_evidence=True does nothing")
+        elif domain.times is None:
+            asked = {"timed_evidence=True": settings.timed_evidence is True}
+            asked["shared_items=evidence"] = settings.shared_items == "evidence"
+            for setting in (setting for setting, is_set in asked.items() if is_set):
+                getLogger().warning(f"{domain.name}: timestamps know no clock: {setting} does nothing")
+        shares = settings.shared_items == "evidence" and knows_clock(domain, settings)
         # Who splits by time asks for what comes later, and may count all that was before each request.
         counted = None if points_of(config) is None else dataset.everything()
         self._dataset = dataset
-        return Evidence.fit(domain, settings, self.is_evidence_alone, counted)
+        also = shared_interactions(config, domain, dataset.item_tokens()) if shares else ()
+        return Evidence.fit(domain, settings, self.is_evidence_alone, counted, also)
 
     def features(self) -> ItemFeatures | None:
         """Return the target's features, where the model is; ``None`` if it has none."""

@@ -11,6 +11,7 @@ from recbole_metarec.bridge.config import for_domain
 from recbole_metarec.bridge.loading import load_catalogue, load_domain
 from recbole_metarec.domains.domain import Domain, DomainSuite
 from recbole_metarec.errors import UserError
+from recbole_metarec.evidence.shared import with_items_of
 from recbole_metarec.features.suite import SuiteFeatures
 from recbole_metarec.nn.item_features import ItemFeatures, to_tensors
 
@@ -62,6 +63,34 @@ def naming(names: dict[str, list[str]]) -> Callable[[Config], Domain]:
         return domain
 
     return load
+
+
+def shared_interactions(config: Config, target: Domain, items: list[str]) -> list[Domain]:
+    """Load what the source domains of a configuration know of a target's items: those sources that know the time.
+
+    Parameters
+    ----------
+    config, target
+        See `load_suite`.
+    items : list of str
+        Name of each of the target's items, from item 1.
+
+    Returns
+    -------
+    list of Domain
+
+    Raises
+    ------
+    UserError
+        See `load_suite`.
+    """
+    names: dict[str, list[str]] = {}
+    sources = load_suite(config, target, naming(names)).sources
+    shared = [with_items_of(source, names[source.name], items) for source in sources if source.times is not None]
+    if sources and not any(each.n_interactions for each in shared):
+        why = "no source that knows the time has an item of the target"
+        getLogger().warning(f"{target.name}: {why}: shared_items=evidence does nothing")
+    return shared
 
 
 def load_with_features(

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recbole_metarec.bridge.config import transfers
 from recbole_metarec.bridge.embedded import make_embedded
+from recbole_metarec.bridge.overlap import tell_overlap
 from recbole_metarec.comparison.description import Description, describe
 from recbole_metarec.comparison.entries import Entry, entry_beside, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
@@ -101,6 +103,8 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
     for entry in entries:
         make_embedded(entry.resolved.values)
     first, folder = entries[0].resolved, Path(asked.comparison_folder)
+    transferring = [entry.resolved for entry in entries if transfers(entry.model, entry.resolved)]
+    tell_overlap(first.values, (name for each in transferring for name in each["source_datasets"] or ()))
     remove_abandoned(folder)
     if asked.tune:
         entries = _tuned(entries, asked, say)

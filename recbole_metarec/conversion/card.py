@@ -14,7 +14,7 @@ def readme(card: Card) -> list[str]:
     return [
         f"# {card['name']}",
         "",
-        f"Made by `recbole-metarec convert` from {', '.join(source['file'] for source in card['sources'])}.",
+        f"Made as by `recbole-metarec convert`, from {', '.join(source['file'] for source in card['sources'])}.",
         "",
         *sources(card),
         *_columns(card),

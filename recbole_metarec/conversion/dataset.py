@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from narwhals.dependencies import is_into_dataframe
 
 from recbole_metarec.conversion.card import ORDER, readme
+from recbole_metarec.conversion.frame_table import FrameTable
 from recbole_metarec.conversion.items import write_items
 from recbole_metarec.conversion.options import Options
 from recbole_metarec.conversion.rows import Report, read_rows
-from recbole_metarec.conversion.table import Table
+from recbole_metarec.conversion.table import FileTable, Table
 from recbole_metarec.conversion.times import Times
 from recbole_metarec.datasets.fields import FIELDS
 from recbole_metarec.datasets.filters import distinct
@@ -21,17 +23,16 @@ from recbole_metarec.datasets.interactions import Interactions, write_interactio
 from recbole_metarec.datasets.output import Card, check_place, dataset_files, finish
 from recbole_metarec.datasets.steps import Step, core_step, take_steps
 from recbole_metarec.errors import UserError, nearest
-from recbole_metarec.files import checksum
 
 
 def convert(
-    data: Path | str,
+    data: Any,
     *,
     user: str,
     item: str,
     time: str,
     rating: str | None = None,
-    items: Path | str | None = None,
+    items: Any = None,
     items_id: str | None = None,
     fields: Mapping[str, str] | None = None,
     output: Path | str | None = None,
@@ -45,20 +46,22 @@ def convert(
 
     Parameters
     ----------
-    data : path
-        CSV, TSV, JSON lines, each compressed with gzip or not, or parquet; the name's ending tells.
+    data : path or frame
+        CSV, TSV, JSON lines, each compressed with gzip or not, or parquet; the name's ending tells. Or a frame of
+        pandas or polars.
     user, item, time : str
         Columns.
     rating : str, optional
         Likewise.
-    items : path, optional
+    items : path or frame, optional
         A table of items; by default ``fields`` are columns of ``data``.
     items_id : str, optional
         Its column of ids; by default it is called as in ``data``.
     fields : mapping of str to str, optional
         Columns of titles, prices and the like by field; see `FIELDS`.
     output : path, optional
-        Folder of the dataset, whose name is the dataset's; by default ``dataset/`` and the name of the file.
+        Folder of the dataset, whose name is the dataset's; by default ``dataset/`` and the name of the file. A frame
+        needs one.
     options : Options, optional
         By default as they are there.
     overwrite : bool
@@ -76,8 +79,7 @@ def convert(
         be written: all that is wrong. Nothing is written then.
     """
     options = options or Options()
-    data = Path(data)
-    place = Path(output) if output else Path("dataset") / _name_of(data)
+    place = _place_of(data, output)
     named = {"user": user, "item": item, "time": time, **({"rating": rating} if rating else {})}
     of_items = {"item_id": items_id or item, **(fields or {})}
     problems: list[str] = []
@@ -85,17 +87,17 @@ def convert(
         check_place(place.parent, place.name, overwrite)
     except UserError as error:
         problems += error.problems
-    table, catalogue = _tables(data, Path(items) if items else None, named, of_items, bool(items_id), problems)
+    table, catalogue = _tables(data, place.name, items, named, of_items, bool(items_id), problems)
 
     frame = table.collect(table.read(list(named.values())))
-    rows, times, report = read_rows(frame, data, user, item, time, rating, options)
+    rows, times, report = read_rows(frame, table.name, user, item, time, rating, options)
     del frame
     rows, counts = take_steps(_in_order(rows), _steps(options))
     card: Card = {
         "name": place.name,
         "columns": {**named, **{field: column for field, column in of_items.items() if catalogue}},
         "options": options.model_dump(),
-        "sources": [_source(data, report)],
+        "sources": [_source(table, report)],
         "counts": counts,
         "order": ORDER,
         "timestamps": _span(rows, times),
@@ -107,52 +109,60 @@ def convert(
             kept = rows.item_names.gather(np.flatnonzero(np.bincount(rows.items)))
             card["metadata"] = write_items(catalogue, of_items, kept, files["item"])
             if catalogue is not table:
-                card["sources"].append(_source(catalogue.path, Report(catalogue.count())))
+                card["sources"].append(_source(catalogue, Report(catalogue.count())))
         return finish(files, place.name, card, readme(card))
 
 
-def _name_of(path: Path) -> str:
-    stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
-    return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "data"
+def _place_of(data: Any, output: Path | str | None) -> Path:
+    if output:
+        return Path(output)
+    if is_into_dataframe(data):
+        raise UserError(["output: is missing; name the folder to write to, as in output='dataset/shop'"])
+    stem = Path(data).name.removesuffix(".gz").rpartition(".")[0] or Path(data).name
+    return Path("dataset") / (re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "data")
+
+
+def _open(data: Any, name: str, problems: list[str]) -> Table | None:
+    """Open a file or a frame; what is wrong with it is put beside the problems that there are already."""
+    try:
+        return FrameTable(data, f"frame {name}") if is_into_dataframe(data) else FileTable(Path(data))
+    except UserError as error:
+        problems += error.problems
+        return None
 
 
 def _tables(
-    data: Path,
-    items: Path | None,
+    data: Any,
+    name: str,
+    items: Any,
     named: Mapping[str, str],
     of_items: Mapping[str, str],
     own_id: bool,
     problems: list[str],
 ) -> tuple[Table, Table | None]:
-    """Open the files, and name all columns that they lack beside the problems that there are already."""
+    """Open the tables, and name all columns that they lack beside the problems that there are already."""
     problems += [f"{field}: no such field{nearest(field, FIELDS)}" for field in of_items if field not in FIELDS]
     twice = {column for column in named.values() if [*named.values()].count(column) > 1}
     problems += [f"column {column} is named for several things; each has a column of its own" for column in twice]
-    tables: dict[Path, Table] = {}
-    for path in dict.fromkeys([data, *([items] if items else [])]):
-        try:
-            tables[path] = Table(path)
-        except UserError as error:
-            problems += error.problems
-    if data in tables:
-        problems += [line for flag, column in named.items() for line in tables[data].lacking(column, flag)]
-    wanted = {field: column for field, column in of_items.items() if items or field != "item_id"}
-    of_fields = items or data
-    if of_fields in tables:
+    has_items = items is not None
+    table = _open(data, name, problems)
+    catalogue = _open(items, "of items", problems) if has_items else table
+    if table:
+        problems += [line for flag, column in named.items() for line in table.lacking(column, flag)]
+    wanted = {field: column for field, column in of_items.items() if has_items or field != "item_id"}
+    if catalogue:
         flags = {"item_id": "items_id"}
         problems += [
-            line
-            for field, column in wanted.items()
-            for line in tables[of_fields].lacking(column, flags.get(field, field))
+            line for field, column in wanted.items() for line in catalogue.lacking(column, flags.get(field, field))
         ]
-    if items and len(of_items) == 1:
+    if has_items and len(of_items) == 1:
         known = ", ".join(f"--{field}" for field in FIELDS if field != "item_id")
-        problems.append(f"--items={items}: name a column of it, too: {known}")
-    if own_id and not items:
+        problems.append(f"--items={'FRAME' if is_into_dataframe(items) else items}: name a column of it, too: {known}")
+    if own_id and not has_items:
         problems.append("--items_id: is for a table of items; give it with --items=FILE, or leave this out")
-    if problems:
+    if problems or table is None:
         raise UserError(problems)
-    return tables[data], tables[of_fields] if len(of_items) > 1 else None
+    return table, catalogue if len(of_items) > 1 else None
 
 
 def _in_order(rows: Interactions) -> Interactions:
@@ -176,12 +186,5 @@ def _span(rows: Interactions, times: Times) -> dict[str, Any]:
     return {"unit": times.unit, "first": first, "last": last, "what": times.what, "warning": times.warning}
 
 
-def _source(path: Path, report: Report) -> dict[str, Any]:
-    return {
-        "file": path.name,
-        "bytes": path.stat().st_size,
-        "sha256": checksum(path),
-        "lines": report.rows,
-        "bad_lines": report.bad,
-        "bad_examples": report.examples,
-    }
+def _source(table: Table, report: Report) -> dict[str, Any]:
+    return {**table.origin(), "lines": report.rows, "bad_lines": report.bad, "bad_examples": report.examples}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,13 +44,14 @@ class _Wrong:
 
     Parameters
     ----------
-    path : Path
+    table : str
+        Name of the table.
     there : bool array, shape (n,)
         Where anything stands at all.
     """
 
-    def __init__(self, path: Path, there: Mask) -> None:
-        self.path = path
+    def __init__(self, table: str, there: Mask) -> None:
+        self.table = table
         self.good = there.copy()
         self.report = Report(int(there.sum()))
         self.lines: list[str] = []
@@ -65,7 +65,7 @@ class _Wrong:
         first, n_bad = int(np.argmax(bad)), int(bad.sum())
         value = "" if reason == "is empty" else f" {str(column[first])[:60]!r}"
         example = f"row {first + 1}: {column.name}{value} {reason}"
-        self.lines.append(f"{self.path}: {example} ({n_bad:,} such row{'s' * (n_bad > 1)}); {instead}")
+        self.lines.append(f"{self.table}: {example} ({n_bad:,} such row{'s' * (n_bad > 1)}); {instead}")
         newly = bad & self.good
         if newly.any():
             self.report.bad[f"{column.name} {reason}"] = int(newly.sum())
@@ -78,11 +78,11 @@ class _Wrong:
         if n_bad > max_bad * n_rows:
             share = f"{n_bad:,} of {n_rows:,} rows ({n_bad / n_rows:.2%}) cannot be read"
             advice = f"mend them, or leave them out with --max_bad={round_up(n_bad / n_rows)}"
-            raise UserError([*self.lines, f"{self.path}: {share}; {advice}"])
+            raise UserError([*self.lines, f"{self.table}: {share}; {advice}"])
 
 
 def read_rows(
-    frame: pl.DataFrame, path: Path, user: str, item: str, time: str, rating: str | None, options: Options
+    frame: pl.DataFrame, table: str, user: str, item: str, time: str, rating: str | None, options: Options
 ) -> tuple[Interactions, Times, Report]:
     """Read interactions.
 
@@ -90,8 +90,8 @@ def read_rows(
     ----------
     frame : polars.DataFrame
         Has the columns that are named, and loses them as they are read.
-    path : Path
-        Where it comes from, for the lines of an error.
+    table : str
+        What it is called, for the lines of an error.
     user, item, time : str
         Columns.
     rating : str, optional
@@ -115,8 +115,8 @@ def read_rows(
     for column in frame.iter_columns():
         there |= column.is_not_null().to_numpy()
     if not there.any():
-        raise UserError([f"{path}: has no rows"])
-    wrong, problems = _Wrong(path, there), list[str]()
+        raise UserError([f"{table}: has no rows"])
+    wrong, problems = _Wrong(table, there), list[str]()
     # a column that has been read is given up before the next one is
     users, items = (_identities(frame.drop_in_place(name), wrong, problems) for name in (user, item))
     times = _times(frame.drop_in_place(time), options, wrong, problems)
@@ -146,7 +146,7 @@ def _identities(column: pl.Series, wrong: _Wrong, problems: list[str]) -> tuple[
     try:
         texts = texts_of(column)
     except UserError as error:
-        problems += [f"{wrong.path}: {problem}" for problem in error.problems]
+        problems += [f"{wrong.table}: {problem}" for problem in error.problems]
         texts = pl.repeat("x", len(column), eager=True)
     codes, names = encode(texts.fill_null(""))
 
@@ -166,7 +166,7 @@ def _times(column: pl.Series, options: Options, wrong: _Wrong, problems: list[st
     try:
         times = read_times(column, options)
     except UserError as error:
-        problems += [f"{wrong.path}: {problem}" for problem in error.problems]
+        problems += [f"{wrong.table}: {problem}" for problem in error.problems]
         return None
     empty = _is_empty(column)
     wrong.add(empty, column, "is empty", "each row needs a time")

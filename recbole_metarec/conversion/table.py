@@ -1,4 +1,4 @@
-"""Tables in files, of which named columns are read."""
+"""Tables, in files or not, of which named columns are read."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import csv
 import glob
 import gzip
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import orjson
 import polars as pl
 
 from recbole_metarec.errors import UserError, nearest
+from recbole_metarec.files import checksum
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 
@@ -35,18 +37,56 @@ _LINES_FOR_COLUMNS = 1000
 _MOST_BYTES = 1 << 24
 
 
-class Table:
-    """A file, opened but for its rows.
+class Table(ABC):
+    """A table, opened but for its rows.
+
+    Attributes
+    ----------
+    name : str
+        What it is called, for the lines of errors.
+    columns : list of str
+    """
+
+    name: str
+    columns: list[str]
+
+    @abstractmethod
+    def read(self, columns: list[str]) -> pl.LazyFrame:
+        """Scan some of the columns."""
+
+    @abstractmethod
+    def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """Carry out what `read` began, in blocks of rows as far as polars can.
+
+        Raises
+        ------
+        UserError
+            If the table is damaged.
+        """
+
+    @abstractmethod
+    def origin(self) -> dict[str, Any]:
+        """Return the name, number of bytes and checksum of what was read, as a card has them."""
+
+    def count(self) -> int:
+        """Count the rows."""
+        return int(self.collect(self.read(self.columns[:1]).select(pl.len())).item())
+
+    def lacking(self, column: str, flag: str) -> list[str]:
+        """Say in a line that a column is missing, if it is."""
+        if column in self.columns:
+            return []
+        known = ", ".join(self.columns) or "none"
+        return [f"--{flag}={column}: {self.name} has no such column; it has {known}{nearest(column, self.columns)}"]
+
+
+class FileTable(Table):
+    """A table in a file.
 
     Parameters
     ----------
     path : Path
-        Its name says what it is; see `ENDINGS`.
-
-    Attributes
-    ----------
-    columns : list of str
-        Of JSON lines those that the first thousand have.
+        Its name says what it is; see `ENDINGS`. Of JSON lines the columns are those that the first thousand have.
 
     Raises
     ------
@@ -55,7 +95,7 @@ class Table:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.name = path, str(path)
         zipped = path.suffix.lower() == ".gz"
         form = ENDINGS.get((path.with_suffix("") if zipped else path).suffix.lower())
         if form is None or (zipped and form == "parquet"):
@@ -81,26 +121,13 @@ class Table:
         return pl.scan_csv(self.path, infer_schema=False, separator=self._separator, glob=False).select(columns)
 
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
-        """Carry out what `read` began, in blocks of rows as far as polars can.
-
-        Raises
-        ------
-        UserError
-            If the file is damaged.
-        """
+        """See `Table`."""
         with self._readable():
             return frame.collect(engine="streaming")
 
-    def count(self) -> int:
-        """Count the rows."""
-        return int(self.collect(self.read(self.columns[:1]).select(pl.len())).item())
-
-    def lacking(self, column: str, flag: str) -> list[str]:
-        """Say in a line that a column is missing, if it is."""
-        if column in self.columns:
-            return []
-        known = ", ".join(self.columns)
-        return [f"--{flag}={column}: {self.path} has no such column; it has {known}{nearest(column, self.columns)}"]
+    def origin(self) -> dict[str, Any]:
+        """See `Table`."""
+        return {"file": self.path.name, "bytes": self.path.stat().st_size, "sha256": checksum(self.path)}
 
     def _header(self) -> list[str]:
         with self._opened() as file:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import Any
@@ -72,7 +72,12 @@ class Evidence(nn.Module):
 
     @classmethod
     def fit(
-        cls, domain: Domain, settings: EvidenceSettings, alone: bool = False, counted: Domain | None = None
+        cls,
+        domain: Domain,
+        settings: EvidenceSettings,
+        alone: bool = False,
+        counted: Domain | None = None,
+        also: Sequence[Domain] = (),
     ) -> Self:
         """Count what a domain says.
 
@@ -86,6 +91,8 @@ class Evidence(nn.Module):
         counted : Domain, optional
             What evidence that is kept up to date counts, each interaction from the day after it on; by default the
             training part.
+        also : sequence of Domain
+            What it counts as well: interactions of others with the same items, with times.
 
         Returns
         -------
@@ -100,7 +107,7 @@ class Evidence(nn.Module):
             until = None
             if settings.evidence_frozen and domain.times is not None and len(domain.times):
                 until = float(domain.times.max()) + DAY
-            timed = TimedEvidence.fit(counted, settings)
+            timed = TimedEvidence.fit(counted, settings, also)
             return cls(None, weights, alone, timed, until, partial(fit_memory, domain, settings))
         memory = fit_memory(domain, settings) if alone or settings.memory_weight != 0 else None
         return cls(memory, weights, alone)

@@ -72,10 +72,10 @@ class TimedEvidence:
         self._prepare()
 
     @classmethod
-    def fit(cls, domain: Domain, settings: EvidenceSettings) -> Self:
-        """Count a domain that knows the times of its interactions."""
-        histories = domain.requests(np.arange(domain.n_interactions))
-        return cls(domain.n_items, settings, [Counted.of(histories, domain.items)])
+    def fit(cls, domain: Domain, settings: EvidenceSettings, also: Sequence[Domain] = ()) -> Self:
+        """Count a domain that knows the times of its interactions, and others that have its items."""
+        counted = [Counted.of(each.requests(np.arange(each.n_interactions)), each.items) for each in (domain, *also)]
+        return cls(domain.n_items, settings, counted)
 
     def update(self, histories: Requests, items: npt.NDArray[Any]) -> None:
         """Count new interactions, without any training.

@@ -15,6 +15,7 @@ from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.bridge.history import ranked_both_ways
 from recbole_metarec.bridge.idle import warn_of_idle
+from recbole_metarec.bridge.overlap import tell_overlap
 from recbole_metarec.bridge.pickles import allow_pickle
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.sizes import within_memory
@@ -28,6 +29,7 @@ from recbole_metarec.runs.console import open_log, progress, wandb_run
 from recbole_metarec.runs.controls import controls
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.doubts import doubts
+from recbole_metarec.runs.own_data import with_frames_written
 from recbole_metarec.runs.peak import peak_megabytes, reset_peak
 from recbole_metarec.runs.prepare import configure, prepare
 from recbole_metarec.runs.record import record, record_controls
@@ -45,9 +47,11 @@ def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunRe
     Parameters
     ----------
     settings : mapping, optional
-        ``model``, and any key of the property files.
+        ``model``, and any key of the property files. ``dataset`` and ``sources`` may be frames of your own; see
+        `own_data.with_frames_written`.
     **keys
-        The same, as in ``run(model="MetaRec", dataset="ml-100k-western", source_datasets=["ml-100k-war"])``.
+        The same, as in ``run(model="MetaRec", dataset="ml-100k-western", source_datasets=["ml-100k-war"])``, or
+        ``run(model="MetaRec", dataset=frame, sources={"ca": other}, user="customer", item="sku", time="bought_at")``.
 
     Returns
     -------
@@ -64,6 +68,8 @@ def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunRe
     """
     settings = {**(settings or {}), **keys}
     join(settings.get("gpu_id", "0"))
+    with world.first_before_others():
+        settings = with_frames_written(settings)
     resolved = checked(settings)
     runs = make_runs(resolved)
     if resolved["result_file"]:
@@ -116,6 +122,9 @@ def make_runs(resolved: Resolved) -> list[RunResult]:
     """Do what `run` does with settings that are `checked`, but write no results."""
     with world.first_before_others():
         make_embedded(resolved.values)
+    if world.is_first():
+        learns_from = transfers(resolved.model, resolved)
+        tell_overlap(resolved.values, resolved["source_datasets"] or () if learns_from else ())
     first = run_one(resolved.user, tells=True)
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:

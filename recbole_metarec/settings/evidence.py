@@ -51,6 +51,13 @@ class EvidenceSettings(Settings):
         "Whether that evidence ends where the training part does; it is kept up to date until the day before each "
         "request otherwise.",
     )
+    shared_items: Literal["apart", "evidence"] = option(
+        "apart",
+        "What items are that a source has under the same id as the target. apart: different ones. evidence: the "
+        "source's interactions with them are counted as the target's own, each from the day after it on, where "
+        "evidence knows the clock.",
+        "Ours",
+    )
     evidence_depth: Count = option(
         40, "Last items of the history that the transitions of all of them read, each as much as another.", "Ours"
     )

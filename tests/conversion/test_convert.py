@@ -255,3 +255,48 @@ def test_ids_that_a_gap_made_floats_are_whole() -> None:
     pl.DataFrame({"u": [1.0, 2.0, None], "i": [7, 8, 9], "t": [START, START, START]}).write_parquet("a.parquet")
     convert("a.parquet", user="u", item="i", time="t", options=make_options(max_bad=0.5))
     assert np.array(lines_of("dataset/a/a.inter"))[1:, :2].tolist() == [["1", "7"], ["2", "8"]]
+
+
+def frames_of(frame: pl.DataFrame) -> dict[str, Any]:
+    """Return a frame as users may have it, of several libraries and types."""
+    dates = frame.with_columns(pl.col("bought").str.to_datetime())
+    missing = dates.to_pandas().astype({"customer": "category"}).reindex(range(len(frame) + 1))
+    zoned = dates.to_pandas()
+    zoned["bought"] = zoned["bought"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
+    seconds = dates.with_columns(pl.col("bought").dt.epoch("s"))
+    return {
+        "polars of texts": frame,
+        "polars of dates": dates.with_columns(pl.col("customer").cast(pl.Categorical)),
+        "pandas of texts": frame.to_pandas(),
+        "pandas in Tokyo, another index": zoned.set_index("order"),
+        "pandas of numbers": seconds.to_pandas(),
+        "pandas of Python's dates": dates.to_pandas().astype({"bought": object}),
+        "pandas with an empty row": missing,
+    }
+
+
+def test_frames_give_the_bytes_of_files() -> None:
+    shop()
+    wanted = Path("dataset/shop/shop.inter").read_bytes()
+    for name, frame in frames_of(frame_of(made())).items():
+        convert(frame, user="customer", item="sku", time="bought", output="frames/mine")
+        assert Path("frames/mine/mine.inter").read_bytes() == wanted, name
+
+
+def test_what_is_wrong_with_a_frame_is_named() -> None:
+    frame = frame_of(made()).to_pandas().astype({"sku": object})
+    frame.loc[2, "sku"] = None
+    frame.loc[4, "bought"] = "soon"
+    columns = {"user": "customer", "item": "sku", "time": "bought"}
+    with pytest.raises(UserError) as error:
+        convert(frame, **columns, output="frames/mine")
+    empty, soon, *_ = error.value.problems
+    assert empty == "frame mine: row 3: sku is empty (1 such row); each row needs one"
+    assert soon.startswith("frame mine: row 5: bought 'soon' is no time (1 such row)")
+    with pytest.raises(UserError, match="--user=custmer: frame mine has no such column; it has order, customer"):
+        convert(frame, **{**columns, "user": "custmer"}, output="frames/mine")
+    with pytest.raises(UserError, match="several columns sku"):
+        convert(frame.rename(columns={"order": "sku"}), **columns, output="frames/mine")
+    with pytest.raises(UserError, match="output: is missing"):
+        convert(frame, **columns)
+    assert not Path("frames").exists()

@@ -10,7 +10,8 @@ from recbole_metarec.models.spec import ModelSpec, has_sources
 
 
 def _learns_from_sources(settings: Mapping[str, Any]) -> bool:
-    return has_sources(settings) and settings.get("evidence_weights") in (None, "auto", "sources")
+    taught = settings.get("evidence_weights") in (None, "auto", "sources")
+    return has_sources(settings) and (taught or settings.get("shared_items") == "evidence")
 
 
 SPEC = ModelSpec(
@@ -20,8 +21,12 @@ SPEC = ModelSpec(
     settings=MEMORY.settings,
     scratch={"source_datasets": []},
     transfers=_learns_from_sources,
-    variants={"zero-shot": {"evidence_weights": "sources"}, "memory": {"evidence_weights": "memory"}},
+    variants={
+        "zero-shot": {"evidence_weights": "sources"},
+        "memory": {"evidence_weights": "memory"},
+        "merged": {"shared_items": "evidence"},
+    },
     baseline=MEMORY.name,
     is_combined=False,
-    unread=MEMORY.unread,
+    unread=("memory_weight",),
 )

@@ -8,5 +8,5 @@ SPEC = ModelSpec(
     model="recbole_metarec.models.memory.model:Memory",
     trainer="recbole_metarec.models.memory.trainer:MemoryTrainer",
     settings=MemorySettings,
-    unread=("memory_weight",),  # there is nothing else to weigh
+    unread=("memory_weight", "shared_items"),  # there is nothing else to weigh, and no clock
 )

@@ -1,0 +1,50 @@
+"""What domains have in common, against sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import timed
+
+import recbole_metarec as rm
+from recbole_metarec.domains.overlap import overlap_line
+
+QUICK = {"gpu_id": "", "show_progress": False, "state": "ERROR", "evidence_rows": 60}
+
+
+def frame(*rows: str) -> pd.DataFrame:
+    return pd.DataFrame([row.split() for row in rows], columns=["user", "item"], dtype="category")
+
+
+def test_shares_are_of_the_target() -> None:
+    target = frame("ann a", "ann b", "bob b", "bob c", "cid d")
+    sources = {"x": frame("dan b", "bob e"), "y": frame("eve b", "eve c"), "z": frame("flo f")}
+    assert overlap_line("shop", target, sources) == (
+        "shop and its sources share the ids of 2 of 4 items (50%; 60% of interactions; y 2, x 1) and of 1 of 3 users "
+        "(33%; 40% of interactions; x 1): they are taken for different ones, items too unless --shared_items=evidence"
+    )
+    as_one = overlap_line("shop", target, sources, apart=False)
+    assert as_one is not None
+    assert as_one.endswith(": items are one, users are not")
+    assert overlap_line("shop", target, {"z": sources["z"]}) is None
+
+
+def test_many_sources_are_counted() -> None:
+    line = overlap_line("shop", frame("ann a"), {f"s{number}": frame("bob a") for number in range(7)})
+    assert line is not None
+    assert "(100%; 100% of interactions; s0 1, s1 1, s2 1, s3 1, 3 others)" in line
+
+
+def test_a_run_and_a_comparison_say_it_once(capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, name in enumerate(("target", "source")):
+        timed.write(Path("dataset"), timed.draw_lines(seed), name=name)
+    settings = {**QUICK, "dataset": "target", "source_datasets": ["source"]}
+    rm.run(settings, model="Evidence")
+    rm.compare(["Evidence", "Pop"], settings)
+    said = [line for line in capsys.readouterr().err.splitlines() if "share the ids" in line]
+    assert len(said) == 2
+    assert said[0] == said[1]
+    rm.run(settings, model="Evidence", source_datasets=[])
+    assert "share the ids" not in capsys.readouterr().err

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(ValueError):
@@ -26,6 +27,15 @@ class UserError(ValueError):
 
     def __reduce__(self) -> tuple[type[UserError], tuple[tuple[str, ...]]]:
         return type(self), (self.problems,)
+
+
+@contextmanager
+def noting(problems: list[str]) -> Iterator[None]:
+    """Go on after a mistake, so that all of them are named at once."""
+    try:
+        yield
+    except UserError as error:
+        problems += error.problems
 
 
 class Lost(ConnectionError):

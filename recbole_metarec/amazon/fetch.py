@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from recbole_metarec.amazon.vintages import Kind, Vintage, address
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, noting
 
 CHUNK = 1 << 18
 _PASSING = (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError)
@@ -60,10 +60,8 @@ def download(
     for kind in kinds:
         url = address(vintage, kind, category)
         paths.append(Path(raw_path) / str(vintage) / file_name(vintage, kind, url))
-        try:
+        with noting(problems):
             fetch(url, paths[-1], progress=progress)
-        except UserError as error:
-            problems += error.problems
     if problems:
         raise UserError(problems)
     return paths

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from recbole_metarec.cli.cards import show_card
-from recbole_metarec.cli.flags import Flags, check_flags, noting, split_places, truth
+from recbole_metarec.cli.flags import Flags, check_flags, split_places, truth
 from recbole_metarec.cli.help import Group, Section, command, row
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, noting
 
 if TYPE_CHECKING:
     from recbole_metarec.amazon.vintages import Kind, Vintage

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_metarec.cli.values import SEPARATORS, read_value
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, noting
 from recbole_metarec.settings.users_yaml import read_users_yaml
 
 
@@ -70,10 +70,8 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     files = given.pop("config_files", None) or []
     for file in files if isinstance(files, list) else [files]:
-        try:
+        with noting(problems):
             settings.update(_read_settings(Path(str(file))))
-        except UserError as error:
-            problems += error.problems
     if problems:
         raise UserError(problems)
     settings.update(given)

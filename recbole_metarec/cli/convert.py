@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recbole_metarec.cli.cards import show_card
-from recbole_metarec.cli.flags import check_flags, noting, split_places, truth
+from recbole_metarec.cli.flags import check_flags, split_places, truth
 from recbole_metarec.cli.help import Section, command, row
 from recbole_metarec.datasets.fields import FIELDS
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, noting
 
 _NEEDED = ("user", "item", "time")
 _ITEM_FIELDS = tuple(field for field in FIELDS if field != "item_id")

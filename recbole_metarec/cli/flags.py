@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from recbole_metarec.cli.arguments import pairs
 from recbole_metarec.errors import UserError, nearest
@@ -35,15 +34,6 @@ def check_flags(
     problems += [f"--{key}: is missing" for key in needed if not flags.get(key)]
     if problems:
         raise UserError(sorted(problems))
-
-
-@contextmanager
-def noting(problems: list[str]) -> Iterator[None]:
-    """Go on after a mistake, so that all of them are named at once."""
-    try:
-        yield
-    except UserError as error:
-        problems += error.problems
 
 
 def truth(flags: Flags, key: str) -> bool:

@@ -22,7 +22,7 @@ from recbole_metarec.datasets.filters import distinct
 from recbole_metarec.datasets.interactions import Interactions, write_interactions
 from recbole_metarec.datasets.output import Card, check_place, dataset_files, finish
 from recbole_metarec.datasets.steps import Step, core_step, take_steps
-from recbole_metarec.errors import UserError, nearest
+from recbole_metarec.errors import UserError, nearest, noting
 
 
 def convert(
@@ -83,10 +83,8 @@ def convert(
     named = {"user": user, "item": item, "time": time, **({"rating": rating} if rating else {})}
     of_items = {"item_id": items_id or item, **(fields or {})}
     problems: list[str] = []
-    try:
+    with noting(problems):
         check_place(place.parent, place.name, overwrite)
-    except UserError as error:
-        problems += error.problems
     table, catalogue = _tables(data, place.name, items, named, of_items, bool(items_id), problems)
 
     frame = table.collect(table.read(list(named.values())))
@@ -124,11 +122,9 @@ def _place_of(data: Any, output: Path | str | None) -> Path:
 
 def _open(data: Any, name: str, problems: list[str]) -> Table | None:
     """Open a file or a frame; what is wrong with it is put beside the problems that there are already."""
-    try:
+    with noting(problems):
         return FrameTable(data, f"frame {name}") if is_into_dataframe(data) else FileTable(Path(data))
-    except UserError as error:
-        problems += error.problems
-        return None
+    return None
 
 
 def _tables(

@@ -15,7 +15,7 @@ from recbole_metarec.datasets.filters import Mask
 from recbole_metarec.datasets.interactions import Interactions, encode
 from recbole_metarec.datasets.lines import N_EXAMPLES, round_up
 from recbole_metarec.domains.atomic import MISSING
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, noting
 
 _UNSAFE = r'["\p{Cc}\x{2028}\x{2029}\x{fffd}]'
 
@@ -121,10 +121,8 @@ def read_rows(
     users, items = (_identities(frame.drop_in_place(name), wrong, problems) for name in (user, item))
     times = _times(frame.drop_in_place(time), options, wrong, problems)
     ratings = np.zeros(len(there)) if rating is None else _ratings(frame.drop_in_place(rating), wrong)
-    try:
+    with noting(problems):
         wrong.check(options.max_bad)
-    except UserError as error:
-        problems += error.problems
     if problems or times is None:
         raise UserError(problems)
     (user_codes, user_names), (item_codes, item_names) = users, items

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from typing_extensions import Self
 
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, noting
 from recbole_metarec.features.features import Form, Vectors
 from recbole_metarec.nn.item_features import ItemFeatures
 from recbole_metarec.settings.features import FeatureSettings
@@ -78,10 +78,8 @@ class FeatureReader:
         problems: list[str] = []
         for name in ("text", "image", "price"):
             if name in self.forms:
-                try:
+                with noting(problems):
                     values[name], present[name] = getattr(self, f"_{name}")(columns, n_items)
-                except UserError as error:
-                    problems += error.problems
         if problems:
             raise UserError(problems)
         known = np.any([*present.values()], axis=0) if present else np.zeros(n_items, bool)

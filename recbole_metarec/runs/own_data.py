@@ -14,7 +14,7 @@ from narwhals.dependencies import is_into_dataframe
 from recbole_metarec.conversion.dataset import convert
 from recbole_metarec.conversion.options import OPTION_NAMES, make_options
 from recbole_metarec.datasets.fields import FIELDS
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import UserError, noting
 
 TARGET = "target"
 """Name of a target of which none is given."""
@@ -56,19 +56,15 @@ def with_frames_written(settings: Mapping[str, Any]) -> dict[str, Any]:
     target = _target(dataset, problems)
     of_sources = _sources(settings, target, problems)
     changes = {key: settings[key] for key in OPTION_NAMES if key in settings}
-    try:
+    with noting(problems):
         make_options(**changes)
-    except UserError as error:
-        problems += error.problems
     if problems:
         raise UserError(problems)
     folder = Path(settings.get("data_path") or tempfile.mkdtemp(prefix="recbole-metarec-"))
     frames = {**target, **of_sources}
     for name, frame in frames.items():
-        try:
+        with noting(problems):
             _write(name, frame, folder, settings, changes)
-        except UserError as error:
-            problems += error.problems
     if problems:
         if not settings.get("data_path"):
             shutil.rmtree(folder)

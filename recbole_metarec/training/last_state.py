@@ -9,7 +9,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recbole_metarec.errors import UserError
+from recbole_metarec.errors import noting
 from recbole_metarec.files import Held, remove_abandoned, what_failed
 from recbole_metarec.training import checkpoint
 
@@ -107,10 +107,8 @@ def newest(folder: Path) -> tuple[Found | None, list[str]]:
     problems: list[str] = []
     for number in reversed(numbers_in(folder)):
         path = _file(folder, number)
-        try:
+        with noting(problems):
             return Found(path, checkpoint.load(path)), problems
-        except UserError as error:
-            problems += error.problems
     return None, problems
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,9 @@ def run_report(runs: Sequence[RunResult], samples: int, delivery: Delivery | Non
     -------
     str
     """
-    parts = [_heading(runs[0]), *_opening(runs, samples, delivery), unseen(runs[0]), _metrics(runs, samples)]
+    over_scratch = _over_scratch(runs, samples)
+    opening = _opening(runs, over_scratch, samples, delivery)
+    parts = [_heading(runs[0]), *opening, unseen(runs[0]), _metrics(runs, over_scratch)]
     parts += [_delivered(delivery), _evidence(runs[0])]
     parts += [_weights(run) for run in runs]
     parts += ["\n".join(filter(None, map(said, runs))) for said in (_memory, _codebook)]
@@ -84,10 +86,18 @@ def run_report(runs: Sequence[RunResult], samples: int, delivery: Delivery | Non
     return "\n\n".join(part for part in parts if part)
 
 
-def _opening(runs: Sequence[RunResult], samples: int, delivery: Delivery | None) -> list[str]:
-    """Say whether other domains help, which model to use, what to do next, what the metric says."""
+def _over_scratch(runs: Sequence[RunResult], samples: int) -> dict[str, Change] | None:
+    """Compare transfer with its scratch control, if both were run; see `changes`."""
     transfer, scratch = _pair(runs)
-    measured = _measured(transfer, scratch, samples) if transfer and scratch else None
+    return changes(transfer, scratch, samples) if transfer and scratch else None
+
+
+def _opening(
+    runs: Sequence[RunResult], over_scratch: Mapping[str, Change] | None, samples: int, delivery: Delivery | None
+) -> list[str]:
+    """Say whether other domains help, which model to use, what to do next, what the metric says."""
+    transfer, _ = _pair(runs)
+    measured = _measured(transfer, over_scratch) if transfer and over_scratch else None
     said = [say_transfer(measured)] if measured else []
     if delivery:
         said.append(_use(runs, delivery, samples))
@@ -104,13 +114,13 @@ def _use(runs: Sequence[RunResult], delivery: Delivery, samples: int) -> str:
     if not others:
         return say_use(chosen.label, chosen.variant)
     rival = max(others, key=lambda run: run.valid[metric])
-    return say_use(chosen.label, chosen.variant, rival.label, _measured(chosen, rival, samples), "the others")
+    lead = _measured(chosen, changes(chosen, rival, samples, [_metric(chosen)]))
+    return say_use(chosen.label, chosen.variant, rival.label, lead, "the others")
 
 
-def _measured(run: RunResult, reference: RunResult, samples: int) -> Measured | None:
-    """Compare two runs by the metric that is spoken of, if it is known of single targets."""
+def _measured(run: RunResult, found: Mapping[str, Change]) -> Measured | None:
+    """Take the metric that is spoken of out of a run's changes, if it is known of single targets."""
     metric = _metric(run)
-    found = changes(run, reference, samples, [metric])
     return Measured(found[metric], found[metric].verdict, metric, run.n_users) if metric in found else None
 
 
@@ -120,15 +130,13 @@ def _metric(run: RunResult) -> str:
     return next((name for name in of_ranks if name.startswith("ndcg@")), [*of_ranks, ""][0])
 
 
-def _metrics(runs: Sequence[RunResult], samples: int) -> str:
+def _metrics(runs: Sequence[RunResult], over_scratch: Mapping[str, Change] | None) -> str:
     """Lay out metrics and the change against scratch as a table."""
     metrics = list(runs[0].test)
     rows = [
         [run.label, *(f"{run.test[name]:.4f}" for name in metrics), str(run.epochs), f"{run.seconds:.0f}"]
         for run in runs
     ]
-    transfer, scratch = _pair(runs)
-    over_scratch = changes(transfer, scratch, samples) if transfer and scratch else {}
     if over_scratch:
         shown = [over_scratch.get(name) for name in metrics]
         rows.append(["transfer over scratch", *(percent(each.relative) if each else "" for each in shown), "", ""])
@@ -147,15 +155,14 @@ def write_json(path: Path, runs: Sequence[RunResult], samples: int, delivery: De
         As for `run_report`.
     """
     content: dict[str, Any] = {"runs": [run.to_json() for run in runs]}
-    transfer, scratch = _pair(runs)
-    if transfer and scratch:
-        over_scratch = changes(transfer, scratch, samples)
+    over_scratch = _over_scratch(runs, samples)
+    if over_scratch is not None:
         content["change_over_scratch"] = {name: _plain(change) for name, change in over_scratch.items()}
     if delivery:
         run = delivery.run
         used = {"variant": run.variant, "preset": run.preset, "checkpoint": run.checkpoint}
         content["delivered"] = {**used, "why": why(delivery)}
-    content["answer"] = _opening(runs, samples, delivery)
+    content["answer"] = _opening(runs, over_scratch, samples, delivery)
     write_text(path, [json.dumps(content, indent=2)])
 
 

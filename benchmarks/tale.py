@@ -26,6 +26,7 @@ from transfer import read_suite
 from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests, first_days
+from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.runs.prepare import prepare
 
 DAY, LONGEST, TREND, REFRESH = 86400.0, 50, 90, 7
@@ -80,8 +81,8 @@ def ndcg(scores_BI: npt.NDArray[np.float32], requests: Requests, targets: npt.ND
     row, place = requests.history()
     scores_BI[row, requests.items[place]] = -np.inf
     own = scores_BI[np.arange(len(targets)), targets]
-    rank = (scores_BI > own[:, None]).sum(1)
-    return np.where((rank < 10) & np.isfinite(own), 1 / np.log2(2 + rank), 0.0)
+    ranks = 1 + (scores_BI > own[:, None]).sum(1)
+    return metric_of_ranks("ndcg@10", np.where(np.isfinite(own), ranks, 0))
 
 
 def main() -> None:

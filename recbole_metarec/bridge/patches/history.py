@@ -32,8 +32,9 @@ def _collate_fn(self: FullSortEvalDataLoader, index: Any) -> tuple[Any, Any, Ten
     """
     rows, history, positive_row, positive_item = _stock(self, index)
     dataset, mask, both = self._dataset, self.config["mask_history"], ranks_both_ways(self)
-    if wants_single_targets(self) or self.config["known_items"]:
-        if wants_single_targets(self):
+    single = wants_single_targets(self)
+    if single or self.config["known_items"]:
+        if single:
             rows, of_target = single_targets(self, rows)
             targets = dataset.inter_feat[of_target]
             positive_row, positive_item = torch.arange(len(rows)), targets[dataset.iid_field]

@@ -137,9 +137,9 @@ def say_history(masked: bool, both: bool, repeats: float | None, unknown: Sequen
     repeated = f"{repeats or 0.0:.1%} of the test targets are what their users had before"
     if masked:
         missed = f" {repeated}, and missed by all." if repeats else ""
-        beside = " Beside it stands what they find with history not masked, where they differ in that." * both
+        otherwise = " Beside it stands what they find with history not masked, where they differ in that." * both
         notes.append(
-            f"Models are compared with history masked: none recommends what a user had before.{missed}{beside}"
+            f"Models are compared with history masked: none recommends what a user had before.{missed}{otherwise}"
         )
     elif both:
         notes.append(

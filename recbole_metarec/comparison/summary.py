@@ -118,13 +118,13 @@ def summarize(comparison: Comparison) -> Summary:
     finished = with_delivered(headline)
     metric = _metric(finished)
     aligned = align(finished, comparison.reference)
-    beside = align(with_delivered(other), comparison.reference) if other else None
+    otherwise = align(with_delivered(other), comparison.reference) if other else None
     apart = aligned.apart if aligned else {}
-    results = {label: entry_result(label, runs, metric, aligned, beside) for label, runs in finished.items()}
+    results = {label: entry_result(label, runs, metric, aligned, otherwise) for label, runs in finished.items()}
     joined = [result for label, result in results.items() if label not in apart]
     whole = [label for label in finished if not left_out(label)]
     trained = [label for label in whole if variant_of(label) not in MADE_OF_RUNS]
-    make = partial(make_effects, aligned, metric, samples=comparison.samples, seed=comparison.seeds[0], other=beside)
+    make = partial(make_effects, aligned, metric, samples=comparison.samples, seed=comparison.seeds[0], other=otherwise)
     transfers, sources, effects = _effects(headline, make, list(finished))
     weights = {label: found for label in trained if (found := mean_weights(finished[label]))}
     n_users = aligned.targets.n_users if aligned else 0
@@ -135,13 +135,13 @@ def summarize(comparison: Comparison) -> Summary:
     return Summary(
         metric=metric,
         protocol=_protocol(headline),
-        other_protocol=_history(masks) if beside else "",
+        other_protocol=_history(masks) if otherwise else "",
         rows=joined,
         apart=[results[label] for label in apart],
         answer=said,
         notes=[
-            *say_history(masks, beside is not None, comparison.description.repeats, unknown),
-            *(say_asked(comparison.runs, masks) if beside else ()),
+            *say_history(masks, otherwise is not None, comparison.description.repeats, unknown),
+            *(say_asked(comparison.runs, masks) if otherwise else ()),
             *say_unseen(run for runs in finished.values() for run in runs.values()),
             *say_unshared(aligned),
             *say_too_few(comparison.samples, [effects, sources, transfers]),

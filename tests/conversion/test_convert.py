@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -257,20 +258,24 @@ def test_ids_that_a_gap_made_floats_are_whole() -> None:
     assert np.array(lines_of("dataset/a/a.inter"))[1:, :2].tolist() == [["1", "7"], ["2", "8"]]
 
 
+def pandas_of(frame: pl.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(frame.to_dict(as_series=False))  # polars' own way needs pyarrow
+
+
 def frames_of(frame: pl.DataFrame) -> dict[str, Any]:
     """Return a frame as users may have it, of several libraries and types."""
     dates = frame.with_columns(pl.col("bought").str.to_datetime())
-    missing = dates.to_pandas().astype({"customer": "category"}).reindex(range(len(frame) + 1))
-    zoned = dates.to_pandas()
+    missing = pandas_of(dates).astype({"customer": "category"}).reindex(range(len(frame) + 1))
+    zoned = pandas_of(dates)
     zoned["bought"] = zoned["bought"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
     seconds = dates.with_columns(pl.col("bought").dt.epoch("s"))
     return {
         "polars of texts": frame,
         "polars of dates": dates.with_columns(pl.col("customer").cast(pl.Categorical)),
-        "pandas of texts": frame.to_pandas(),
+        "pandas of texts": pandas_of(frame),
         "pandas in Tokyo, another index": zoned.set_index("order"),
-        "pandas of numbers": seconds.to_pandas(),
-        "pandas of Python's dates": dates.to_pandas().astype({"bought": object}),
+        "pandas of numbers": pandas_of(seconds),
+        "pandas of Python's dates": pandas_of(dates).astype({"bought": object}),
         "pandas with an empty row": missing,
     }
 
@@ -284,7 +289,7 @@ def test_frames_give_the_bytes_of_files() -> None:
 
 
 def test_what_is_wrong_with_a_frame_is_named() -> None:
-    frame = frame_of(made()).to_pandas().astype({"sku": object})
+    frame = pandas_of(frame_of(made())).astype({"sku": object})
     frame.loc[2, "sku"] = None
     frame.loc[4, "bought"] = "soon"
     columns = {"user": "customer", "item": "sku", "time": "bought"}

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from fashions import early, fashions
 
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.evidence import lessons as room
 from recbole_metarec.evidence.lessons import Lessons, lessons
 from recbole_metarec.evidence.timed import TimedEvidence
 from recbole_metarec.settings.evidence import EvidenceSettings
-from tests.evidence.test_weighing import early, fashions
 
 SETTINGS = EvidenceSettings(evidence_rows=100, evidence_factors=4)
 

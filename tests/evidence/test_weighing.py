@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
+from fashions import early, fashions
 
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
@@ -33,25 +32,6 @@ from recbole_metarec.settings.evidence import EvidenceSettings
 SETTINGS = EvidenceSettings(evidence_rows=600)
 
 
-def fashions(seed: int, name: str = "fashions", n_users: int = 250, n_items: int = 60, faithful: float = 0.0) -> Domain:
-    """Make users who take what is in fashion this week, and, a share of the time, what they had before."""
-    rng = np.random.default_rng(seed)
-    lengths = rng.integers(3, 9, n_users)
-    fashion = rng.integers(1, n_items + 1, (60, 3))
-    items, times = [], []
-    for length in lengths:
-        days = np.sort(rng.integers(0, 400, length))
-        own: list[int] = []
-        for when in days:
-            loyal = own and rng.random() < faithful
-            own.append(int(rng.choice(own)) if loyal else int(rng.choice(fashion[when // 7])))
-        items += own
-        times += list(1.4e9 + DAY * (days + rng.random(length) / 2))
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    order = np.concatenate([np.argsort(times[a:b]) + a for a, b in pairwise(offsets)])
-    return Domain(name, np.array(items, np.int32)[order], offsets, n_items, np.array(times)[order])
-
-
 def ndcg(evidence: TimedEvidence, domain: Domain, weights_KC: torch.Tensor, n: int = 300) -> float:
     """Measure NDCG@10 on the domain's latest interactions, among all known items."""
     places = np.argsort(domain.times, kind="stable")[-n:]
@@ -65,10 +45,6 @@ def ndcg(evidence: TimedEvidence, domain: Domain, weights_KC: torch.Tensor, n: i
         rank_B = (scores_BI > own_B1).sum(1)
         found.append(torch.where((rank_B < 10) & ~own_B1[:, 0].isneginf(), 1 / torch.log2(2 + rank_B), 0))
     return float(torch.cat(found).mean())
-
-
-def early(domain: Domain, share: float = 0.8) -> Domain:
-    return domain.of(domain.times < np.quantile(domain.times, share))
 
 
 def test_weights_find_what_is_planted() -> None:

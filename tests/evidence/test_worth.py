@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_weighing import SETTINGS, early, fashions, held_out_by_who_knows
+from fashions import early, fashions
+from test_weighing import SETTINGS, held_out_by_who_knows
 
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain

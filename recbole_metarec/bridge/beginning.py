@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from logging import getLogger
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,34 +20,6 @@ if TYPE_CHECKING:
     from recbole_metarec.bridge.recommender import DomainRecommender
 
 
-def load_beginning(file: str, model: str) -> dict[str, Any]:
-    """Read the checkpoint that a run begins from.
-
-    Parameters
-    ----------
-    file : str
-        As ``init_from`` names it.
-    model : str
-        Name of the model that is to be trained.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    UserError
-        If there is none, or it is none of this model.
-    """
-    state = checkpoint.load(Path(file))
-    config, tokens = state.get("config"), state.get("item_tokens")
-    if not isinstance(config, dict) or not isinstance(tokens, list) or "state_dict" not in state:
-        raise UserError([f"{file}: is no trained model, so that no run can begin from it"])
-    if config.get("model") != model:
-        raise UserError([f"{file}: is of model {config.get('model')}, not of {model}"])
-    return state
-
-
 def take_over(model: DomainRecommender, state: Mapping[str, Any], file: str) -> None:
     """Give a model the weights of a checkpoint; items that the checkpoint does not know keep what was drawn for them.
 
@@ -57,7 +28,7 @@ def take_over(model: DomainRecommender, state: Mapping[str, Any], file: str) -> 
     model : DomainRecommender
         As it was built.
     state : mapping
-        What `load_beginning` returned.
+        What `configuration.checkpoints.load_beginning` returned.
     file : str
         For messages.
 
@@ -95,7 +66,7 @@ def text_space_of(state: Mapping[str, Any], file: str) -> TextSpace | None:
     Parameters
     ----------
     state : mapping
-        What `load_beginning` returned.
+        What `configuration.checkpoints.load_beginning` returned.
     file : str
         For messages.
 

@@ -21,8 +21,8 @@ from recbole.trainer import Trainer
 from recbole.utils import calculate_valid_score, dict2str, set_color
 from torch import Tensor
 
-from recbole_metarec.bridge.beginning import load_beginning, take_over
-from recbole_metarec.bridge.checkpoint import check_origin, state_of
+from recbole_metarec.bridge.beginning import take_over
+from recbole_metarec.bridge.checkpoint import state_of
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
 from recbole_metarec.bridge.history import ranked_both_ways, ranks_both_ways
@@ -30,6 +30,7 @@ from recbole_metarec.bridge.inference import section_of
 from recbole_metarec.bridge.ranks import can_stream, encode, stream_ranks
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.suite import load_suite
+from recbole_metarec.configuration.checkpoints import check_origin, load_beginning
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
@@ -39,6 +40,7 @@ from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.inference.section import SourceItems
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.form import SUFFIX
 from recbole_metarec.training.last_state import LastStates
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
@@ -105,7 +107,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         # RecBole names checkpoints by the second: two runs that start together would share one.
         parts = (Path(self.saved_model_file).stem, config["dataset"], variant, config["seed"], os.getpid())
         stem = "-".join(str(part) for part in parts if part is not None)
-        self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}{checkpoint.SUFFIX}"))
+        self.saved_model_file = str(_unused(Path(config["checkpoint_dir"]) / f"{stem}{SUFFIX}"))
         self.eval_collector = RankCollector(config)
         self._masks_history = bool(config["mask_history"])
         self.scores: list[float] = []

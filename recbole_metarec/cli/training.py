@@ -12,6 +12,7 @@ from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.cli.help import command, of_settings
 from recbole_metarec.cli.interrupts import ending_at_once
 from recbole_metarec.errors import UserError
+from recbole_metarec.settings.suite import DEFAULT_TARGET
 
 
 @command(of_settings, "--model=NAME [--key=value | --key value ...]")
@@ -49,18 +50,20 @@ def tune(arguments: Sequence[str]) -> int:
 
 
 def _models_of(settings: Mapping[str, Any]) -> list[str]:
-    """Import what trains, which takes seconds, and read the names of the models."""
-    with ending_at_once():
-        from recbole_metarec.comparison.entries import asked_models
+    from recbole_metarec.comparison.labels import asked_models
+
     return asked_models(settings)
 
 
 def run_model(settings: Mapping[str, Any]) -> int:
     """Run a model with its controls and print what was found; returns the exit status."""
-    from recbole_metarec.runs.report import run_report, write_json
-    from recbole_metarec.runs.run import checked, delivery, make_runs
+    from recbole_metarec.configuration.checks import sound
 
-    resolved = checked(settings)
+    resolved = sound(settings)
+    with ending_at_once():  # what trains takes seconds to import
+        from recbole_metarec.runs.report import run_report, write_json
+        from recbole_metarec.runs.run import accepted, delivery, make_runs
+    resolved = accepted(resolved)
     results, file, samples = make_runs(resolved), resolved["result_file"], resolved["bootstrap_samples"]
     to_use = delivery(resolved, results)
     steps = [(f"\nresults: {file}", partial(write_json, Path(file), results, samples, to_use))] if file else []
@@ -69,13 +72,17 @@ def run_model(settings: Mapping[str, Any]) -> int:
 
 def compare_models(settings: Mapping[str, Any], models: Sequence[str]) -> int:
     """Compare models and print what was found; returns the exit status."""
-    from recbole_metarec.comparison.compare import compare
-    from recbole_metarec.comparison.report_file import write_report
-    from recbole_metarec.comparison.summary import summarize
-    from recbole_metarec.comparison.text_report import text_report
+    from recbole_metarec.comparison.entries import make_entries
 
+    settings = {"dataset": DEFAULT_TARGET, **settings, "model": models}
+    entries = make_entries(settings)
+    with ending_at_once():  # what trains takes seconds to import
+        from recbole_metarec.comparison.compare import compare_entries
+        from recbole_metarec.comparison.report_file import write_report
+        from recbole_metarec.comparison.summary import summarize
+        from recbole_metarec.comparison.text_report import text_report
     try:
-        comparison = compare({**settings, "model": models})
+        comparison = compare_entries(settings, entries)
     except KeyboardInterrupt as interrupt:
         interrupt.args = ("runs that have ended are kept", *interrupt.args)
         raise

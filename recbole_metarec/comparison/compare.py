@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recbole_metarec.bridge.checks import refusals
 from recbole_metarec.bridge.embedded import make_embedded
+from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.comparison.description import Description, describe
-from recbole_metarec.comparison.entries import Entry, entry_beside, make_entries
+from recbole_metarec.comparison.entries import OWN_KEYS, Entry, entry_beside, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
 from recbole_metarec.comparison.labels import beside, parse, variant_of
 from recbole_metarec.comparison.search_space import read_space, space_problems
@@ -89,9 +91,14 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
     UserError
         If a setting or a dataset is wrong: all of it, before anything runs.
     """
-    say = say or _to_stderr
     settings = {"dataset": DEFAULT_TARGET, **settings}
-    entries = make_entries(settings)
+    return compare_entries(settings, make_entries(settings), say)
+
+
+def compare_entries(settings: Mapping[str, Any], entries: list[Entry], say: Say | None = None) -> Comparison:
+    """Do what `compare` does with the entries that settings make; ``dataset`` is among the settings."""
+    say = say or _to_stderr
+    _accept(settings, entries)
     asked, of_runs = ComparisonSettings.of(settings), RunSettings.of(settings)
     reference = _reference(entries, asked.reference)
     for entry in entries:
@@ -118,6 +125,14 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
         _deliveries(runs, first["valid_metric"], of_runs.deliver),
         of_runs.bootstrap_samples,
     )
+
+
+def _accept(settings: Mapping[str, Any], entries: list[Entry]) -> None:
+    """Refuse, with a `UserError`, what RecBole refuses of sound settings, and warn of those that nobody reads."""
+    problems = dict.fromkeys(problem for entry in entries for problem in refusals(entry.settings))
+    if problems:
+        raise UserError(problems)
+    warn_of_idle([entry.model for entry in entries], {key: settings[key] for key in settings if key not in OWN_KEYS})
 
 
 def _tuned(entries: list[Entry], asked: ComparisonSettings, say: Say) -> list[Entry]:

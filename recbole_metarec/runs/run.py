@@ -9,8 +9,8 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge.checks import problems_of
-from recbole_metarec.bridge.config import PluginConfig, Resolved, resolve, transfers, variant_of
+from recbole_metarec.bridge.checks import refusals
+from recbole_metarec.bridge.config import PluginConfig, variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.bridge.history import ranked_both_ways
@@ -20,7 +20,9 @@ from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.sizes import within_memory
 from recbole_metarec.bridge.stamped import unseen_share
 from recbole_metarec.bridge.trainer import DomainTrainer, Evaluated
-from recbole_metarec.errors import UserError, shown
+from recbole_metarec.configuration.checks import sound
+from recbole_metarec.configuration.layers import Resolved, transfers
+from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.groups import cold_metrics
 from recbole_metarec.lazy import load_object
 from recbole_metarec.models import SPECS
@@ -34,7 +36,6 @@ from recbole_metarec.runs.record import record, record_controls
 from recbole_metarec.runs.report import write_json
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.resuming import Place
-from recbole_metarec.settings.suite import DEFAULT_TARGET
 
 
 def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunResult]:
@@ -60,44 +61,24 @@ def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunRe
     OSError
         If ``result_file`` cannot be written.
     """
-    resolved = checked({**(settings or {}), **keys})
+    resolved = accepted(sound({**(settings or {}), **keys}))
     runs = make_runs(resolved)
     if resolved["result_file"]:
         write_json(Path(resolved["result_file"]), runs, resolved["bootstrap_samples"], delivery(resolved, runs))
     return runs
 
 
-def checked(settings: Mapping[str, Any]) -> Resolved:
-    """Resolve and check the settings of a run.
-
-    Parameters
-    ----------
-    settings : mapping
-        See `run`.
-
-    Returns
-    -------
-    Resolved
-
-    Raises
-    ------
-    UserError
-        If a setting or a dataset is wrong: all of it.
-    """
-    model = settings.get("model")
-    if not isinstance(model, str) or not model:
-        raise UserError([f"{shown('model', model)}: must be the name of a model; write --model=MetaRec"])
-    settings = {"dataset": DEFAULT_TARGET, **settings}
-    resolved = resolve(model, settings)
-    problems = problems_of(resolved)
+def accepted(resolved: Resolved) -> Resolved:
+    """Refuse, with a `UserError`, what RecBole refuses of sound settings, and warn of those that do nothing."""
+    problems = [*refusals(resolved.user)]
     if problems:
         raise UserError(problems)
-    warn_of_idle([model], settings)
+    warn_of_idle([resolved.model], resolved.user)
     return resolved
 
 
 def make_runs(resolved: Resolved) -> list[RunResult]:
-    """Do what `run` does with settings that are `checked`, but write no results."""
+    """Do what `run` does with settings that are `accepted`, but write no results."""
     make_embedded(resolved.values)
     first = run_one(resolved.user, tells=True)
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]

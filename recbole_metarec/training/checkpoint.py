@@ -23,15 +23,9 @@ from recbole_metarec import __version__
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import whole_file
 from recbole_metarec.training import tensor_file
+from recbole_metarec.training.form import FORMAT, OLD_FORMAT
 from recbole_metarec.training.packing import pack, unpack
 from recbole_metarec.training.tree import flatten, unflatten
-
-FORMAT = "recbole_metarec/2"
-OLD_FORMAT = "recbole_metarec/1"
-FORMATS = (OLD_FORMAT, FORMAT)
-"""What `load` reads."""
-
-SUFFIX = ".safetensors"
 
 _ORIGIN = "names"
 _TREE = "tree"

@@ -26,8 +26,8 @@ from recbole_metarec.bridge.pickles import HOW_TO_ALLOW, is_allowed
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import domain_files, known_checksum
 from recbole_metarec.training import tensor_file
-from recbole_metarec.training.checkpoint import OLD_FORMAT
 from recbole_metarec.training.checkpoint import load as load_checkpoint
+from recbole_metarec.training.form import OLD_FORMAT
 
 # Key of a configuration that holds checksums of the data's files.
 _CHECKSUMS = "_checksums"

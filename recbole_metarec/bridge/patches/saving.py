@@ -10,7 +10,8 @@ from recbole.config import Config
 from recbole.trainer.trainer import PretrainTrainer, Trainer
 
 from recbole_metarec.bridge.checkpoint import state_of
-from recbole_metarec.training.checkpoint import SUFFIX, save
+from recbole_metarec.training.checkpoint import save
+from recbole_metarec.training.form import SUFFIX
 
 _stock_init = Trainer.__init__
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recbole_metarec.amazon.vintages import made_by
 from recbole_metarec.configuration.columns import (
@@ -19,7 +17,6 @@ from recbole_metarec.configuration.columns import (
 )
 from recbole_metarec.configuration.recbole_source import models_with_knowledge_graph, sequential_models
 from recbole_metarec.configuration.rules import problem_of
-from recbole_metarec.domains.clock import Times, find_clock
 from recbole_metarec.domains.embedded import EXTENTS, HEADERS, PREFIX, is_to_be_made
 from recbole_metarec.domains.header import read_header, require_fields
 from recbole_metarec.errors import UserError, nearest
@@ -27,6 +24,9 @@ from recbole_metarec.models import SPECS, can_transfer
 from recbole_metarec.settings.features import FeatureSettings
 from recbole_metarec.settings.kinds import listed
 from recbole_metarec.settings.protocol import points_of
+
+if TYPE_CHECKING:
+    from recbole_metarec.domains.clock import Times
 
 DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "encoding", "benchmark_filename"}
 """Settings without which no file can be found and read."""
@@ -108,11 +108,15 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
         read_items(ItemFiles(root, item, separator, encoding), name, FeatureSettings.of(effective))
 
 
-def _clock_problems(path: Path, times: Times, effective: Mapping[str, Any], is_target: bool) -> Iterator[str]:
+def _clock_problems(path: Path, times: Times | None, effective: Mapping[str, Any], is_target: bool) -> Iterator[str]:
     """Check that timestamps are of one unit, and are times where a setting of the target needs to know the clock."""
-    if not _is_sound(effective, "time_unit"):
+    if not _is_sound(effective, "time_unit") or (times is None and effective["time_unit"] != "none"):
         return
-    clock = find_clock(times, effective["time_unit"])
+    import numpy as np
+
+    from recbole_metarec.domains.clock import find_clock
+
+    clock = find_clock(np.empty(0) if times is None else times, effective["time_unit"])
     if clock.problem:
         yield f"{path}: {clock.problem}"
     elif clock.unit is None and is_target:
@@ -137,9 +141,8 @@ def _is_sound(effective: Mapping[str, Any], key: str) -> bool:
 def _column_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Check the columns that are loaded, of a source those that filters ask for."""
     is_target = name == effective["dataset"]
-    sound = {key: value for key, value in effective.items() if _is_sound(effective, key)}
-    if not is_target:
-        sound = {key: value for key, value in sound.items() if key in ("val_interval", "field_separator", "encoding")}
+    keys = effective if is_target else {"val_interval", "field_separator", "encoding"} & effective.keys()
+    sound = {key: effective[key] for key in keys if _is_sound(effective, key)}
     chosen = is_target and settings.get("load_col") is not None
     if chosen or any(named(sound)):
         files = find_files(root, name, sound)
@@ -216,11 +219,20 @@ def _inter_file(root: Path, name: str) -> Path:
 
 
 class _Contents(NamedTuple):
-    """What checks ask of a domain's interactions: those of the longest sequence, distinct items, all times."""
+    """What checks ask of a domain's interactions.
+
+    Attributes
+    ----------
+    longest : int
+        Length of the longest sequence.
+    n_items : int
+    times : float64 array, shape (n_interactions,), or None
+        All timestamps; ``None`` where they are known to be seconds.
+    """
 
     longest: int
     n_items: int
-    times: Times
+    times: Times | None
 
 
 def _contents(path: Path, fields: list[str], separator: str, encoding: str) -> _Contents:
@@ -229,8 +241,7 @@ def _contents(path: Path, fields: list[str], separator: str, encoding: str) -> _
     if to_be_made:
         require_fields(path, HEADERS["inter"], fields)
         if fields == [*KEY_FIELDS.values()]:
-            longest, n_items, *ends = EXTENTS[path.stem]
-            return _Contents(longest, n_items, np.array(ends))
+            return _Contents(*EXTENTS[path.stem], None)
         from recbole_metarec.domains.movielens import interactions_to_be_made
 
         frame = interactions_to_be_made(path.stem)

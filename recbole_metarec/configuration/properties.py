@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from recbole_metarec.lazy import folder_of
-from recbole_metarec.settings.users_yaml import PropertyLoader
+from recbole_metarec.settings.users_yaml import QuickLoader
 
 
 def properties_folder() -> Path:
@@ -34,7 +34,7 @@ def read_properties(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         return {}
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=PropertyLoader) or {}
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=QuickLoader) or {}
 
 
 @lru_cache

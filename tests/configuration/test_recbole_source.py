@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import recbole.data.dataset
+import yaml
 from recbole.data.dataset import KGSeqDataset
 from recbole.evaluator.register import metrics_dict
 from recbole.utils import ModelType, argument_list, get_model
@@ -17,7 +18,8 @@ from recbole_metarec.configuration import recbole_source
 from recbole_metarec.configuration.checks import _has_exact_times, _reads_sequences
 from recbole_metarec.configuration.layers import known_models
 from recbole_metarec.configuration.metrics import metric_names
-from recbole_metarec.lazy import load_object
+from recbole_metarec.configuration.properties import properties_folder, read_properties
+from recbole_metarec.lazy import folder_of, load_object
 from recbole_metarec.models import listed_models
 from recbole_metarec.settings.backbone import BackboneSettings
 from recbole_metarec.settings.base import Settings, problem
@@ -25,6 +27,7 @@ from recbole_metarec.settings.features import FeatureSettings
 from recbole_metarec.settings.quantizer import QuantizerSettings
 from recbole_metarec.settings.shared import SharedSettings
 from recbole_metarec.settings.transfer import TransferSettings
+from recbole_metarec.settings.users_yaml import PropertyLoader
 
 
 def classes(kind: str) -> set[str]:
@@ -87,3 +90,10 @@ def test_tables_are_known_before_they_are_imported(
     monkeypatch.delitem(sys.modules, module)
     assert problem(settings, key, 5) == imported
     assert module not in sys.modules
+
+
+def test_property_files_are_read_as_by_the_loader_of_users_files() -> None:
+    files = [*(folder_of("recbole") / "properties").rglob("*.yaml"), *properties_folder().rglob("*.yaml")]
+    assert len(files) > 50
+    for file in files:
+        assert read_properties(file) == (yaml.load(file.read_text(encoding="utf-8"), Loader=PropertyLoader) or {}), file

@@ -13,7 +13,7 @@ from recbole_metarec.bridge.names import names_of
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.text import TextSpace
 from recbole_metarec.models import SPECS
-from recbole_metarec.training import checkpoint
+from recbole_metarec.training.form import named_when_damaged
 from recbole_metarec.training.tensors import check_tensors
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def take_over(model: DomainRecommender, state: Mapping[str, Any], file: str) -> 
     table = SPECS[state["config"]["model"]].item_table
     current, saved = model.state_dict(), dict(state["state_dict"])
     tokens = names_of(model)["item_tokens"]
-    with checkpoint.named_when_damaged(file):
+    with named_when_damaged(file):
         before = {token: row for row, token in enumerate(state["item_tokens"], 1)}
         pairs = [(row, before[token]) for row, token in enumerate(tokens, 1) if token in before]
         if table in saved and table in current and saved[table].shape[1:] == current[table].shape[1:]:
@@ -78,5 +78,5 @@ def text_space_of(state: Mapping[str, Any], file: str) -> TextSpace | None:
     if "text_space" not in state:
         raise UserError([f"{file}: does not say how texts were read: it is of an unfinished run, or an older format"])
     space = state["text_space"]
-    with checkpoint.named_when_damaged(file):
+    with named_when_damaged(file):
         return None if space is None else TextSpace(space["vocabulary"], space["idf"], space["projection"])

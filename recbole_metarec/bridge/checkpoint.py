@@ -15,8 +15,8 @@ from recbole_metarec.configuration.checkpoints import check_origin
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import fingerprint
 from recbole_metarec.models import SPECS
-from recbole_metarec.training.checkpoint import mark, named_when_damaged
-from recbole_metarec.training.form import FORMATS, SUFFIX
+from recbole_metarec.training.checkpoint import mark
+from recbole_metarec.training.form import FORMATS, SUFFIX, named_when_damaged
 from recbole_metarec.training.packing import unpack
 
 

@@ -40,7 +40,7 @@ from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.inference.section import SourceItems
 from recbole_metarec.training import checkpoint
-from recbole_metarec.training.form import SUFFIX
+from recbole_metarec.training.form import SUFFIX, named_when_damaged
 from recbole_metarec.training.last_state import LastStates
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
@@ -191,7 +191,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     def _restore(self, file: Path, state: Mapping[str, Any], is_first: bool) -> None:
         """Take over optimizer and random state of a run that goes on; before the first epoch there is no optimizer."""
-        with checkpoint.named_when_damaged(file):
+        with named_when_damaged(file):
             if not is_first:
                 self.optimizer.load_state_dict(state["optimizer"])
             if "random" in state:
@@ -374,7 +374,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     def _load_best(self, path: Path) -> dict[str, Any]:
         state = checkpoint.load(path, self.device)
-        with checkpoint.named_when_damaged(path):
+        with named_when_damaged(path):
             self.model.load_state_dict(state["state_dict"])
             self.model.load_other_parameter(state["other_parameter"])
         return state
@@ -451,7 +451,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.best_valid_score = state["best_valid_score"]
         position = Position("", self.start_epoch)
         if "position" in state:
-            with checkpoint.named_when_damaged(path):
+            with named_when_damaged(path):
                 position = Position(**state["position"])
                 self._take_up(path, state)
         is_first = not position.epoch and not position.step
@@ -476,7 +476,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """
         assert self._resumed is not None
         self.model.load_state_dict(self._resumed["state_dict"])
-        with checkpoint.named_when_damaged(self._resumed_from):
+        with named_when_damaged(self._resumed_from):
             yield self._resumed
 
 

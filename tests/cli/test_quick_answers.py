@@ -28,6 +28,8 @@ print(status, *sorted({*HEAVY} & {*sys.modules}))
         ("--model=Evidence --train_users=2 --dataset=ml-100k-warr", ["--train_users=2", "did you mean ml-100k-war"]),
         ("--model=SASRec --train_batch_size=0 --metrics=Recal", ["--metrics=['Recal']: must", "--train_batch_size=0"]),
         ("compare --model=MetaRec:jont,BPR", ["--model=MetaRec:jont: no such variant"]),
+        ("convert", ["DATA: is missing"]),
+        ("convert x.csv --user=a --core=x", ["--item: ", "--time: ", "core: 'x' must be"]),
         ("tune --model=MetaRec", ["--tune: is missing"]),
     ],
 )

@@ -63,16 +63,14 @@ def run_apart(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_known_warnings_are_silent() -> None:
-    run_apart("""
+KNOWN_WARNINGS = """
 import warnings
-import recbole_metarec.bridge
 with warnings.catch_warnings(record=True) as shown:
     warnings.warn("pkg_resources is deprecated as an API")
     warnings.warn("`torch.cuda.amp.GradScaler(args...)` is deprecated", FutureWarning)
     warnings.warn("another")
 assert [str(warning.message) for warning in shown] == ["another"]
-""")
+"""
 
 
 def test_numpys_old_aliases_are_back() -> None:
@@ -102,8 +100,9 @@ assert [signal.getsignal(number) for number in signal.valid_signals()] == before
 
 
 @pytest.mark.parametrize("missing", [["ray.tune"], ["ray", "ray.tune"]])
-def test_recbole_starts_without_ray_tune_and_leaves_no_stand_in(missing: list[str]) -> None:
-    run_apart(RAY.format(missing=missing) + "import recbole.quick_start; assert 'ray.tune' not in sys.modules")
+def test_recbole_starts_without_ray_tune_leaves_no_stand_in_and_known_warnings_are_silent(missing: list[str]) -> None:
+    code = "import recbole.quick_start; assert 'ray.tune' not in sys.modules"
+    run_apart(RAY.format(missing=missing) + code + KNOWN_WARNINGS)
 
 
 def test_an_import_of_ray_changes_no_signal_handler() -> None:

@@ -21,7 +21,8 @@ import torch
 from tabulate import tabulate
 from transfer import SUITES, read_suite
 
-from recbole_metarec.bridge.config import PluginConfig, resolve
+from recbole_metarec.bridge.config import PluginConfig
+from recbole_metarec.configuration.layers import resolve
 from recbole_metarec.evaluation.choice import simplest_as_good
 from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
 from recbole_metarec.evidence.weights import MEMORY_WEIGHTS, EvidenceWeights, from_one

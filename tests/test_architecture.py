@@ -19,6 +19,7 @@ CORE = {
     "training",
     "evaluation",
     "settings",
+    "configuration",
     "inference",
     "inspection",
     "export",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import runpy
 import shlex
-import subprocess
-import sys
+import signal
 from pathlib import Path
 
 import pytest
@@ -58,6 +58,21 @@ def using_commands() -> list[str]:
     return [line for line in lines if line.startswith(used)]
 
 
+def run_here(script: Path, arguments: list[str]) -> int:
+    """Run a script in this process, in which RecBole is imported already; return its exit status."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", [str(script), *arguments])
+        try:
+            runpy.run_path(str(script), run_name="__main__")
+        except SystemExit as ended:
+            return int(ended.code or 0)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return 0
+
+
 def write_dumps(folder: Path) -> None:
     """Write small files under the names that the README gives."""
     reviews, items, texts = [], [], []
@@ -97,23 +112,19 @@ def write_dumps(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", loader_commands())
-def test_a_command_of_the_amazon_loader_runs(command: str, tmp_path: Path) -> None:
+def test_a_command_of_the_amazon_loader_runs(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_dumps(tmp_path)
-    run = [sys.executable, "-m", "recbole_metarec.amazon", *shlex.split(command)[2:]]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "amazon" in done.stdout
+    assert run_here(REPOSITORY / "recbole_metarec" / "amazon" / "__main__.py", shlex.split(command)[2:]) == 0
+    assert "amazon" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", converting_commands())
-def test_a_command_that_converts_runs(command: str, tmp_path: Path) -> None:
+def test_a_command_that_converts_runs(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"{user},{item},2024-03-0{item + 1} 12:30" for user in range(6) for item in range(6)]
     (tmp_path / "data.csv").write_text("\n".join(["customer,sku,bought_at", *rows]) + "\n")
     (tmp_path / "catalogue.csv").write_text("sku,name,price\n" + "".join(f"{item},Tea,9.99\n" for item in range(6)))
-    run = [sys.executable, str(REPOSITORY / "run_recbole_metarec.py"), *shlex.split(command)[1:]]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--dataset=shop" in done.stdout
+    assert run_here(REPOSITORY / "run_recbole_metarec.py", shlex.split(command)[1:]) == 0
+    assert "--dataset=shop" in capsys.readouterr().out
     assert len((tmp_path / "dataset/shop/shop.inter").read_text().splitlines()) == 37
 
 
@@ -126,34 +137,29 @@ def test_there_are_commands_and_snippets() -> None:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
+def test_a_command_of_the_readme_runs(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, script, *arguments = shlex.split(command)
-    run = [sys.executable, str(REPOSITORY / script), *arguments, *SHORT]
     of_others = [key for model, keys in MODEL_KEYS.items() if f"--model={model}" not in arguments for key in keys]
-    run = [part for part in run if part.partition("=")[0] not in of_others]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "NDCG@10" in done.stdout
+    given = [part for part in [*arguments, *SHORT] if part.partition("=")[0] not in of_others]
+    assert run_here(REPOSITORY / script, given) == 0
+    assert "NDCG@10" in capsys.readouterr().out
     for argument in arguments:
         if argument.startswith("--result_file="):
             assert (tmp_path / argument.partition("=")[2]).is_file()
 
 
-def test_the_snippets_run_one_after_the_other(tmp_path: Path) -> None:
+def test_the_snippets_run_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quick = "{'epochs': 1, 'warmup_epochs': 0, 'meta_epochs': 1, 'evidence_rows': 60, 'show_progress': False, "
     quick += "'gpu_id': '', "
     write_dumps(tmp_path)
     code = "\n".join(blocks("python")).replace('{"', quick + '"')
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "war" in done.stdout
+    exec(code, {"__name__": "__main__"})
+    assert "war" in capsys.readouterr().out
     (tmp_path / "baskets.csv").write_text("user_id,item_id,timestamp\nann,97,893000000\nann,203,893000060\n")
     for command in using_commands():
         words = shlex.split(command.replace("CHECKPOINT", "updated.safetensors"))
         script = "run_recbole_metarec.py" if words[0] == "recbole-metarec" else words.pop(1)
-        run = [sys.executable, str(REPOSITORY / script), *words[1:]]
-        used = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert used.returncode == 0, used.stderr
+        assert run_here(REPOSITORY / script, words[1:]) == 0
     assert (tmp_path / "recommended.parquet").is_file()
 
 

@@ -20,9 +20,9 @@ import recorded
 import transfer
 from shuffle_items import shuffle_items
 
-from recbole_metarec.bridge.config import known_models, resolve
-from recbole_metarec.bridge.rules import problem_of
-from recbole_metarec.comparison.entries import asked_models
+from recbole_metarec.comparison.labels import asked_models
+from recbole_metarec.configuration.layers import known_models, resolve
+from recbole_metarec.configuration.rules import problem_of
 from recbole_metarec.evaluation.targets import Ranks
 
 README = Path(recorded.__file__).with_name("README.md")

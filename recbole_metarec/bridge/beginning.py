@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from logging import getLogger
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,39 +13,11 @@ from recbole_metarec.bridge.names import names_of
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.text import TextSpace
 from recbole_metarec.models import SPECS
-from recbole_metarec.training import checkpoint
+from recbole_metarec.training.form import named_when_damaged
 from recbole_metarec.training.tensors import check_tensors
 
 if TYPE_CHECKING:
     from recbole_metarec.bridge.recommender import DomainRecommender
-
-
-def load_beginning(file: str, model: str) -> dict[str, Any]:
-    """Read the checkpoint that a run begins from.
-
-    Parameters
-    ----------
-    file : str
-        As ``init_from`` names it.
-    model : str
-        Name of the model that is to be trained.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    UserError
-        If there is none, or it is none of this model.
-    """
-    state = checkpoint.load(Path(file))
-    config, tokens = state.get("config"), state.get("item_tokens")
-    if not isinstance(config, dict) or not isinstance(tokens, list) or "state_dict" not in state:
-        raise UserError([f"{file}: is no trained model, so that no run can begin from it"])
-    if config.get("model") != model:
-        raise UserError([f"{file}: is of model {config.get('model')}, not of {model}"])
-    return state
 
 
 def take_over(model: DomainRecommender, state: Mapping[str, Any], file: str) -> None:
@@ -57,7 +28,7 @@ def take_over(model: DomainRecommender, state: Mapping[str, Any], file: str) -> 
     model : DomainRecommender
         As it was built.
     state : mapping
-        What `load_beginning` returned.
+        What `configuration.checkpoints.load_beginning` returned.
     file : str
         For messages.
 
@@ -69,7 +40,7 @@ def take_over(model: DomainRecommender, state: Mapping[str, Any], file: str) -> 
     table = SPECS[state["config"]["model"]].item_table
     current, saved = model.state_dict(), dict(state["state_dict"])
     tokens = names_of(model)["item_tokens"]
-    with checkpoint.named_when_damaged(file):
+    with named_when_damaged(file):
         before = {token: row for row, token in enumerate(state["item_tokens"], 1)}
         pairs = [(row, before[token]) for row, token in enumerate(tokens, 1) if token in before]
         if table in saved and table in current and saved[table].shape[1:] == current[table].shape[1:]:
@@ -95,7 +66,7 @@ def text_space_of(state: Mapping[str, Any], file: str) -> TextSpace | None:
     Parameters
     ----------
     state : mapping
-        What `load_beginning` returned.
+        What `configuration.checkpoints.load_beginning` returned.
     file : str
         For messages.
 
@@ -107,5 +78,5 @@ def text_space_of(state: Mapping[str, Any], file: str) -> TextSpace | None:
     if "text_space" not in state:
         raise UserError([f"{file}: does not say how texts were read: it is of an unfinished run, or an older format"])
     space = state["text_space"]
-    with checkpoint.named_when_damaged(file):
+    with named_when_damaged(file):
         return None if space is None else TextSpace(space["vocabulary"], space["idf"], space["projection"])

@@ -7,28 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from recbole.config import Config
-from torch import Tensor
 
 from recbole_metarec.bridge.config import data_path, from_plain, to_plain
 from recbole_metarec.bridge.identity import changed_files, differences
 from recbole_metarec.bridge.names import names_of
+from recbole_metarec.configuration.checkpoints import check_origin
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import fingerprint
 from recbole_metarec.models import SPECS
-from recbole_metarec.training.checkpoint import FORMATS, SUFFIX, mark, named_when_damaged
+from recbole_metarec.training.checkpoint import mark
+from recbole_metarec.training.form import FORMATS, SUFFIX, named_when_damaged
 from recbole_metarec.training.packing import unpack
-
-# What a run that goes on takes from every checkpoint.
-_RESUMED: dict[str, type | tuple[type, ...]] = {
-    "config": dict,
-    "epoch": int,
-    "cur_step": int,
-    "best_valid_score": (int, float),
-    "state_dict": dict,
-    "other_parameter": dict,
-    "optimizer": dict,
-    "rng": Tensor,
-}
 
 
 def restore(state: Any, name: str) -> Any:
@@ -138,40 +127,5 @@ def check_same_run(path: Path, state: Mapping[str, Any], config: Config) -> None
         changed = [] if files is None else changed_files(files, files_of(config))
     if changed:
         problems.append(f"{path}: is of other data, since when these files have changed: {', '.join(changed)}")
-    if problems:
-        raise UserError(problems)
-
-
-def check_origin(path: Path, state: Mapping[str, Any], settings: Any) -> None:
-    """Check that a checkpoint is of the model, target and sources of the run that is to go on.
-
-    Parameters
-    ----------
-    path : Path
-        Of the checkpoint.
-    state : mapping
-        What `training.checkpoint.load` returned.
-    settings : mapping or recbole.config.Config
-        Of the run.
-
-    Raises
-    ------
-    UserError
-        If model, target, sources or beginning are others, or the file is damaged or no trained model.
-    """
-    if not {"config", "epoch", "state_dict"} <= state.keys():
-        raise UserError([f"{path}: is no trained model, so that no run can go on from it"])
-    damaged = [
-        f"{path}: is damaged: {key} is {f'of type {type(state[key]).__name__}' if key in state else 'missing'}"
-        for key, kind in _RESUMED.items()
-        if not isinstance(state.get(key), kind) or isinstance(state[key], bool)
-    ]
-    if damaged:
-        raise UserError(damaged)
-    problems = [
-        f"{path}: is of {key} {state['config'].get(key)}, not of {settings[key]}"
-        for key in ("model", "dataset", "source_datasets", "init_from")
-        if (state["config"].get(key) or []) != (settings[key] or [])
-    ]
     if problems:
         raise UserError(problems)

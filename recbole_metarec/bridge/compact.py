@@ -15,7 +15,8 @@ from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_metarec.domains import parsed
-from recbole_metarec.domains.atomic import MISSING, read_header
+from recbole_metarec.domains.atomic import MISSING
+from recbole_metarec.domains.header import read_header
 from recbole_metarec.domains.plain import NotPlain, read_plain
 from recbole_metarec.errors import UserError
 

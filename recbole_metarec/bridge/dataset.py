@@ -17,12 +17,13 @@ from recbole_metarec.bridge.compact import CompactDataset
 from recbole_metarec.bridge.grouping import Groups, Rows, sort_ids
 from recbole_metarec.bridge.item_features import key_of, prepare
 from recbole_metarec.bridge.rows import TARGET_ROW, PrefixRows, Sequences, begins, prefix_rows
-from recbole_metarec.bridge.time_split import points_of, require_all, split_sequences
+from recbole_metarec.bridge.time_split import require_all, split_sequences
 from recbole_metarec.domains.clock import Times
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.suite import SuiteFeatures
+from recbole_metarec.settings.protocol import points_of
 
 
 class DomainDataset(CompactDataset):

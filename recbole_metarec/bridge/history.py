@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from recbole_metarec.bridge.dataset import DomainDataset
-from recbole_metarec.bridge.time_split import points_of
+from recbole_metarec.settings.protocol import points_of
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_metarec import __version__
-from recbole_metarec.bridge.rules import settings_of
+from recbole_metarec.configuration.rules import settings_of
 from recbole_metarec.files import fingerprint, known_checksum
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.base import deciding

@@ -14,8 +14,8 @@ import recbole.data.dataset
 from recbole.data.dataset import Dataset
 from recbole.utils import ModelType, get_model, get_trainer
 
-from recbole_metarec.bridge.checks import COMMAND_KEYS
 from recbole_metarec.bridge.dataset import DomainDataset
+from recbole_metarec.configuration.checks import COMMAND_KEYS
 from recbole_metarec.errors import shown
 from recbole_metarec.models import SPECS, can_transfer
 from recbole_metarec.settings.comparison import ComparisonSettings

@@ -10,7 +10,7 @@ import torch
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.item_features import item_files
 from recbole_metarec.bridge.stamped import first_days
-from recbole_metarec.domains.atomic import read_header
+from recbole_metarec.domains.header import read_header
 from recbole_metarec.errors import UserError
 from recbole_metarec.inference.descriptions import IMAGES, TITLES, image_address
 from recbole_metarec.inference.encoder import SequenceEncoder

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from recbole.config import Config
 
-from recbole_metarec.bridge.beginning import load_beginning, text_space_of
+from recbole_metarec.bridge.beginning import text_space_of
 from recbole_metarec.bridge.config import data_path, settings_of, to_plain
+from recbole_metarec.configuration.checkpoints import load_beginning
 from recbole_metarec.features.item_files import ItemFiles
 from recbole_metarec.features.modalities import Sharing
 from recbole_metarec.features.suite import SuiteFeatures, prepare_suite

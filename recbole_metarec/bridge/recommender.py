@@ -21,7 +21,6 @@ from recbole_metarec.bridge.config import settings_of
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.rows import TARGET_ROW
 from recbole_metarec.bridge.suite import shared_interactions
-from recbole_metarec.bridge.time_split import points_of
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
@@ -35,6 +34,7 @@ from recbole_metarec.models import SPECS
 from recbole_metarec.nn.item_features import FeatureBuffers, ItemFeatures, to_tensors
 from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.settings.features import FeatureSettings
+from recbole_metarec.settings.protocol import points_of
 
 
 class DomainRecommender(SequentialRecommender, ABC):  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -15,16 +15,9 @@ from recbole_metarec.bridge.rows import Sequences
 from recbole_metarec.domains.clock import DAY, Times, date_of
 from recbole_metarec.errors import UserError
 from recbole_metarec.settings.dates import seconds_of
+from recbole_metarec.settings.protocol import points_of
 
 PARTS = ("train", "validate", "test")
-
-
-def points_of(config: Config | Mapping[str, Any]) -> list[Any] | None:
-    """Return the points at which a configuration splits; ``None`` if it does so otherwise."""
-    arguments = config["eval_args"]
-    split = arguments.get("split") if isinstance(arguments, Mapping) else None
-    points = split.get("time") if isinstance(split, Mapping) else None
-    return list(points) if isinstance(points, (list, tuple)) else None
 
 
 def cuts(points: list[Any], times: Times) -> tuple[float, float]:

@@ -21,8 +21,8 @@ from recbole.trainer import Trainer
 from recbole.utils import calculate_valid_score, dict2str, set_color
 from torch import Tensor
 
-from recbole_metarec.bridge.beginning import load_beginning, take_over
-from recbole_metarec.bridge.checkpoint import check_origin, state_of
+from recbole_metarec.bridge.beginning import take_over
+from recbole_metarec.bridge.checkpoint import state_of
 from recbole_metarec.bridge.collector import RankCollector
 from recbole_metarec.bridge.config import variant_of
 from recbole_metarec.bridge.history import ranked_both_ways, ranks_both_ways
@@ -30,6 +30,7 @@ from recbole_metarec.bridge.inference import section_of
 from recbole_metarec.bridge.ranks import can_stream, encode, stream_ranks
 from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.suite import load_suite
+from recbole_metarec.configuration.checkpoints import check_origin, load_beginning
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import is_of_ranks, metric_of_ranks
@@ -40,6 +41,7 @@ from recbole_metarec.evidence.weights import EvidenceWeights
 from recbole_metarec.files import writes
 from recbole_metarec.inference.section import SourceItems
 from recbole_metarec.training import checkpoint, world
+from recbole_metarec.training.form import SUFFIX, named_when_damaged
 from recbole_metarec.training.last_state import LastStates
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
@@ -108,7 +110,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         # RecBole names checkpoints by the second: two runs that start together would share one.
         parts = (Path(self.saved_model_file).stem, config["dataset"], variant, config["seed"], os.getpid())
         stem = "-".join(str(part) for part in parts if part is not None)
-        unused = _unused(Path(config["checkpoint_dir"]) / f"{stem}{checkpoint.SUFFIX}")
+        unused = _unused(Path(config["checkpoint_dir"]) / f"{stem}{SUFFIX}")
         self.saved_model_file = world.of_first(str(unused))
         self.eval_collector = RankCollector(config)
         self._masks_history = bool(config["mask_history"])
@@ -193,7 +195,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
 
     def _restore(self, file: Path, state: Mapping[str, Any], is_first: bool) -> None:
         """Take over optimizer and random state of a run that goes on; before the first epoch there is no optimizer."""
-        with checkpoint.named_when_damaged(file):
+        with named_when_damaged(file):
             if not is_first:
                 self.optimizer.load_state_dict(state["optimizer"])
             if "random" in state:
@@ -390,7 +392,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
     def _load_best(self, path: Path) -> dict[str, Any]:
         world.wait()  # until it is written
         state = checkpoint.load(path, self.device)
-        with checkpoint.named_when_damaged(path):
+        with named_when_damaged(path):
             self.model.load_state_dict(state["state_dict"])
             self.model.load_other_parameter(state["other_parameter"])
         return state
@@ -468,7 +470,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.best_valid_score = state["best_valid_score"]
         position = Position("", self.start_epoch)
         if "position" in state:
-            with checkpoint.named_when_damaged(path):
+            with named_when_damaged(path):
                 position = Position(**state["position"])
                 self._take_up(path, state)
         is_first = not position.epoch and not position.step
@@ -493,7 +495,7 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         """
         assert self._resumed is not None
         self.model.load_state_dict(self._resumed["state_dict"])
-        with checkpoint.named_when_damaged(self._resumed_from):
+        with named_when_damaged(self._resumed_from):
             yield self._resumed
 
 

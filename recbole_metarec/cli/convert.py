@@ -43,7 +43,6 @@ def convert(arguments: Sequence[str]) -> int:
 
     Dates may be in any usual form. Whatever is wrong with the table is named before anything is written.
     """
-    from recbole_metarec.conversion.dataset import convert
     from recbole_metarec.conversion.options import OPTION_NAMES, make_options
 
     places, flags = split_places(arguments)
@@ -56,6 +55,8 @@ def convert(arguments: Sequence[str]) -> int:
         overwrite = truth(flags, "overwrite")
     if problems:
         raise UserError(problems)
+    from recbole_metarec.conversion.dataset import convert
+
     card = convert(
         places[0],
         user=flags["user"],

@@ -26,8 +26,12 @@ def inspect(file: str | None, env: bool, as_json: bool) -> int:
 
 def _inspect_checkpoint(path: Path, as_json: bool) -> int:
     from recbole_metarec.inspection.facts import facts, text_of
-    from recbole_metarec.training.checkpoint import load, named_when_damaged
+    from recbole_metarec.training.form import is_tensor_file, named_when_damaged
 
+    if path.is_file() and is_tensor_file(path):
+        from recbole_metarec.training.outline import outline as load
+    else:
+        from recbole_metarec.training.checkpoint import load
     state = load(path)
     with named_when_damaged(path):
         found = facts(state, str(path), path.stat().st_size)

@@ -13,6 +13,8 @@ from recbole_metarec.cli.help import command, of_settings
 from recbole_metarec.cli.interrupts import ending_at_once
 from recbole_metarec.cli.launch import run_together
 from recbole_metarec.errors import UserError
+from recbole_metarec.settings.suite import DEFAULT_TARGET
+from recbole_metarec.training.environment import asked, speaking_once
 
 
 @command(of_settings, "--model=NAME [--key=value | --key value ...]")
@@ -27,8 +29,6 @@ def run(arguments: Sequence[str]) -> int:
     several = len(models) > 1 or ":" in models[0] or settings.get("seeds", 1) != 1
     if several or settings.get("report") or settings.get("tune"):
         return compare_models(settings, models)
-    from recbole_metarec.training.processes import asked
-
     number = settings.get("nproc")
     if type(number) is int and number > 1 and asked() == 1:
         return run_together(number, arguments)
@@ -55,21 +55,26 @@ def tune(arguments: Sequence[str]) -> int:
 
 
 def _models_of(settings: Mapping[str, Any]) -> list[str]:
-    """Import what trains, which takes seconds, and read the names of the models."""
-    with ending_at_once():
-        from recbole_metarec.comparison.entries import asked_models
+    from recbole_metarec.comparison.labels import asked_models
+
     return asked_models(settings)
 
 
 def run_model(settings: Mapping[str, Any]) -> int:
     """Run a model with its controls and print what was found; returns the exit status."""
-    from recbole_metarec.runs.report import run_report, write_json
-    from recbole_metarec.runs.run import checked, delivery, make_runs
-    from recbole_metarec.training.processes import join, leave, speaking_once
+    from recbole_metarec.configuration.checks import sound
 
-    join(settings.get("gpu_id", "0"))
+    if asked() > 1:  # an error is said once by processes that know each other
+        from recbole_metarec.training.processes import join
+
+        join(settings.get("gpu_id", "0"))
     with speaking_once():
-        resolved = checked(settings)
+        resolved = sound(settings)
+        with ending_at_once():  # what trains takes seconds to import
+            from recbole_metarec.runs.report import run_report, write_json
+            from recbole_metarec.runs.run import accepted, delivery, make_runs
+            from recbole_metarec.training.processes import leave
+        resolved = accepted(resolved)
         results, file, samples = make_runs(resolved), resolved["result_file"], resolved["bootstrap_samples"]
         to_use = delivery(resolved, results)
         steps = [(f"\nresults: {file}", partial(write_json, Path(file), results, samples, to_use))] if file else []
@@ -80,13 +85,17 @@ def run_model(settings: Mapping[str, Any]) -> int:
 
 def compare_models(settings: Mapping[str, Any], models: Sequence[str]) -> int:
     """Compare models and print what was found; returns the exit status."""
-    from recbole_metarec.comparison.compare import compare
-    from recbole_metarec.comparison.report_file import write_report
-    from recbole_metarec.comparison.summary import summarize
-    from recbole_metarec.comparison.text_report import text_report
+    from recbole_metarec.comparison.entries import make_entries
 
+    settings = {"dataset": DEFAULT_TARGET, **settings, "model": models}
+    entries = make_entries(settings)
+    with ending_at_once():  # what trains takes seconds to import
+        from recbole_metarec.comparison.compare import compare_entries
+        from recbole_metarec.comparison.report_file import write_report
+        from recbole_metarec.comparison.summary import summarize
+        from recbole_metarec.comparison.text_report import text_report
     try:
-        comparison = compare({**settings, "model": models})
+        comparison = compare_entries(settings, entries)
     except KeyboardInterrupt as interrupt:
         interrupt.args = ("runs that have ended are kept", *interrupt.args)
         raise

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge.config import transfers
+from recbole_metarec.bridge.checks import refusals
 from recbole_metarec.bridge.embedded import make_embedded
+from recbole_metarec.bridge.idle import warn_of_idle
 from recbole_metarec.bridge.overlap import tell_overlap
 from recbole_metarec.comparison.description import Description, describe
-from recbole_metarec.comparison.entries import Entry, entry_beside, make_entries
+from recbole_metarec.comparison.entries import OWN_KEYS, Entry, entry_beside, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
 from recbole_metarec.comparison.labels import beside, parse, variant_of
 from recbole_metarec.comparison.search_space import read_space, space_problems
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.tuning import tune
+from recbole_metarec.configuration.layers import transfers
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import remove_abandoned
 from recbole_metarec.runs.controls import combine, evidence_beside
@@ -27,7 +29,6 @@ from recbole_metarec.runs.run import run_one
 from recbole_metarec.settings.comparison import ComparisonSettings
 from recbole_metarec.settings.run import RunSettings
 from recbole_metarec.settings.suite import DEFAULT_TARGET
-from recbole_metarec.training.processes import asked as asked_processes
 
 Runs = dict[str, dict[int, RunResult]]
 Failures = dict[tuple[str, int], str]
@@ -92,12 +93,14 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
     UserError
         If a setting or a dataset is wrong: all of it, before anything runs.
     """
-    say = say or _to_stderr
-    number = max(settings.get("nproc", 1), asked_processes()) if isinstance(settings.get("nproc", 1), int) else 1
-    if number > 1:
-        raise UserError([f"--nproc={number}: is for one model; comparisons make runs side by side, --runs_at_once"])
     settings = {"dataset": DEFAULT_TARGET, **settings}
-    entries = make_entries(settings)
+    return compare_entries(settings, make_entries(settings), say)
+
+
+def compare_entries(settings: Mapping[str, Any], entries: list[Entry], say: Say | None = None) -> Comparison:
+    """Do what `compare` does with the entries that settings make; ``dataset`` is among the settings."""
+    say = say or _to_stderr
+    _accept(settings, entries)
     asked, of_runs = ComparisonSettings.of(settings), RunSettings.of(settings)
     reference = _reference(entries, asked.reference)
     for entry in entries:
@@ -126,6 +129,14 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
         _deliveries(runs, first["valid_metric"], of_runs.deliver),
         of_runs.bootstrap_samples,
     )
+
+
+def _accept(settings: Mapping[str, Any], entries: list[Entry]) -> None:
+    """Refuse, with a `UserError`, what RecBole refuses of sound settings, and warn of those that nobody reads."""
+    problems = dict.fromkeys(problem for entry in entries for problem in refusals(entry.settings))
+    if problems:
+        raise UserError(problems)
+    warn_of_idle([entry.model for entry in entries], {key: settings[key] for key in settings if key not in OWN_KEYS})
 
 
 def _tuned(entries: list[Entry], asked: ComparisonSettings, say: Say) -> list[Entry]:

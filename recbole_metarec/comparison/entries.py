@@ -7,19 +7,18 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from recbole_metarec.bridge.checks import known_keys, problems_of
-from recbole_metarec.bridge.config import Resolved, resolve, transfers
-from recbole_metarec.bridge.idle import warn_of_idle
-from recbole_metarec.bridge.presets import has_presets, no_preset
-from recbole_metarec.bridge.rules import problem_of
-from recbole_metarec.bridge.writable import file_problems, folder_problems
-from recbole_metarec.comparison.labels import LEFT_OUT, Family, parse
+from recbole_metarec.comparison.labels import LEFT_OUT, Family, asked_models, parse
+from recbole_metarec.configuration.checks import known_keys, problems_of
+from recbole_metarec.configuration.layers import Resolved, baseline_of, resolve, transfers
+from recbole_metarec.configuration.presets import has_presets, no_preset
+from recbole_metarec.configuration.rules import problem_of
+from recbole_metarec.configuration.writable import file_problems, folder_problems
 from recbole_metarec.errors import UserError, shown
 from recbole_metarec.models import SPECS
-from recbole_metarec.runs.controls import baseline_of
 from recbole_metarec.settings.comparison import REPORTS, ComparisonSettings
 from recbole_metarec.settings.kinds import MOST_SEED, listed
 from recbole_metarec.settings.run import RunSettings
+from recbole_metarec.training.environment import asked
 
 # Keys of a comparison, not of its runs.
 OWN_KEYS = (
@@ -57,21 +56,6 @@ class Entry(NamedTuple):
         return replace(self.resolved, user={**self.resolved.user, "seed": seed})
 
 
-def asked_models(settings: Mapping[str, Any]) -> list[str]:
-    """Read the names of models, which stand in a list or in a text with commas between them.
-
-    Raises
-    ------
-    UserError
-        If there are none.
-    """
-    model = settings.get("model")
-    asked = model.replace(",", " ").split() if isinstance(model, str) else model or []
-    if not isinstance(asked, (list, tuple)) or not asked or not all(isinstance(name, str) and name for name in asked):
-        raise UserError([f"{shown('model', model or '')}: must name a model, or several, as in --model=MetaRec,SASRec"])
-    return list(asked)
-
-
 def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     """Make the entries that settings ask for; models that transfer bring their scratch control.
 
@@ -88,7 +72,7 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     Raises
     ------
     UserError
-        If anything is wrong: all of it.
+        If anything is wrong: all of it, but for what RecBole alone can tell.
     """
     labels = asked_models(settings)
     given = cache(partial(_given, settings))
@@ -109,7 +93,6 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
         problems += [problem for problem in problems_of(entry.resolved) if problem not in problems]
     if problems:
         raise UserError(problems)
-    warn_of_idle([entry.model for entry in entries], {key: settings[key] for key in settings if key not in OWN_KEYS})
     return entries
 
 
@@ -175,6 +158,9 @@ def _own_problems(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"--seeds={seeds}: the last would be {seed + seeds - 1}; {MOST_SEED} is the largest"
     if settings.get("resume") not in (None, "auto"):
         yield f"--resume={settings['resume']}: is for a single run; a comparison goes on where it was by itself"
+    number = max(settings["nproc"] if type(settings.get("nproc")) is int else 1, asked())
+    if number > 1:
+        yield f"--nproc={number}: is for one model; comparisons make runs side by side, --runs_at_once"
     if settings.get("init_from"):
         yield "--init_from: is for a single run; leave it out"
     sound = ComparisonSettings.of({key: value for key, value in given.items() if key not in wrong})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from recbole_metarec.errors import UserError, shown
 from recbole_metarec.models import SPECS
 
 LEFT_OUT = "without-"
@@ -66,3 +68,18 @@ def left_out(label: str) -> str | None:
     """Return the source that a variant lacks, ``None`` for other variants."""
     variant = variant_of(label)
     return variant.removeprefix(LEFT_OUT) if variant.startswith(LEFT_OUT) else None
+
+
+def asked_models(settings: Mapping[str, Any]) -> list[str]:
+    """Read the names of models, which stand in a list or in a text with commas between them.
+
+    Raises
+    ------
+    UserError
+        If there are none.
+    """
+    model = settings.get("model")
+    asked = model.replace(",", " ").split() if isinstance(model, str) else model or []
+    if not isinstance(asked, (list, tuple)) or not asked or not all(isinstance(name, str) and name for name in asked):
+        raise UserError([f"{shown('model', model or '')}: must name a model, or several, as in --model=MetaRec,SASRec"])
+    return list(asked)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from recbole_metarec.bridge.checks import find_problems, known_keys
+from recbole_metarec.bridge.checks import find_problems
 from recbole_metarec.comparison.entries import Entry
+from recbole_metarec.configuration.checks import known_keys
 from recbole_metarec.errors import UserError
 from recbole_metarec.settings.users_yaml import read_users_yaml
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recbole_metarec.bridge.config import Resolved
 from recbole_metarec.bridge.identity import digest
+from recbole_metarec.configuration.layers import Resolved
 
 
 def run_file(folder: Path, label: str, resolved: Resolved) -> Path:

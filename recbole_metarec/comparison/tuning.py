@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import yaml
 from recbole.evaluator import smaller_metrics
 
-from recbole_metarec.bridge.checks import known_keys
-from recbole_metarec.bridge.config import Resolved, resolve
 from recbole_metarec.comparison.entries import Entry
 from recbole_metarec.comparison.jobs import Job, finish
 from recbole_metarec.comparison.search_space import Space, suggest
 from recbole_metarec.comparison.store import run_file
+from recbole_metarec.configuration.checks import known_keys
+from recbole_metarec.configuration.layers import Resolved, resolve
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import what_failed, write_text
 from recbole_metarec.runs.controls import Train

@@ -9,31 +9,22 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from recbole_metarec.domains.embedded import HEADERS, PREFIX, is_to_be_made
 from recbole_metarec.files import write_text
+from recbole_metarec.lazy import folder_of
 
-PREFIX = "ml-100k-"
 MIN_SEQUENCE = 3
 MIN_USERS = 200
-
-HEADERS = {
-    "inter": {"user_id": "token", "item_id": "token", "rating": "float", "timestamp": "float"},
-    "item": {"item_id": "token", "movie_title": "token_seq", "release_year": "token", "class": "token_seq"},
-}
-"""Fields of the atomic files of each domain, and their types, by ending."""
 
 
 def raw_folder() -> Path:
     """Folder of RecBole's own copy of ml-100k."""
-    spec = find_spec("recbole")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("recbole is not installed")
-    return Path(spec.submodule_search_locations[0]) / "dataset_example" / "ml-100k"
+    return folder_of("recbole") / "dataset_example" / "ml-100k"
 
 
 def domain_name(genre: str) -> str:
@@ -99,19 +90,6 @@ def split_genres(inter: pd.DataFrame, item: pd.DataFrame) -> dict[str, tuple[pd.
 def _read_genres(folder: Path) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     inter, item = (_read(folder / f"ml-100k.{suffix}", list(HEADERS[suffix])) for suffix in ("inter", "item"))
     return split_genres(inter, item)
-
-
-def domain_names() -> list[str]:
-    """Names of all genre domains."""
-    return list(_read_genres(raw_folder()))
-
-
-def is_to_be_made(path: Path) -> bool:
-    """Whether `make_domains` would write an atomic file, and its folder is not there yet."""
-    name, suffix = path.parent.name, path.suffix[1:]
-    if not name.startswith(PREFIX) or suffix not in HEADERS or path.parent.exists():
-        return False
-    return path.stem == name and name in domain_names()
 
 
 def interactions_to_be_made(name: str) -> pd.DataFrame:

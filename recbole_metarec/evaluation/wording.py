@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from recbole_metarec.evaluation.significance import Change
+if TYPE_CHECKING:
+    from recbole_metarec.evaluation.significance import Change
 
 
 def size(n_users: int, n_targets: int) -> str:

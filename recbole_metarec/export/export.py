@@ -22,6 +22,7 @@ from recbole_metarec.files import whole_file
 from recbole_metarec.inference.recommender import Recommender, load
 from recbole_metarec.inspection.card import card
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.form import named_when_damaged
 
 FORMAT = "recbole_metarec.export/1"
 
@@ -92,7 +93,7 @@ def _files(
     if "hub" in chosen:
         name = f"model{path.suffix}"
         yield name, partial(_copy, path)
-        with checkpoint.named_when_damaged(path):
+        with named_when_damaged(path):
             text = card(checkpoint.load(path), name)
         yield "README.md", lambda file: file.write(text.encode())
 

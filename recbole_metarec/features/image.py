@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from logging import getLogger
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,6 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from recbole_metarec.errors import UserError
-
-# Pictures of an item that count (ANT's published code averages as many).
-MOST = 4
 
 
 class ImageEncoder(NamedTuple):
@@ -34,25 +30,6 @@ class ImageEncoder(NamedTuple):
 
     prepare: Callable[[Any], Tensor]
     encode: Callable[[Tensor], Tensor]
-
-
-def find_files(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Find an item's pictures, which were downloaded under the last part of their address.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the pictures are.
-    names : sequence of str
-        File names or addresses.
-
-    Returns
-    -------
-    list of Path
-        Those that exist, `MOST` at most.
-    """
-    paths = [folder / Path(urlsplit(name).path).name for name in names]
-    return [path for path in paths if path.is_file()][:MOST]
 
 
 def encode_pictures(

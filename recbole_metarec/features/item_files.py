@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from recbole_metarec.domains.atomic import read_header
 from recbole_metarec.domains.cells import first_line, read_cells, surplus_problems
+from recbole_metarec.domains.header import read_header
 from recbole_metarec.errors import UserError
 
 

@@ -10,8 +10,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.arrays import read_arrays
@@ -81,6 +79,8 @@ class TextSpace:
             weights = np.concatenate(
                 [np.full(len(group), (len(texts) / max(len(group), 1)) ** 0.5) for group in groups]
             )
+            from sklearn.decomposition import TruncatedSVD
+
             svd = TruncatedSVD(found, n_iter=4, random_state=seed).fit(counts.multiply(weights[:, None]).tocsr())
             kept = svd.singular_values_ > 1e-6 * svd.singular_values_[0]
             scale = np.where(kept, np.maximum(svd.singular_values_, 1e-30) ** (EIGENVALUE_POWER - 1), 0)
@@ -125,6 +125,8 @@ class TextSpace:
 
 
 def _vectorizer(**options: Any) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), dtype=np.float32, **options)
 
 

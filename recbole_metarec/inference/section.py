@@ -22,6 +22,7 @@ from recbole_metarec.inference.item_encoder import ItemEncoder, NewItems
 from recbole_metarec.inference.scorer import Scorer
 from recbole_metarec.settings.evidence import EvidenceSettings
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.form import named_when_damaged
 
 VERSION = 1
 
@@ -224,7 +225,7 @@ def read(path: Path) -> tuple[dict[str, Any], Section]:
     version = section.get("version")
     if version != VERSION:
         raise UserError([f"{path}: was written by a newer version of this package ({version}); upgrade it"])
-    with checkpoint.named_when_damaged(path), torch.random.fork_rng(devices=[]):  # modules draw weights when built
+    with named_when_damaged(path), torch.random.fork_rng(devices=[]):  # modules draw weights when built
         found = Section.of_state(section)
         names = state["item_tokens"]
         if not isinstance(names, list) or len(names) != found.scorer.n_items:

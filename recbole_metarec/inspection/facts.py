@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-import scipy.sparse
 from tabulate import tabulate
-from torch import Tensor
 
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.wording import size, spell
@@ -23,7 +21,7 @@ def facts(state: Mapping[str, Any], file: str, file_bytes: int) -> dict[str, Any
     Parameters
     ----------
     state : mapping
-        What `recbole_metarec.training.checkpoint.load` returned.
+        What `training.checkpoint.load` or `training.outline.outline` returned.
     file : str
         Its name.
     file_bytes : int
@@ -57,7 +55,7 @@ def facts(state: Mapping[str, Any], file: str, file_bytes: int) -> dict[str, Any
         "settings": differing_settings(config),
         "data": state.get("data", {}),
         "items": len(state["item_tokens"]) if "item_tokens" in state else None,
-        "parameters": sum(each.numel() for each in weights.values() if isinstance(each, Tensor)),
+        "parameters": sum(math.prod(each.shape) for each in weights.values() if hasattr(each, "shape")),
         "bytes": {"file": file_bytes, **bytes_of(state)},
         "epoch": state.get("epoch"),
         "metrics": state.get("metrics"),
@@ -100,11 +98,11 @@ def bytes_of(state: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _sizes(value: Any, seen: set[tuple[int, int]]) -> Iterator[int]:
-    if scipy.sparse.issparse(value):
+    if hasattr(value, "tocsr"):  # a sparse matrix
         rows = value.tocsr()
         yield from _sizes([rows.data, rows.indices, rows.indptr], seen)
-    elif isinstance(value, (Tensor, np.ndarray)):
-        place = value.data_ptr() if isinstance(value, Tensor) and not value.is_sparse else id(value)
+    elif hasattr(value, "nbytes"):
+        place = value.data_ptr() if hasattr(value, "data_ptr") and not value.is_sparse else id(value)
         if (place, value.nbytes) not in seen:
             seen.add((place, value.nbytes))
             yield value.nbytes

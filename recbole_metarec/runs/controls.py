@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge.config import Resolved, transfers
+from recbole_metarec.configuration.layers import Resolved, baseline_of, transfers
 from recbole_metarec.models.ensemble import SPEC as ENSEMBLE
 from recbole_metarec.models.evidence import SPEC as EVIDENCE
 from recbole_metarec.runs.result import RunResult
@@ -44,11 +44,6 @@ def controls(resolved: Resolved, run: RunResult, train: Train) -> Iterator[RunRe
     for name in (evidence_beside(run), baseline_of(resolved)):
         if name:
             yield train({**user, "model": name, "preset": None})
-
-
-def baseline_of(resolved: Resolved) -> str | None:
-    """Return the model that shows what a run's memory finds alone; ``None`` where no memory is among what scores."""
-    return resolved.spec.baseline if resolved.spec and resolved["memory_weight"] != 0 else None
 
 
 def evidence_beside(run: RunResult) -> str | None:

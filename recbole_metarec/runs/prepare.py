@@ -19,7 +19,7 @@ from recbole_metarec.bridge.loading import takes_domains
 from recbole_metarec.bridge.sizes import ParameterBudget, within_memory
 from recbole_metarec.errors import UserError
 from recbole_metarec.training import world
-from recbole_metarec.training.processes import asked, own_gpu
+from recbole_metarec.training.environment import asked, own_gpu
 
 # How processes that do not speak for all are set.
 _OF_OTHERS = {

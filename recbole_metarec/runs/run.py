@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge.checks import problems_of
-from recbole_metarec.bridge.config import PluginConfig, Resolved, resolve, transfers, variant_of
+from recbole_metarec.bridge.checks import refusals
+from recbole_metarec.bridge.config import PluginConfig, variant_of
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.embedded import make_embedded
 from recbole_metarec.bridge.history import ranked_both_ways
@@ -21,7 +21,9 @@ from recbole_metarec.bridge.recommender import DomainRecommender
 from recbole_metarec.bridge.sizes import within_memory
 from recbole_metarec.bridge.stamped import unseen_share
 from recbole_metarec.bridge.trainer import DomainTrainer, Evaluated
-from recbole_metarec.errors import UserError, shown
+from recbole_metarec.configuration.checks import sound
+from recbole_metarec.configuration.layers import Resolved, transfers
+from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.groups import cold_metrics
 from recbole_metarec.lazy import load_object
 from recbole_metarec.models import SPECS
@@ -36,9 +38,8 @@ from recbole_metarec.runs.record import record, record_controls
 from recbole_metarec.runs.report import write_json
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.resuming import Place
-from recbole_metarec.settings.suite import DEFAULT_TARGET
 from recbole_metarec.training import world
-from recbole_metarec.training.processes import asked, join
+from recbole_metarec.training.processes import join
 
 
 def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunResult]:
@@ -70,56 +71,24 @@ def run(settings: Mapping[str, Any] | None = None, /, **keys: Any) -> list[RunRe
     join(settings.get("gpu_id", "0"))
     with world.first_before_others():
         settings = with_frames_written(settings)
-    resolved = checked(settings)
+    resolved = accepted(sound(settings))
     runs = make_runs(resolved)
     if resolved["result_file"]:
         write_json(Path(resolved["result_file"]), runs, resolved["bootstrap_samples"], delivery(resolved, runs))
     return runs
 
 
-def checked(settings: Mapping[str, Any]) -> Resolved:
-    """Resolve and check the settings of a run.
-
-    Parameters
-    ----------
-    settings : mapping
-        See `run`.
-
-    Returns
-    -------
-    Resolved
-
-    Raises
-    ------
-    UserError
-        If a setting or a dataset is wrong: all of it.
-    """
-    model = settings.get("model")
-    if not isinstance(model, str) or not model:
-        raise UserError([f"{shown('model', model)}: must be the name of a model; write --model=MetaRec"])
-    settings = {"dataset": DEFAULT_TARGET, **settings}
-    resolved = resolve(model, settings)
-    problems = [*_problems_of_processes(resolved), *problems_of(resolved)]
+def accepted(resolved: Resolved) -> Resolved:
+    """Refuse, with a `UserError`, what RecBole refuses of sound settings, and warn of those that do nothing."""
+    problems = [*refusals(resolved.user)]
     if problems:
         raise UserError(problems)
-    warn_of_idle([model], settings)
+    warn_of_idle([resolved.model], resolved.user)
     return resolved
 
 
-def _problems_of_processes(resolved: Resolved) -> Iterator[str]:
-    number, there = resolved["nproc"], asked()
-    if not isinstance(number, int) or max(number, there) == 1:
-        return
-    if resolved.model and resolved.spec is None:
-        yield f"--nproc={max(number, there)}: {resolved.model} is a model of RecBole, which one process trains here"
-    elif there == 1:
-        yield f"--nproc={number}: is for the command line; start this program with torchrun --nproc_per_node={number}"
-    elif number not in (1, there):
-        yield f"--nproc={number}: there are {there} processes already; leave it out"
-
-
 def make_runs(resolved: Resolved) -> list[RunResult]:
-    """Do what `run` does with settings that are `checked`, but write no results."""
+    """Do what `run` does with settings that are `accepted`, but write no results."""
     with world.first_before_others():
         make_embedded(resolved.values)
     if world.is_first():

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from recbole_metarec.settings.base import CrossCheck, Settings, option
 from recbole_metarec.settings.kinds import Count, Few, Positive, Share, WindowLength, named_in
 
-BackboneName = Annotated[str, named_in("recbole_metarec.nn.backbones:BACKBONES")]
+BackboneName = Annotated[str, named_in("recbole_metarec.nn.backbones:BACKBONES", "transformer", "gru", "lru")]
 
 
 def _heads_divide(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -87,7 +87,7 @@ class Settings(BaseModel):
     put together by inheritance, so that a model's settings are those of each of its components.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", **STRICT)
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, **STRICT)
 
     group: ClassVar[str] = ""
     """Heading of the fields in help and property files."""

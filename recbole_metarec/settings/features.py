@@ -40,6 +40,11 @@ def _pictures_can_be_encoded(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"--image_folder={folder}: {encoder} needs a folder with the pictures of each domain in NAME/"
 
 
+_Modalities = Annotated[
+    Sequence[str], some_named_in("recbole_metarec.features.modalities:MODALITIES", "text", "image", "price")
+]
+
+
 class FeatureSettings(Settings):
     """Texts, pictures and prices of items, for ANT, and for MetaRec with item_features."""
 
@@ -48,9 +53,9 @@ class FeatureSettings(Settings):
         (("modalities", "image_encoder", "image_weights", "image_folder"), _pictures_can_be_encoded),
     )
 
-    modalities: Annotated[Sequence[str], some_named_in("recbole_metarec.features.modalities:MODALITIES")] = option(
-        ["text", "image", "price"], "Of these, those that the target has are used."
-    )
+    modalities: Annotated[
+        Sequence[str], some_named_in("recbole_metarec.features.modalities:MODALITIES", "text", "image", "price")
+    ] = option(["text", "image", "price"], "Of these, those that the target has are used.")
     text_fields: Annotated[
         Sequence[Column], Is("a list of names, as in [title,brand]", lambda value: len(value) > 0)
     ] = option(

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function, no_info_plain_validator_function
 from typing_extensions import NotRequired, TypedDict, is_typeddict
 
-from recbole_metarec.lazy import load_object
+from recbole_metarec.lazy import names_in
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 """How values are checked: none is turned into another type, but that whole numbers are numbers."""
@@ -226,28 +226,30 @@ def some_of(*names: str) -> Follows:
     return Follows(rule)
 
 
-def named_in(place: str) -> Follows:
-    """Mark the names of a table that others can add to, which is imported when a value is checked.
+def named_in(place: str, *shipped: str) -> Follows:
+    """Mark the names of a table that others can add to.
 
     Parameters
     ----------
     place : str
-        ``package.module:TABLE``.
+        ``package.module:TABLE``; it may be slow to import, and is not for this.
+    *shipped : str
+        Names that are in it from the beginning.
     """
 
     def rule(value: Any) -> str | None:
-        names = load_object(place)
+        names = names_in(place, shipped)
         return None if isinstance(value, str) and value in names else f"must be one of {', '.join(names)}"
 
     return Follows(rule)
 
 
-def some_named_in(place: str) -> Follows:
+def some_named_in(place: str, *shipped: str) -> Follows:
     """Mark lists of some names of such a table, each once; see `named_in`."""
 
     def rule(value: Any) -> str | None:
-        names = load_object(place)
-        good = isinstance(value, (list, tuple)) and bool(value) and all(name in [*names] for name in value)
+        names = names_in(place, shipped)
+        good = isinstance(value, (list, tuple)) and bool(value) and all(name in names for name in value)
         return None if good and len({*value}) == len(value) else f"must list some of {', '.join(names)}"
 
     return Follows(rule)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 from typing_extensions import TypedDict
 
-from recbole_metarec.settings.base import Settings, option
+from recbole_metarec.settings.base import Keyed, Settings, option
 from recbole_metarec.settings.dates import seconds_of
 from recbole_metarec.settings.kinds import (
     CLOSED,
@@ -121,6 +121,14 @@ def _samples(mode: object) -> bool:
     """Whether test targets are ranked among sampled candidates."""
     tested = mode.get("test") if isinstance(mode, Mapping) else mode
     return tested not in (None, "full")
+
+
+def points_of(settings: Keyed) -> list[Any] | None:
+    """Return the points of time at which settings split; ``None`` if they do so otherwise."""
+    arguments = settings["eval_args"]
+    split = arguments.get("split") if isinstance(arguments, Mapping) else None
+    points = split.get("time") if isinstance(split, Mapping) else None
+    return list(points) if isinstance(points, (list, tuple)) else None
 
 
 # -- metrics ----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from recbole_metarec.lazy import load_object
+from recbole_metarec.lazy import names_in
 from recbole_metarec.settings.base import CrossCheck, Settings, option
 from recbole_metarec.settings.kinds import Count, Follows, Nonnegative, Share
 
@@ -19,7 +19,7 @@ def _heads_divide(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_quantizer(value: object) -> str | None:
-    names = load_object("recbole_metarec.nn.quantizers:QUANTIZERS")
+    names = names_in("recbole_metarec.nn.quantizers:QUANTIZERS", ["multi_head"])
     good = isinstance(value, bool) or (isinstance(value, str) and value in names)
     return None if good else f"must be True, False or one of {', '.join(names)}"
 

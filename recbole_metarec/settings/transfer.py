@@ -9,6 +9,8 @@ from pydantic.types import AllowInfNan
 from recbole_metarec.settings.base import Settings, option
 from recbole_metarec.settings.kinds import Count, Few, Is, Nonnegative, Positive, Share, named_in
 
+_Weighting = Annotated[str, named_in("recbole_metarec.transfer.meta:WEIGHTINGS", "similarity", "alike")]
+
 
 class TransferSettings(Settings):
     """Inner steps on sources, guided by the target (MetaAdapt, arXiv 2305.12692)."""
@@ -34,10 +36,12 @@ class TransferSettings(Settings):
     similarity_smoothing: Share = option(
         0.9, "Share of the former similarity kept at each step.", "Ours: one batch is noise"
     )
-    source_weighting: Annotated[str, named_in("recbole_metarec.transfer.meta:WEIGHTINGS")] = option(
-        "similarity",
-        "similarity | alike: a softmax over the similarities of sources and target, or the same weight for all.",
-        "MetaRec | MAML",
+    source_weighting: Annotated[str, named_in("recbole_metarec.transfer.meta:WEIGHTINGS", "similarity", "alike")] = (
+        option(
+            "similarity",
+            "similarity | alike: a softmax over the similarities of sources and target, or the same weight for all.",
+            "MetaRec | MAML",
+        )
     )
     temperature: Annotated[float, AllowInfNan(True), Is("a number, above 0, or inf", lambda value: value > 0)] = option(
         0.1, "Softmax temperature of source weights (tau).", "MetaAdapt's README"

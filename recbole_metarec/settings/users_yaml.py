@@ -26,6 +26,13 @@ PropertyLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
 
+
+class QuickLoader(yaml.CFullLoader if yaml.__with_libyaml__ else yaml.FullLoader):  # type: ignore[misc]
+    """`PropertyLoader` for files that nobody gets wrong: its messages are those of libyaml."""
+
+    yaml_implicit_resolvers = PropertyLoader.yaml_implicit_resolvers
+
+
 _MERGE, _TIMESTAMP, _TEXT = (f"tag:yaml.org,2002:{kind}" for kind in ("merge", "timestamp", "str"))
 # Numbers to YAML 1.1 in base 8 and in base 60, to nobody else.
 _ZEROS = re.compile(r"([-+]?)0[0_]*(?=[\d_])")

@@ -9,11 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import platform
-import re
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,18 +21,19 @@ from recbole_metarec import __version__
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import whole_file, writes
 from recbole_metarec.training import tensor_file
+from recbole_metarec.training.form import (
+    FORMAT,
+    OLD_FORMAT,
+    TREE,
+    check_format,
+    is_tensor_file,
+    named_when_damaged,
+    require_weights,
+)
 from recbole_metarec.training.packing import pack, unpack
 from recbole_metarec.training.tree import flatten, unflatten
 
-FORMAT = "recbole_metarec/2"
-OLD_FORMAT = "recbole_metarec/1"
-FORMATS = (OLD_FORMAT, FORMAT)
-"""What `load` reads."""
-
-SUFFIX = ".safetensors"
-
 _ORIGIN = "names"
-_TREE = "tree"
 
 
 def save(path: Path, state: Mapping[str, Any], read_back: bool = False) -> None:
@@ -62,7 +61,7 @@ def save(path: Path, state: Mapping[str, Any], read_back: bool = False) -> None:
     versions = {"recbole_metarec": __version__, "torch": torch.__version__, "python": platform.python_version()}
     tree, tensors = flatten(pack({**state, "format": FORMAT, "versions": versions}))
     with whole_file(path) as file:
-        written = tensor_file.write(file, tensors, {"format": FORMAT, _TREE: tree})
+        written = tensor_file.write(file, tensors, {"format": FORMAT, TREE: tree})
         if read_back and _sum_of(file) != written:
             raise OSError(errno.EIO, "what was read back is not what was written", str(path))
 
@@ -100,7 +99,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """
     if not path.is_file():
         raise UserError([f"{path}: no such checkpoint"])
-    state = _load_tensor_file(path, device) if tensor_file.is_one(path) else _load_old(path, device)
+    state = _load_tensor_file(path, device) if is_tensor_file(path) else _load_old(path, device)
     if "state_dict" in state:
         mark(state, str(path))
     return state
@@ -109,9 +108,9 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
 def _load_tensor_file(path: Path, device: torch.device | str) -> dict[str, Any]:
     try:
         with tensor_file.opened(path, device) as file:
-            _check_format(path, file.texts.get("format"))
+            check_format(path, file.texts.get("format"))
             with named_when_damaged(path):
-                state = unpack(unflatten(file.texts[_TREE], file.tensor))
+                state = unpack(unflatten(file.texts[TREE], file.tensor))
     except UserError:
         raise
     except ValueError as error:
@@ -126,19 +125,10 @@ def _load_old(path: Path, device: torch.device | str) -> dict[str, Any]:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
         raise UserError([f"{path}: not a checkpoint of this package, or damaged"]) from error
-    _check_format(path, state.get("format") if isinstance(state, dict) else None, OLD_FORMAT)
+    check_format(path, state.get("format") if isinstance(state, dict) else None, OLD_FORMAT)
     with named_when_damaged(path):
         found: dict[str, Any] = unpack(state)
         return found
-
-
-def _check_format(path: Path, found: object, wanted: str = FORMAT) -> None:
-    if found == wanted:
-        return
-    number = re.fullmatch(r"recbole_metarec/(\d{1,9})", str(found))
-    if number and int(number[1]) > int(FORMAT.rpartition("/")[2]):
-        raise UserError([f"{path}: is of a newer format ({found}): update the package recbole-metarec"])
-    raise UserError([f"{path}: not a checkpoint of format {FORMAT}"])
 
 
 def mark(state: dict[str, Any], file: str) -> None:
@@ -156,8 +146,7 @@ def mark(state: dict[str, Any], file: str) -> None:
     UserError
         If the weights are none.
     """
-    if not isinstance(state["state_dict"], dict):
-        raise UserError([f"{file}: is damaged: state_dict is of type {type(state['state_dict']).__name__}"])
+    require_weights(state, file)
     weights = state["state_dict"] = OrderedDict(state["state_dict"])
     origin = {"file": file, **{key: state.get(key) for key in ("item_tokens", "user_tokens")}}
     vars(weights)["_metadata"] = {"": {_ORIGIN: origin}}  # what load_state_dict hands to hooks
@@ -176,26 +165,3 @@ def origin_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
     mapping, or None
     """
     return metadata.get(_ORIGIN)
-
-
-@contextmanager
-def named_when_damaged(path: str | Path) -> Iterator[None]:
-    """Let what fails while a checkpoint's values are taken over say which file it is.
-
-    Parameters
-    ----------
-    path : path
-        Of the checkpoint.
-
-    Raises
-    ------
-    UserError
-        If a value is missing or of another type or size than is wanted.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError([f"{path}: is damaged: {type(error).__name__}: {reason}"]) from error

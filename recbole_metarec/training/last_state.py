@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from recbole_metarec.errors import noting
 from recbole_metarec.files import Held, remove_abandoned, what_failed
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.form import SUFFIX
 
 # The newest, and the one before in case that the newest is damaged.
 _KEPT = 2
@@ -120,9 +121,9 @@ def remove_states(folder: Path) -> None:
 
 def numbers_in(folder: Path) -> list[int]:
     """List the numbers of the states in a folder, the newest last."""
-    found = (re.fullmatch(r"(\d+)", path.stem) for path in folder.glob(f"*{checkpoint.SUFFIX}"))
+    found = (re.fullmatch(r"(\d+)", path.stem) for path in folder.glob(f"*{SUFFIX}"))
     return sorted(int(match[1]) for match in found if match)
 
 
 def _file(folder: Path, number: int) -> Path:
-    return folder / f"{number:06}{checkpoint.SUFFIX}"
+    return folder / f"{number:06}{SUFFIX}"

@@ -1,8 +1,4 @@
-"""How a process joins those that train one model with it, and hears what becomes of them.
-
-``torchrun``, or the command line by itself, says in the environment how many there are; see
-https://docs.pytorch.org/docs/stable/elastic/run.html.
-"""
+"""How a process joins those that train one model with it, and hears what becomes of them."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -21,8 +17,9 @@ import torch.distributed as dist
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
-from recbole_metarec.errors import Lost, UserError, shown
+from recbole_metarec.errors import Lost
 from recbole_metarec.files import leave_writing_to_another
+from recbole_metarec.training.environment import asked, own_gpu
 
 # Of which nothing was heard for so long is gone; what it is asked for each time.
 _SILENT_SECONDS, _BEAT_SECONDS = 30.0, 2.0
@@ -30,42 +27,6 @@ _SILENT_SECONDS, _BEAT_SECONDS = 30.0, 2.0
 _GRACE_SECONDS = 8.0
 # One process may work for long while others wait: whether it still lives is seen by its beats.
 _TIMEOUT = timedelta(days=7)
-
-
-def asked() -> int:
-    """Return how many processes train together, as the environment says."""
-    is_said = {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
-    return int(os.environ.get("WORLD_SIZE", 1)) if is_said else 1
-
-
-def own_gpu(gpu_id: object) -> str:
-    """Return which GPU this process is to have.
-
-    Parameters
-    ----------
-    gpu_id : object
-        RecBole's key: numbers with commas between them, or nothing for none. A single one stands for as many as there
-        are processes on this machine.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    UserError
-        If there are fewer than processes.
-    """
-    place, here = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    text = ",".join(map(str, gpu_id)) if isinstance(gpu_id, (list, tuple)) else str(gpu_id)
-    names = [name for name in text.split(",") if name]
-    if not names or names[0].startswith("-") or here == 1:
-        return text
-    if len(names) == 1:
-        names = [str(number) for number in range(here)]
-    if len(names) < here:
-        raise UserError([f"{shown('gpu_id', gpu_id)}: {here} processes need as many GPUs; name more of them, or none"])
-    return names[place]
 
 
 def join(gpu_id: object) -> None:
@@ -141,16 +102,6 @@ def last_words(words: Callable[[], str]) -> Iterator[None]:
         yield
     finally:
         _words = before
-
-
-@contextmanager
-def speaking_once() -> Iterator[None]:
-    """Let the first of several processes alone print, until the end or an error."""
-    if int(os.environ.get("RANK", 0)) == 0:
-        yield
-        return
-    with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
-        yield
 
 
 def why_lost() -> str:

@@ -13,6 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from recbole_metarec.training.form import LONGEST_HEADER
+
 _NAMES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -25,8 +27,6 @@ _NAMES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-# What readers accept.
-_LONGEST_HEADER = 100_000_000
 
 
 def write(file: BinaryIO, tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> int:
@@ -66,7 +66,7 @@ def write(file: BinaryIO, tensors: Mapping[str, Tensor], texts: Mapping[str, str
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     said = json.dumps(header, separators=(",", ":")).encode()
     said += b" " * (-len(said) % 8)
-    if len(said) > _LONGEST_HEADER:
+    if len(said) > LONGEST_HEADER:
         raise ValueError(f"plain values of {len(said):,} bytes are too many for a checkpoint; put them into arrays")
     head = len(said).to_bytes(8, "little") + said
     file.write(head)
@@ -135,10 +135,3 @@ def opened(path: Path, device: torch.device | str = "cpu") -> Iterator[TensorFil
             yield TensorFile(file)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-
-
-def is_one(path: Path) -> bool:
-    """Tell from its first bytes whether a file may be one of tensors: the length of a JSON object, then that."""
-    with path.open("rb") as file:
-        begin = file.read(9)
-    return len(begin) == 9 and begin[8:] == b"{" and int.from_bytes(begin[:8], "little") <= _LONGEST_HEADER

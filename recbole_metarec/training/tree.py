@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from recbole_metarec.training.tree_reader import (
+    COMPLEX,
+    DICT,
+    FLOAT,
+    SPARSE,
+    TENSOR,
+    TEXTS,
+    TUPLE,
+    TreeReader,
+    read_texts,
+)
+
 # Lists of so many texts and more, as of item names, become two tensors: UTF-8, and where each text ends.
 _MANY = 100
-
-# What stands in the place of what JSON has no word for; `_DICT` also of dicts that would be taken for one of these.
-_TENSOR, _COMPLEX, _SPARSE, _TEXTS, _TUPLE, _FLOAT, _DICT = (
-    *("$tensor", "$complex", "$sparse", "$texts"),
-    *("$tuple", "$float", "$dict"),
-)
 
 
 def flatten(value: Any) -> tuple[str, dict[str, Tensor]]:
@@ -78,7 +83,7 @@ class _Writer:
         if value is None or isinstance(value, (bool, int, str)):
             return value
         if isinstance(value, float):
-            return value if math.isfinite(value) else {_FLOAT: str(value)}
+            return value if math.isfinite(value) else {FLOAT: str(value)}
         if isinstance(value, Tensor):
             return self._tensor(place, value)
         if isinstance(value, dict):
@@ -92,15 +97,15 @@ class _Writer:
         if is_plain and len(value) < _MANY:
             return {key: self.node(_join(place, key), each) for key, each in value.items()}
         if all(isinstance(each, str) for each in value.values()):
-            return {_DICT: [self.node(_join(place, part), [*getattr(value, part)()]) for part in ("keys", "values")]}
+            return {DICT: [self.node(_join(place, part), [*getattr(value, part)()]) for part in ("keys", "values")]}
         keys = self.node(_join(place, "keys"), [*value])
-        return {_DICT: [keys, [self.node(_join(place, str(key)), each) for key, each in value.items()]]}
+        return {DICT: [keys, [self.node(_join(place, str(key)), each) for key, each in value.items()]]}
 
     def _list(self, place: str, value: list[Any] | tuple[Any, ...]) -> Any:
         if isinstance(value, tuple):
-            return {_TUPLE: [self.node(_join(place, str(number)), each) for number, each in enumerate(value)]}
+            return {TUPLE: [self.node(_join(place, str(number)), each) for number, each in enumerate(value)]}
         if len(value) >= _MANY and all(isinstance(each, str) for each in value):
-            return {_TEXTS: [self._tensor(_join(place, name), part) for name, part in _texts(value)]}
+            return {TEXTS: [self._tensor(_join(place, name), part) for name, part in _texts(value)]}
         return [self.node(_join(place, str(number)), each) for number, each in enumerate(value)]
 
     def _tensor(self, place: str, tensor: Tensor) -> Any:
@@ -108,20 +113,20 @@ class _Writer:
         if tensor.layout == torch.sparse_coo:
             whole = tensor.coalesce()
             parts = [self._tensor(_join(place, n), p) for n, p in (("at", whole.indices()), ("of", whole.values()))]
-            return {_SPARSE: parts, "shape": list(tensor.shape)}
+            return {SPARSE: parts, "shape": list(tensor.shape)}
         if tensor.layout != torch.strided or tensor.is_meta:
             raise TypeError(
                 f"a checkpoint cannot hold the tensor {place}, of layout {tensor.layout}, on {tensor.device}"
             )
         if tensor.is_complex():
-            return {_COMPLEX: self._tensor(place, torch.view_as_real(tensor.resolve_conj()))[_TENSOR]}
+            return {COMPLEX: self._tensor(place, torch.view_as_real(tensor.resolve_conj()))[TENSOR]}
         key = (tensor.data_ptr(), tensor.device, tensor.dtype, tensor.shape, tensor.stride())
         name = self._known.get(key) if tensor.numel() else None
         if name is None:
             name = next(each for each in _numbered(place) if each not in self.tensors)
             self.tensors[name] = tensor  # which keeps its memory from becoming another's
             self._known[key] = name
-        return {_TENSOR: name}
+        return {TENSOR: name}
 
 
 def _join(place: str, key: str) -> str:
@@ -142,53 +147,17 @@ def _texts(texts: list[str]) -> Iterator[tuple[str, Tensor]]:
     yield "ends", torch.from_numpy(np.cumsum([len(text) for text in encoded], dtype=np.int64))
 
 
-class _Reader:
-    """Puts values and tensors in the place of nodes; a tensor of several places is one object."""
+class _Reader(TreeReader):
+    """Gives tensors."""
 
-    def __init__(self, get: Callable[[str], Tensor]) -> None:
-        self._get = get
-        self._tensors: dict[str, Tensor] = {}
+    def texts(self, utf8: Tensor, ends: Tensor) -> list[str]:
+        """Return texts."""
+        return read_texts(utf8.cpu().numpy(), ends.cpu().numpy())
 
-    def value(self, node: Any) -> Any:
-        if isinstance(node, list):
-            return [self.value(each) for each in node]
-        if not isinstance(node, dict):
-            return node
-        kind = next((key for key in node if key.startswith("$")), None)
-        if kind is None:
-            return {key: self.value(each) for key, each in node.items()}
-        return self._special(kind, node[kind], node)
+    def complex(self, parts: Tensor) -> Tensor:
+        """Return complex numbers."""
+        return torch.view_as_complex(parts)
 
-    def _special(self, kind: str, content: Any, node: Mapping[str, Any]) -> Any:
-        if kind == _TENSOR:
-            return self._tensor(content)
-        if kind == _FLOAT:
-            return float(content)
-        if kind == _TUPLE:
-            return tuple(self.value(content))
-        if kind == _DICT:
-            keys, values = map(self.value, content)
-            return dict(zip(keys, values, strict=True))
-        if kind == _TEXTS:
-            return _read_texts(*(self.value(part) for part in content))
-        if kind == _COMPLEX:
-            return torch.view_as_complex(self._tensor(content))
-        if kind == _SPARSE:
-            at, of = (self.value(part) for part in content)
-            return torch.sparse_coo_tensor(at, of, node["shape"], check_invariants=True).coalesce()
-        raise ValueError(f"{kind} is no kind of value")
-
-    def _tensor(self, name: str) -> Tensor:
-        if name not in self._tensors:
-            self._tensors[name] = self._get(name)
-        return self._tensors[name]
-
-
-def _read_texts(utf8: Tensor, ends: Tensor) -> list[str]:
-    content, bounds = utf8.cpu().numpy(), np.concatenate([[0], ends.cpu().numpy()])
-    if bounds[-1] > len(content) or (np.diff(bounds) < 0).any():
-        raise ValueError("the ends of texts do not rise, or lie beyond them")
-    text = content[: bounds[-1]].tobytes().decode("utf-8", "surrogatepass")
-    within = np.flatnonzero((content & 0xC0) == 0x80)  # bytes with which no character begins
-    bounds = bounds - np.searchsorted(within, bounds)
-    return [text[begin:end] for begin, end in pairwise(bounds.tolist())]
+    def sparse(self, at: Tensor, of: Tensor, shape: list[int]) -> Tensor:
+        """Return a sparse tensor."""
+        return torch.sparse_coo_tensor(at, of, shape, check_invariants=True).coalesce()

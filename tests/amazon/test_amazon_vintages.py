@@ -13,8 +13,8 @@ from recbole_metarec.amazon.vintages import (
     dataset_name,
     find_category,
 )
-from recbole_metarec.bridge.config import resolve
 from recbole_metarec.cli.main import main
+from recbole_metarec.configuration.layers import resolve
 from recbole_metarec.errors import UserError
 
 

@@ -12,9 +12,10 @@ import torch
 from recbole.quick_start import load_data_and_model
 
 from recbole_metarec import run
-from recbole_metarec.bridge.beginning import load_beginning, take_over
+from recbole_metarec.bridge.beginning import take_over
 from recbole_metarec.bridge.checks import find_problems
 from recbole_metarec.bridge.config import PluginConfig
+from recbole_metarec.configuration.checkpoints import load_beginning
 from recbole_metarec.errors import UserError
 from recbole_metarec.models.ant.checks import core_problems
 from recbole_metarec.runs.prepare import prepare

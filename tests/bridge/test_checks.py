@@ -14,11 +14,12 @@ import yaml
 from conftest import REPOSITORY
 
 from recbole_metarec.bridge.checks import find_problems
-from recbole_metarec.bridge.config import PluginConfig, known_models, resolve
-from recbole_metarec.bridge.properties import properties_folder
-from recbole_metarec.bridge.rules import problem_of, settings_of
+from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.cli.main import main
+from recbole_metarec.configuration.layers import known_models, resolve
+from recbole_metarec.configuration.properties import properties_folder
+from recbole_metarec.configuration.rules import problem_of, settings_of
 from recbole_metarec.runs.run import run
 from recbole_metarec.settings.shared import SharedSettings
 

@@ -16,7 +16,7 @@ from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.bridge.loading import load_domain
 from recbole_metarec.bridge.rows import TARGET_ROW, PrefixRows
-from recbole_metarec.domains.movielens import PREFIX
+from recbole_metarec.domains.embedded import PREFIX
 
 NAME = "shop"
 HIDDEN = {TARGET_ROW}

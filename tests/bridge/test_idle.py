@@ -9,9 +9,12 @@ import planted
 import pytest
 from recbole.evaluator import Collector
 
-from recbole_metarec.bridge.config import PluginConfig, known_models, properties_folder, read_properties
+from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.idle import idle_keys, warn_of_idle
-from recbole_metarec.comparison.entries import asked_models, make_entries
+from recbole_metarec.comparison.entries import make_entries
+from recbole_metarec.comparison.labels import asked_models
+from recbole_metarec.configuration.layers import known_models
+from recbole_metarec.configuration.properties import properties_folder, read_properties
 from recbole_metarec.errors import UserError
 from recbole_metarec.runs.prepare import prepare
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,10 +22,10 @@ from recbole.evaluator.collector import DataStruct
 from recbole.utils.argument_list import dataset_arguments
 
 from recbole_metarec.bridge import patches
-from recbole_metarec.bridge.config import PluginConfig, known_models
+from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.bridge.patches.__main__ import page
 from recbole_metarec.bridge.registry import register
-from recbole_metarec.domains.movielens import PREFIX
+from recbole_metarec.domains.embedded import PREFIX
 from recbole_metarec.errors import UserError
 from recbole_metarec.runs.prepare import prepare
 
@@ -62,16 +63,14 @@ def run_apart(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_known_warnings_are_silent() -> None:
-    run_apart("""
+KNOWN_WARNINGS = """
 import warnings
-import recbole_metarec.bridge
 with warnings.catch_warnings(record=True) as shown:
     warnings.warn("pkg_resources is deprecated as an API")
     warnings.warn("`torch.cuda.amp.GradScaler(args...)` is deprecated", FutureWarning)
     warnings.warn("another")
 assert [str(warning.message) for warning in shown] == ["another"]
-""")
+"""
 
 
 def test_numpys_old_aliases_are_back() -> None:
@@ -101,8 +100,9 @@ assert [signal.getsignal(number) for number in signal.valid_signals()] == before
 
 
 @pytest.mark.parametrize("missing", [["ray.tune"], ["ray", "ray.tune"]])
-def test_recbole_starts_without_ray_tune_and_leaves_no_stand_in(missing: list[str]) -> None:
-    run_apart(RAY.format(missing=missing) + "import recbole.quick_start; assert 'ray.tune' not in sys.modules")
+def test_recbole_starts_without_ray_tune_leaves_no_stand_in_and_known_warnings_are_silent(missing: list[str]) -> None:
+    code = "import recbole.quick_start; assert 'ray.tune' not in sys.modules"
+    run_apart(RAY.format(missing=missing) + code + KNOWN_WARNINGS)
 
 
 def test_an_import_of_ray_changes_no_signal_handler() -> None:
@@ -119,7 +119,7 @@ def test_no_ray_is_imported_before_it_is_asked_for() -> None:
 
 
 def test_training_is_not_slowed_by_anomaly_detection() -> None:
-    known_models()
+    importlib.import_module("recbole.model.sequential_recommender.sine")
     assert not torch.is_anomaly_enabled()
 
 

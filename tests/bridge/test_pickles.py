@@ -28,7 +28,7 @@ from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.runs.prepare import prepare
 from recbole_metarec.runs.run import run_one
 from recbole_metarec.runs.stored import Damaged, load_run
-from recbole_metarec.training.checkpoint import OLD_FORMAT
+from recbole_metarec.training.form import OLD_FORMAT
 
 MARK = Path("mark")
 QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 1}

@@ -11,9 +11,10 @@ import pytest
 from recbole.config import Config
 
 from recbole_metarec.bridge.checks import find_problems
-from recbole_metarec.bridge.config import PluginConfig, from_plain, resolve, to_plain
-from recbole_metarec.bridge.presets import preset_layer
-from recbole_metarec.bridge.properties import properties_folder, read_properties
+from recbole_metarec.bridge.config import PluginConfig, from_plain, to_plain
+from recbole_metarec.configuration.layers import resolve
+from recbole_metarec.configuration.presets import preset_layer
+from recbole_metarec.configuration.properties import properties_folder, read_properties
 from recbole_metarec.errors import UserError
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.base import problem

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from recbole_metarec.bridge.properties import properties_folder
 from recbole_metarec.bridge.property_files import property_files
+from recbole_metarec.configuration.properties import properties_folder
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.shared import SharedSettings
 from recbole_metarec.settings.users_yaml import PropertyLoader

@@ -13,14 +13,8 @@ from recbole.config import Config
 from recbole.quick_start import load_data_and_model, run_recbole
 from recbole.utils import ModelType, get_model, get_trainer
 
-from recbole_metarec.bridge.config import (
-    PluginConfig,
-    data_path,
-    for_domain,
-    from_plain,
-    property_layers,
-    to_plain,
-)
+from recbole_metarec.bridge.config import PluginConfig, data_path, for_domain, from_plain, to_plain
+from recbole_metarec.configuration.layers import property_layers
 from recbole_metarec.models import listed_models
 from recbole_metarec.training import checkpoint
 

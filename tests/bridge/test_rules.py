@@ -15,11 +15,12 @@ from recbole.evaluator import metric_types
 from recbole.utils import EvaluatorType, argument_list
 
 from recbole_metarec.bridge.checks import find_problems
-from recbole_metarec.bridge.config import PluginConfig, known_models, resolve
-from recbole_metarec.bridge.metrics import measured, metric_names
-from recbole_metarec.bridge.properties import read_properties
-from recbole_metarec.bridge.recbole_settings import RecBoleSettings
-from recbole_metarec.bridge.rules import problem_of
+from recbole_metarec.bridge.config import PluginConfig
+from recbole_metarec.configuration.layers import known_models, resolve
+from recbole_metarec.configuration.metrics import measured, metric_names
+from recbole_metarec.configuration.properties import read_properties
+from recbole_metarec.configuration.recbole_settings import RecBoleSettings
+from recbole_metarec.configuration.rules import problem_of
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.protocol import LABEL_METRICS, RANKING_METRICS
 from recbole_metarec.settings.shared import SharedSettings

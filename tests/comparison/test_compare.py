@@ -17,7 +17,7 @@ import pytest
 import yaml
 from recbole.data import create_dataset, data_preparation
 
-from recbole_metarec.bridge.config import PluginConfig, resolve
+from recbole_metarec.bridge.config import PluginConfig
 from recbole_metarec.cli.main import main
 from recbole_metarec.comparison import compare as module
 from recbole_metarec.comparison.compare import Comparison, compare
@@ -27,6 +27,7 @@ from recbole_metarec.comparison.report_file import write_report
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.summary import Summary, summarize, with_delivered
 from recbole_metarec.comparison.text_report import text_report
+from recbole_metarec.configuration.layers import resolve
 from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.ranking import metric_of_ranks
 from recbole_metarec.evaluation.wording import percent

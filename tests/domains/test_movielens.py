@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from recbole_metarec.domains.clock import find_clock
 from recbole_metarec.domains.domain import from_sequences
+from recbole_metarec.domains.embedded import EXTENTS, HEADERS, PREFIX, Extent
 from recbole_metarec.domains.movielens import (
     MIN_SEQUENCE,
     MIN_USERS,
-    PREFIX,
     domain_name,
     genre_of_each_movie,
     make_domains,
@@ -60,6 +62,15 @@ def test_numbers_of_ratings_users_and_movies_are_those_of_the_raw_files(domains)
     found = {name: (len(inter), len({row[0] for row in inter}), len(items)) for name, (inter, items) in domains.items()}
     assert found == expected
     assert len(found) == 17
+
+
+def test_what_is_known_of_domains_before_they_are_made_is_so(domains):
+    found = {}
+    for name, (inter, _) in domains.items():
+        users, items, _, times = zip(*inter, strict=True)
+        found[name] = Extent(Counter(users).most_common(1)[0][1], len({*items}))
+        assert find_clock(np.array(times, float)).unit == "s"
+    assert found == EXTENTS
 
 
 def test_domains_share_no_movie(domains):
@@ -137,6 +148,7 @@ def test_the_same_bytes_come_out_again_and_what_exists_is_left_alone(folder, tmp
 def test_files_are_atomic_files_of_recbole(folder):
     name = f"{PREFIX}sci-fi"
     first = {s: (folder / name / f"{name}.{s}").read_text(encoding="utf-8").split("\n")[0] for s in ("inter", "item")}
+    assert first == {ending: "\t".join(map(":".join, fields.items())) for ending, fields in HEADERS.items()}
     assert first == {
         "inter": "user_id:token\titem_id:token\trating:float\ttimestamp:float",
         "item": "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq",

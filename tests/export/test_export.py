@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from recbole_metarec.cli.main import main
 from recbole_metarec.domains.clock import DAY
 from recbole_metarec.domains.requests import Requests, first_days
 from recbole_metarec.errors import UserError
+from recbole_metarec.export.encoder import encoder_onnx
 from recbole_metarec.export.export import export
+from recbole_metarec.inference.encoder import SequenceEncoder
 from recbole_metarec.inference.recommender import load
 
 pytest.importorskip("onnxruntime")
@@ -38,6 +42,28 @@ MODES: dict[str, dict[str, Any]] = {
     "none": {"kind": "none"},
 }
 DOMAIN = make_domain()
+
+
+@cache
+def small_encoder() -> SequenceEncoder:
+    return make_encoder("transformer", max_length=5)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _each_encoder_is_traced_once() -> Iterator[None]:
+    """Keep the ONNX model of an encoder for others of the same weights: it takes seconds."""
+    traced: dict[tuple[bytes, ...], bytes] = {}
+
+    def once(encoder: SequenceEncoder) -> bytes:
+        weights = encoder.exportable().state_dict().values()
+        key = (str(encoder.max_length).encode(), *(tensor.numpy().tobytes() for tensor in weights))
+        if key not in traced:
+            traced[key] = encoder_onnx(encoder)
+        return traced[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recbole_metarec.export.export.encoder_onnx", once)
+        yield
 
 
 def serve(folder: Path) -> Any:
@@ -67,7 +93,7 @@ def test_the_example_scores_as_the_model_does(mode: str, tmp_path: Path) -> None
     options = dict(MODES[mode])
     day, known, alone = options.pop("day", FIRST_DAY + 60), options.pop("known", False), options.get("alone", False)
     evidence = make_evidence(DOMAIN, **options)
-    encoder = make_encoder() if alone else make_encoder("transformer", max_length=5)
+    encoder = make_encoder() if alone else small_encoder()
     assert DOMAIN.times is not None
     first = first_days(DOMAIN.items, DOMAIN.times, DOMAIN.n_items) if known else None
     rec = make_recommender(DOMAIN, evidence, encoder, first_days=first)

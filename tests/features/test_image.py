@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from recbole_metarec.errors import UserError
-from recbole_metarec.features.image import MOST, ImageEncoder, build_encoder, encode_pictures, find_files
+from recbole_metarec.features.image import ImageEncoder, build_encoder, encode_pictures
+from recbole_metarec.features.pictures import MOST, find_files
 
 Image = pytest.importorskip("PIL.Image")
 

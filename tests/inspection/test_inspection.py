@@ -10,8 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import planted
 import pytest
+import scipy.sparse
 import torch
 import yaml
 
@@ -27,6 +29,7 @@ from recbole_metarec.runs.report import changes
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import run, run_one
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.outline import outline
 
 SMALL = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 2, "hidden_size": 16, "inner_size": 16}
 
@@ -119,6 +122,16 @@ def test_inspect_tells_of_every_kind_of_checkpoint(runs: list[RunResult], suite:
     assert capsys.readouterr().out.startswith(f"Pop on {planted.TARGET}")
 
 
+def test_a_checkpoint_that_is_not_read_whole_tells_the_same(runs: list[RunResult]) -> None:
+    paths = [Path(str(result.checkpoint)) for result in runs]
+    weights = {"w": torch.ones(2, dtype=torch.complex64)}
+    arrays = {"a": np.ones(3), "b": scipy.sparse.random(30, 20, 0.1, "csc"), "again": weights["w"]}
+    paths.append(paths[0].with_name("x"))
+    checkpoint.save(paths[-1], {"config": {"model": "BPR"}, "state_dict": weights, "arrays": arrays})
+    for path in paths:
+        assert facts(outline(path), path.name, 1) == facts(checkpoint.load(path), path.name, 1)
+
+
 def test_bytes_of_parts_that_share_numbers_count_once() -> None:
     table = torch.zeros(10, 4)
     state = {"state_dict": {"a.x": table, "a.y": torch.zeros(3), "b": table}, "names": ["ä", "b"], "plain": 3}
@@ -146,7 +159,9 @@ def test_inspect_imports_no_recbole(runs: list[RunResult]) -> None:
     code = f"""
 import sys
 from recbole_metarec.cli.main import main
-assert main(["inspect", {str(runs[0].checkpoint)!r}]) == main(["inspect", "--env"]) == 0
+assert main(["inspect", {str(runs[0].checkpoint)!r}]) == 0
+assert not {{"torch", "scipy"}} & sys.modules.keys()
+assert main(["inspect", "--env"]) == 0
 assert not {{"recbole", "pandas"}} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -219,7 +219,7 @@ def test_results_are_shown_though_they_cannot_be_written(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setattr("recbole_metarec.bridge.writable.why_not_written", lambda *_: None)
+    monkeypatch.setattr("recbole_metarec.configuration.writable.why_not_written", lambda *_: None)
     settings = planted.settings(suite, **QUICK, scratch_control=False)
     assert main(arguments({**settings, "result_file": "file/x.json"})) == 1
     shown = capsys.readouterr()

@@ -9,9 +9,11 @@ from typing import Any
 import planted
 import pytest
 
-from recbole_metarec.bridge import checks, config
+from recbole_metarec.bridge import checks
 from recbole_metarec.comparison import entries, tuning
 from recbole_metarec.comparison.compare import compare
+from recbole_metarec.configuration import checks as light
+from recbole_metarec.configuration import layers
 from recbole_metarec.runs import run as runs
 
 QUICK = {"warmup_epochs": 1, "meta_epochs": 1, "epochs": 1}
@@ -22,12 +24,12 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the models that settings are resolved for, one after the other."""
     models: list[str] = []
 
-    def counted(model: str, user: Mapping[str, Any]) -> config.Resolved:
+    def counted(model: str, user: Mapping[str, Any]) -> layers.Resolved:
         models.append(model)
         return resolve(model, user)
 
-    resolve = config.resolve
-    for module in (config, checks, entries, tuning, runs):
+    resolve = layers.resolve
+    for module in (layers, light, checks, entries, tuning):
         monkeypatch.setattr(module, "resolve", counted)
     return models
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from recbole_metarec.errors import UserError
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.outline import outline
 from recbole_metarec.training.tree import flatten, unflatten
 
 TEXTS = st.text(st.characters(), max_size=5)
@@ -27,6 +28,15 @@ TREES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4) | st.tuples(inner, inner),
     max_leaves=12,
 )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=TREES)
+def test_an_outline_has_the_plain_values(tree: Any, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "x", {"tree": tree, "tensor": torch.zeros(2, 3, dtype=torch.int16)})
+    found = outline(tmp_path / "x")
+    assert repr(found["tree"]) == repr(tree)
+    assert (found["tensor"].shape, found["tensor"].nbytes) == ((2, 3), 12)
 
 
 @given(TREES)
@@ -107,28 +117,33 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+READERS = pytest.mark.parametrize("read", [checkpoint.load, outline])
+
+
+@READERS
 @pytest.mark.parametrize("message", HOSTILE)
-def test_a_hostile_or_newer_file_is_one_line(tmp_path: Path, message: str) -> None:
+def test_a_hostile_or_newer_file_is_one_line(tmp_path: Path, message: str, read: Callable[[Path], object]) -> None:
     path = tmp_path / "x.safetensors"
     names = [f"{number:03}" for number in range(128)]
     checkpoint.save(path, {"t": torch.arange(200), "names": names})
     path.write_bytes(rewritten(path.read_bytes(), HOSTILE[message]))
     with pytest.raises(UserError) as raised:
-        checkpoint.load(path)
+        read(path)
     (line,) = raised.value.problems
     assert line.startswith(f"{path}: ")
     assert message in line
     assert "\n" not in line
 
 
-def test_a_file_that_is_cut_off_or_anothers_is_one_line(tmp_path: Path) -> None:
+@READERS
+def test_a_file_that_is_cut_off_or_anothers_is_one_line(tmp_path: Path, read: Callable[[Path], object]) -> None:
     path = tmp_path / "x.safetensors"
     checkpoint.save(path, {"t": torch.arange(200)})
     content = path.read_bytes()
     for length in (0, 5, 9, 100, len(content) - 1):
         path.write_bytes(content[:length])
         with pytest.raises(UserError, match=r"^\S*x\.safetensors: not a checkpoint of this package[^\n]*$"):
-            checkpoint.load(path)
+            read(path)
     save_file({"t": torch.ones(3)}, path)
     with pytest.raises(UserError, match=r"^\S*x\.safetensors: not a checkpoint[^\n]*$"):
-        checkpoint.load(path)
+        read(path)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from recbole_metarec.bridge.config import resolve
 from recbole_metarec.comparison.compare import compare
+from recbole_metarec.configuration.checks import sound
+from recbole_metarec.configuration.layers import resolve
 from recbole_metarec.errors import UserError
-from recbole_metarec.runs.run import checked
-from recbole_metarec.training.processes import own_gpu
+from recbole_metarec.training.environment import own_gpu
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_fewer_gpus_than_processes_are_refused(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_several_processes_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="--nproc=2: SASRec is a model of RecBole"):
-        checked({"model": "SASRec", "nproc": 2})
+        sound({"model": "SASRec", "nproc": 2})
     with pytest.raises(UserError, match="start this program with torchrun --nproc_per_node=2"):
-        checked({"model": "MetaRec", "nproc": 2})
+        sound({"model": "MetaRec", "nproc": 2})
     with pytest.raises(UserError, match="--nproc=2: is for one model"):
         compare({"model": ["MetaRec", "ANT"], "nproc": 2})
     assert resolve("MetaRec", {})["nproc"] == 1
     for key, value in {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
         monkeypatch.setenv(key, value)
     with pytest.raises(UserError, match="--nproc=3: there are 2 processes already"):
-        checked({"model": "MetaRec", "nproc": 3})
+        sound({"model": "MetaRec", "nproc": 3})

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from recbole.data.dataset import Dataset
 
-from recbole_metarec.domains import movielens
+from recbole_metarec.domains.embedded import PREFIX
+from recbole_metarec.domains.movielens import make_domains
 
 _stock = Dataset._download
 
 
 @wraps(_stock)
 def _download(self: Dataset) -> None:
-    if self.dataset_name.startswith(movielens.PREFIX):
-        movielens.make_domains(Path(self.dataset_path).parent)
+    if self.dataset_name.startswith(PREFIX):
+        make_domains(Path(self.dataset_path).parent)
     else:
         _stock(self)
 

@@ -25,9 +25,8 @@ from recbole_metarec.bridge.checkpoint import restore
 from recbole_metarec.bridge.pickles import HOW_TO_ALLOW, is_allowed
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import domain_files, known_checksum
-from recbole_metarec.training import tensor_file
-from recbole_metarec.training.checkpoint import OLD_FORMAT
 from recbole_metarec.training.checkpoint import load as load_checkpoint
+from recbole_metarec.training.form import OLD_FORMAT, is_tensor_file
 
 # Key of a configuration that holds checksums of the data's files.
 _CHECKSUMS = "_checksums"
@@ -61,7 +60,7 @@ def _guarded_torch_load(torch_load: Callable[..., Any]) -> Callable[..., Any]:
     def load(file: Any, *args: Any, **options: Any) -> Any:
         if not _asked_by_recbole() or "weights_only" in options:
             return torch_load(file, *args, **options)
-        if isinstance(file, (str, Path)) and Path(file).is_file() and tensor_file.is_one(Path(file)):
+        if isinstance(file, (str, Path)) and Path(file).is_file() and is_tensor_file(Path(file)):
             return restore(load_checkpoint(Path(file), options.get("map_location") or "cpu"), str(file))
         try:
             state = torch_load(file, *args, weights_only=True, **options)

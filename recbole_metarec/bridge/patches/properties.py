@@ -6,8 +6,8 @@ from functools import wraps
 
 from recbole.config import Config
 
-from recbole_metarec.bridge.config import property_layers
-from recbole_metarec.bridge.presets import preset_problems
+from recbole_metarec.configuration.layers import property_layers
+from recbole_metarec.configuration.presets import preset_problems
 from recbole_metarec.errors import UserError
 from recbole_metarec.models import SPECS
 

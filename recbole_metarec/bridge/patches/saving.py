@@ -11,7 +11,8 @@ from recbole.trainer.trainer import PretrainTrainer, Trainer
 
 from recbole_metarec.bridge.checkpoint import state_of
 from recbole_metarec.files import writes
-from recbole_metarec.training.checkpoint import SUFFIX, save
+from recbole_metarec.training.checkpoint import save
+from recbole_metarec.training.form import SUFFIX
 
 _stock_init = Trainer.__init__
 

@@ -8,7 +8,8 @@ import numpy as np
 from recbole.data.dataset import Dataset
 
 from recbole_metarec.bridge.rows import TARGET_ROW
-from recbole_metarec.bridge.time_split import points_of, require_all, split_sequences
+from recbole_metarec.bridge.time_split import require_all, split_sequences
+from recbole_metarec.settings.protocol import points_of
 
 _stock = Dataset.build
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from recbole_metarec.features.cache import cached, digest
 from recbole_metarec.features.features import Values
-from recbole_metarec.features.image import build_encoder, encode_pictures, find_files
 from recbole_metarec.features.modalities.base import Modality, no_vectors, scaled
+from recbole_metarec.features.pictures import find_files
 from recbole_metarec.settings.features import FeatureSettings
 
 
@@ -44,6 +44,8 @@ class Image(Modality):
 
     def _encoded(self, files: Sequence[Sequence[Path]]) -> np.ndarray:
         """Encode the pictures of each item, those of none not a number, shape (n, width)."""
+        from recbole_metarec.features.image import build_encoder, encode_pictures  # torch, which ready vectors need not
+
         settings = self.settings
         encoder, weights = settings.image_encoder, Path(str(settings.image_weights))
         stamps = [f"{path}:{path.stat().st_mtime_ns}" for path in [weights, *(path for own in files for path in own)]]

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from recbole_metarec.errors import UserError
-from recbole_metarec.models.ant.core_file import load_core
 from recbole_metarec.models.ant.settings import CORE_KEYS, ANTSettings
-from recbole_metarec.training.checkpoint import SUFFIX
+from recbole_metarec.training.form import SUFFIX
 
 
 def core_problems(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -35,6 +34,8 @@ def core_problems(settings: Mapping[str, Any]) -> Iterator[str]:
     elif adapt in ("finetune", "frozen") and not path and not beginning and not settings["source_datasets"]:
         yield f"--adapt={adapt}: there is nothing to adapt; name source_datasets or a file as pretrained"
     elif path:
+        from recbole_metarec.models.ant.core_file import load_core
+
         try:
             load_core(Path(path), ANTSettings.of({key: settings[key] for key in ("adapt", *CORE_KEYS)}))
         except UserError as error:

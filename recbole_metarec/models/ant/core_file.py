@@ -16,6 +16,7 @@ from recbole_metarec.features.text import TextSpace
 from recbole_metarec.models.ant.core import Core
 from recbole_metarec.models.ant.settings import ANTSettings
 from recbole_metarec.training import checkpoint
+from recbole_metarec.training.form import SUFFIX
 
 
 class StoredCore(NamedTuple):
@@ -74,9 +75,7 @@ def load_core(path: Path, settings: ANTSettings) -> StoredCore:
     """
     state = checkpoint.load(path)
     if "core" not in state:
-        raise UserError(
-            [f"--pretrained={path}: is a trained model; the name of a core ends in -core{checkpoint.SUFFIX}"]
-        )
+        raise UserError([f"--pretrained={path}: is a trained model; the name of a core ends in -core{SUFFIX}"])
     if not _is_whole(state):
         raise UserError([f"--pretrained={path}: is damaged; pre-train it again with source_datasets"])
     kept, now = state["config"], settings.model_dump()

@@ -18,7 +18,7 @@ from recbole_metarec.models.ant.core_file import load_core, save_core
 from recbole_metarec.models.ant.model import ANT
 from recbole_metarec.models.ant.pretraining import Pretraining, Source
 from recbole_metarec.models.ant.schedule import TargetSteps, make_schedule
-from recbole_metarec.training.checkpoint import SUFFIX
+from recbole_metarec.training.form import SUFFIX
 from recbole_metarec.training.sampler import BatchSampler
 from recbole_metarec.training.schedule import Schedule
 from recbole_metarec.transfer.relearn import RULES, adapt

@@ -19,7 +19,7 @@ from recbole_metarec.models.metarec.model import MetaRec
 from recbole_metarec.models.metarec.schedule import WarmUp, make_schedule
 from recbole_metarec.models.metarec.steps import MetaSteps
 from recbole_metarec.models.metarec.tasks import make_tasks
-from recbole_metarec.training import checkpoint
+from recbole_metarec.training.form import named_when_damaged
 from recbole_metarec.training.schedule import Schedule
 from recbole_metarec.training.tensors import check_tensors
 
@@ -96,7 +96,7 @@ class MetaRecTrainer(DomainTrainer):
     def _take_over_sources(self, state: Mapping[str, Any]) -> bool:
         """Take over the tables of sources that a checkpoint has as they are; returns whether those are all."""
         file, tasks = self.config["init_from"], {task.name: task for task in self.steps.tasks[1:]}
-        with checkpoint.named_when_damaged(file):
+        with named_when_damaged(file):
             before = state.get("sources", {})
             known = [each.name for each in self.suite.sources if before.get(each.name) == each.fingerprint()]
             tables = {name: state["source_tables"][name] for name in known}

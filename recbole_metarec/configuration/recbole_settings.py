@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from recbole_metarec.bridge.recbole_kinds import (
+from recbole_metarec.configuration.recbole_kinds import (
     Affix,
     Buckets,
     Encoding,

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.domains import movielens
-from recbole_metarec.domains.atomic import read_header
+from recbole_metarec.domains.embedded import HEADERS, is_to_be_made
+from recbole_metarec.domains.header import read_header
 from recbole_metarec.errors import UserError
 
 KEY_FIELDS = {"USER_ID_FIELD": "user_id", "ITEM_ID_FIELD": "item_id", "TIME_FIELD": "timestamp"}
@@ -67,7 +67,7 @@ def find_files(root: Path, name: str, settings: Mapping[str, Any]) -> dict[str, 
     endings = {"inter": inter, "user": "user", "item": "item", "kg": "kg", "link": "link"}
     endings |= {str(ending): str(ending) for ending in ([more] if isinstance(more, str) else more)}
     paths = {suffix: root / name / f"{name}.{ending}" for suffix, ending in endings.items()}
-    return {suffix: path for suffix, path in paths.items() if path.is_file() or movielens.is_to_be_made(path)}
+    return {suffix: path for suffix, path in paths.items() if path.is_file() or is_to_be_made(path)}
 
 
 def read_headers(files: Mapping[str, Path], settings: Mapping[str, Any]) -> Headers:
@@ -84,11 +84,11 @@ def read_headers(files: Mapping[str, Path], settings: Mapping[str, Any]) -> Head
 
 def header_of(path: Path, separator: str, encoding: str) -> Mapping[str, str]:
     """Read the first line of an atomic file, or tell that of an embedded domain which is not made yet."""
-    if not movielens.is_to_be_made(path):
+    if not is_to_be_made(path):
         return read_header(path, separator, encoding)
     if separator != "\t":
         raise UserError([f"--field_separator={separator}: {path} will have tabs between columns; leave it out"])
-    return movielens.HEADERS[path.suffix[1:]]
+    return HEADERS[path.suffix[1:]]
 
 
 def load_col(root: Path, name: str, settings: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:

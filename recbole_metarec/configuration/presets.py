@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from recbole_metarec.bridge.properties import properties_folder, read_properties
+from recbole_metarec.configuration.properties import properties_folder, read_properties
 from recbole_metarec.errors import shown
 from recbole_metarec.models import SPECS
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
-
-from recbole.evaluator.register import metrics_dict
 
 from recbole_metarec.settings.kinds import listed
+from recbole_metarec.settings.protocol import LABEL_METRICS
+
+_WITHOUT_K = ("gauc", *LABEL_METRICS)
 
 
 def metric_names(metric: str, topk: int | Sequence[int]) -> list[str]:
-    """Name what a metric measures: itself at each of ``topk``, or itself alone if RecBole's class knows no k."""
-    settings: dict[str, Any] = defaultdict(lambda: None, topk=topk)
-    has_k = "topk" in vars(metrics_dict[metric.lower()](settings))
-    return [f"{metric}@{k}" for k in listed(topk)] if has_k else [metric]
+    """Name what a metric measures: itself at each of ``topk``, or itself alone if it looks at no list of a length."""
+    return [metric] if metric.lower() in _WITHOUT_K else [f"{metric}@{k}" for k in listed(topk)]
 
 
 def measured(metrics: str | Sequence[str], topk: int | Sequence[int]) -> list[str]:

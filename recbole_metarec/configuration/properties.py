@@ -7,12 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import recbole
 import yaml
 
-from recbole_metarec.settings.users_yaml import PropertyLoader
-
-_OF_RECBOLE = Path(recbole.__file__).parent / "properties"
+from recbole_metarec.lazy import folder_of
+from recbole_metarec.settings.users_yaml import QuickLoader
 
 
 def properties_folder() -> Path:
@@ -36,7 +34,7 @@ def read_properties(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         return {}
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=PropertyLoader) or {}
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=QuickLoader) or {}
 
 
 @lru_cache
@@ -44,14 +42,14 @@ def recbole_defaults(model: str) -> dict[str, Any]:
     """Read RecBole's defaults for a model, not to be changed; ``""`` is none."""
     merged: dict[str, Any] = {}
     for name in ("overall", f"model/{model}", "dataset/sample", "quick_start_config/sequential"):
-        merged.update(read_properties(_OF_RECBOLE / f"{name}.yaml"))
+        merged.update(read_properties(folder_of("recbole") / "properties" / f"{name}.yaml"))
     return merged
 
 
 @lru_cache
 def documented_choices(model: str) -> dict[str, tuple[str, ...]]:
     """Read which names RecBole's comments list for keys of a model."""
-    path = _OF_RECBOLE / "model" / f"{model}.yaml"
+    path = folder_of("recbole") / "properties" / "model" / f"{model}.yaml"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     # loss_type: 'CE'    # (str) The type of loss function. Range in ['BPR', 'CE'].
     found = re.findall(r"^([\w-]+): *['\"]?[A-Za-z0].*#.*[Rr]ang(?:e|ing) in \W*\[(.*?)\]", text, re.MULTILINE)

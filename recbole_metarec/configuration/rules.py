@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
-from recbole_metarec.bridge.properties import documented_choices, recbole_defaults
-from recbole_metarec.bridge.recbole_settings import RecBoleSettings
+from recbole_metarec.configuration.properties import documented_choices, recbole_defaults
+from recbole_metarec.configuration.recbole_settings import RecBoleSettings
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.base import Settings, kind_of
 from recbole_metarec.settings.kinds import Count, Few, Is, Nonnegative, Share, Whole, mismatch

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import recbole.data.dataset
-from recbole.data.dataset import KGSeqDataset
-from recbole.utils import ModelType, get_model
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recbole_metarec.amazon.vintages import made_by
-from recbole_metarec.bridge.columns import KEY_FIELDS, column_problems, find_files, header_of, named, read_headers
-from recbole_metarec.bridge.rules import problem_of
-from recbole_metarec.bridge.time_split import points_of
-from recbole_metarec.domains import movielens
-from recbole_metarec.domains.atomic import read_header, read_interactions, require_fields
-from recbole_metarec.domains.clock import Times, find_clock
+from recbole_metarec.configuration.columns import (
+    KEY_FIELDS,
+    column_problems,
+    find_files,
+    header_of,
+    named,
+    read_headers,
+)
+from recbole_metarec.configuration.recbole_source import models_with_knowledge_graph, sequential_models
+from recbole_metarec.configuration.rules import problem_of
+from recbole_metarec.domains.embedded import EXTENTS, HEADERS, PREFIX, is_to_be_made
+from recbole_metarec.domains.header import read_header, require_fields
 from recbole_metarec.errors import UserError, nearest
-from recbole_metarec.features.item_files import ItemFiles
-from recbole_metarec.features.items import read_items
 from recbole_metarec.models import SPECS, can_transfer
 from recbole_metarec.settings.features import FeatureSettings
 from recbole_metarec.settings.kinds import listed
+from recbole_metarec.settings.protocol import points_of
+
+if TYPE_CHECKING:
+    from recbole_metarec.domains.clock import Times
 
 DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "encoding", "benchmark_filename"}
 """Settings without which no file can be found and read."""
@@ -86,28 +89,34 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
     if wrong:
         raise UserError(wrong)
     yield from _column_problems(root, name, effective, settings)
-    frame = _interactions(path, [user, item, time], separator, encoding)
-    yield from _clock_problems(path, frame[time].to_numpy(float), effective, is_target)
-    longest, n_items = int(frame[user].value_counts().max()), int(frame[item].nunique())
-    if longest < needed:
+    found = _contents(path, [user, item, time], separator, encoding)
+    yield from _clock_problems(path, found.times, effective, is_target)
+    if found.longest < needed:
         yield (
-            f"{path}: no sequence is long enough: the longest has {longest} interactions, "
+            f"{path}: no sequence is long enough: the longest has {found.longest} interactions, "
             f"{'a target' if is_target else 'a source'} needs users with {needed}; choose another dataset"
         )
     elif is_target:
         for key in _AT_MOST_ITEMS:
             numbers = [k for k in listed(effective.get(key)) if isinstance(k, int)]
-            if numbers and max(numbers) > n_items:
-                yield f"--{key}={effective[key]}: {name} has {n_items} items only; write a smaller number"
-    if _reads_features(effective):
+            if numbers and max(numbers) > found.n_items:
+                yield f"--{key}={effective[key]}: {name} has {found.n_items} items only; write a smaller number"
+    if _reads_features(effective) and not is_to_be_made(path):
+        from recbole_metarec.features.item_files import ItemFiles
+        from recbole_metarec.features.items import read_items
+
         read_items(ItemFiles(root, item, separator, encoding), name, FeatureSettings.of(effective))
 
 
-def _clock_problems(path: Path, times: Times, effective: Mapping[str, Any], is_target: bool) -> Iterator[str]:
+def _clock_problems(path: Path, times: Times | None, effective: Mapping[str, Any], is_target: bool) -> Iterator[str]:
     """Check that timestamps are of one unit, and are times where a setting of the target needs to know the clock."""
-    if not _is_sound(effective, "time_unit"):
+    if not _is_sound(effective, "time_unit") or (times is None and effective["time_unit"] != "none"):
         return
-    clock = find_clock(times, effective["time_unit"])
+    import numpy as np
+
+    from recbole_metarec.domains.clock import find_clock
+
+    clock = find_clock(np.empty(0) if times is None else times, effective["time_unit"])
     if clock.problem:
         yield f"{path}: {clock.problem}"
     elif clock.unit is None and is_target:
@@ -132,9 +141,8 @@ def _is_sound(effective: Mapping[str, Any], key: str) -> bool:
 def _column_problems(root: Path, name: str, effective: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Check the columns that are loaded, of a source those that filters ask for."""
     is_target = name == effective["dataset"]
-    sound = {key: value for key, value in effective.items() if _is_sound(effective, key)}
-    if not is_target:
-        sound = {key: value for key, value in sound.items() if key in ("val_interval", "field_separator", "encoding")}
+    keys = effective if is_target else {"val_interval", "field_separator", "encoding"} & effective.keys()
+    sound = {key: effective[key] for key in keys if _is_sound(effective, key)}
     chosen = is_target and settings.get("load_col") is not None
     if chosen or any(named(sound)):
         files = find_files(root, name, sound)
@@ -165,8 +173,7 @@ def _file_problems(root: Path, name: str, effective: Mapping[str, Any]) -> Itera
     for ending in listed(effective.get("additional_feat_suffix") or []):
         if not stem.with_name(f"{name}.{ending}").is_file():
             yield f"--additional_feat_suffix: {model} needs {stem}.{ending}, which is not there"
-    kind = getattr(recbole.data.dataset, f"{model}Dataset", None)
-    if kind is None or not issubclass(kind, KGSeqDataset):
+    if model not in models_with_knowledge_graph():
         return
     missing = [f"{stem}.{ending}" for ending in ("kg", "link") if not stem.with_name(f"{name}.{ending}").is_file()]
     if missing:
@@ -184,13 +191,13 @@ def _split_problems(root: Path, name: str, effective: Mapping[str, Any], setting
     headers = [read_header(path, separator, encoding) for path in paths]
     user, item = effective["USER_ID_FIELD"], effective["ITEM_ID_FIELD"]
     needed, before = [user, item], f"{item}{effective['LIST_SUFFIX']}"
-    known = effective["model"] and get_model(effective["model"]).type == ModelType.SEQUENTIAL
-    if known:
+    is_sequential = effective["model"] in sequential_models()
+    if is_sequential:
         needed.insert(1, before)
     for path, header in zip(paths, headers, strict=True):
         for column in (column for column in needed if column not in header):
             yield f"{path}: field {column!r} is missing; line 1 has {', '.join(header)}"
-    if known and before not in (effective["alias_of_item_id"] or ()):
+    if is_sequential and before not in (effective["alias_of_item_id"] or ()):
         yield f"--alias_of_item_id: {before} holds items, too; write [{before}]"
     load = effective["load_col"]
     left = [column for column in needed if load and load["inter"] != "*" and column not in load["inter"]]
@@ -201,9 +208,9 @@ def _split_problems(root: Path, name: str, effective: Mapping[str, Any], setting
 def _inter_file(root: Path, name: str) -> Path:
     """Find a domain's file, or where it will be if it is one of the embedded ones."""
     path = root / name / f"{name}.inter"
-    if not path.parent.is_dir() and not movielens.is_to_be_made(path):
+    if not path.parent.is_dir() and not is_to_be_made(path):
         there = sorted(folder.name for folder in root.glob("*/") if (folder / f"{folder.name}.inter").is_file())
-        there = movielens.domain_names() if name.startswith(movielens.PREFIX) else there
+        there = [*EXTENTS] if name.startswith(PREFIX) else there
         choice = f"; there are {', '.join(there)}" if there else "; there are none"
         command = made_by(name)
         hint = nearest(name, there) or (f"; make it with {command}" if command else choice)
@@ -211,9 +218,36 @@ def _inter_file(root: Path, name: str) -> Path:
     return path
 
 
-def _interactions(path: Path, fields: list[str], separator: str, encoding: str) -> pd.DataFrame:
-    """Read a domain's file, or tell what will be in it."""
-    if movielens.is_to_be_made(path):
-        require_fields(path, movielens.HEADERS["inter"], fields)
-        return movielens.interactions_to_be_made(path.stem)
-    return read_interactions(path, fields, separator, encoding)
+class _Contents(NamedTuple):
+    """What checks ask of a domain's interactions.
+
+    Attributes
+    ----------
+    longest : int
+        Length of the longest sequence.
+    n_items : int
+    times : float64 array, shape (n_interactions,), or None
+        All timestamps; ``None`` where they are known to be seconds.
+    """
+
+    longest: int
+    n_items: int
+    times: Times | None
+
+
+def _contents(path: Path, fields: list[str], separator: str, encoding: str) -> _Contents:
+    """Read a domain's file, or tell what will be in it; ``fields`` are those of users, items and times."""
+    to_be_made = is_to_be_made(path)
+    if to_be_made:
+        require_fields(path, HEADERS["inter"], fields)
+        if fields == [*KEY_FIELDS.values()]:
+            return _Contents(*EXTENTS[path.stem], None)
+        from recbole_metarec.domains.movielens import interactions_to_be_made
+
+        frame = interactions_to_be_made(path.stem)
+    else:
+        from recbole_metarec.domains.atomic import read_interactions
+
+        frame = read_interactions(path, fields, separator, encoding)
+    user, item, time = (frame[field] for field in fields)
+    return _Contents(int(user.value_counts().max()), int(item.nunique()), time.to_numpy(float))

@@ -137,12 +137,12 @@ def test_there_are_commands_and_snippets() -> None:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_readme_runs(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_of_the_readme_runs(command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     _, script, *arguments = shlex.split(command)
     of_others = [key for model, keys in MODEL_KEYS.items() if f"--model={model}" not in arguments for key in keys]
     given = [part for part in [*arguments, *SHORT] if part.partition("=")[0] not in of_others]
     assert run_here(REPOSITORY / script, given) == 0
-    assert "NDCG@10" in capsys.readouterr().out
+    assert "NDCG@10" in capfd.readouterr().out
     for argument in arguments:
         if argument.startswith("--result_file="):
             assert (tmp_path / argument.partition("=")[2]).is_file()

@@ -10,9 +10,10 @@ import planted
 import pytest
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.features import image
 from recbole_metarec.features.features import Categories, Vectors
 from recbole_metarec.features.item_files import ItemFiles
-from recbole_metarec.features.modalities import Sharing, image, text
+from recbole_metarec.features.modalities import Sharing, text
 from recbole_metarec.features.modalities.price import N_BUCKETS, price_buckets
 from recbole_metarec.features.suite import SuiteFeatures, prepare_suite
 from recbole_metarec.features.text import TextSpace

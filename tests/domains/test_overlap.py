@@ -37,14 +37,30 @@ def test_many_sources_are_counted() -> None:
     assert "(100%; 100% of interactions; s0 1, s1 1, s2 1, s3 1, 3 others)" in line
 
 
+def test_domains_that_count_their_own_ids_share_none() -> None:
+    numbered = frame(*(f"u{k} {k}" for k in range(1, 40)))
+    sources = {"x": frame(*(f"u{k} {k}" for k in range(1, 60) if k != 30))}
+    line = overlap_line("shop", numbered, sources)
+    assert line is not None
+    assert line.startswith("shop and its sources number their items and users alike: they are taken for different ones")
+    some = frame(*(f"u{k} sku{7 * k}" for k in range(1, 40)))
+    line = overlap_line("shop", some, {"x": some})
+    assert line is not None
+    assert "39 of 39 items" in line
+    assert "users" not in line
+    as_one = overlap_line("shop", numbered, sources, apart=False)
+    assert as_one is not None
+    assert "38 of 39 items" in as_one
+
+
 def test_a_run_and_a_comparison_say_it_once(capsys: pytest.CaptureFixture[str]) -> None:
     for seed, name in enumerate(("target", "source")):
         timed.write(Path("dataset"), timed.draw_lines(seed), name=name)
     settings = {**QUICK, "dataset": "target", "source_datasets": ["source"]}
     rm.run(settings, model="Evidence")
     rm.compare(["Evidence", "Pop"], settings)
-    said = [line for line in capsys.readouterr().err.splitlines() if "share the ids" in line]
+    said = [line for line in capsys.readouterr().err.splitlines() if "and its sources" in line]
     assert len(said) == 2
     assert said[0] == said[1]
     rm.run(settings, model="Evidence", source_datasets=[])
-    assert "share the ids" not in capsys.readouterr().err
+    assert "and its sources" not in capsys.readouterr().err

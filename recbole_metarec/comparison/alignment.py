@@ -26,18 +26,22 @@ class Alignment:
     Attributes
     ----------
     targets : Targets
+        Of the first seed.
     ranks : dict of str to dict of int to int64 array, shape (n_rows,)
-        By label and seed.
+        By label and seed; a row is of one user under all seeds.
     apart : dict of str to int
         Models that were tested on other targets, and how many of the reference's are among them.
     beyond : dict of str to int
         Models that were tested on more targets, and on how many.
+    drawn : bool
+        Whether seeds draw the order within a day, so that users have other targets under each.
     """
 
     targets: Targets
     ranks: dict[str, dict[int, Ranks]]
     apart: dict[str, int]
     beyond: dict[str, int]
+    drawn: bool = False
 
     def values(self, label: str, seeds: list[int], metric: str) -> Floats:
         """Return a metric of each target under an entry, shape (n_seeds, n_rows)."""
@@ -55,7 +59,7 @@ class Alignment:
 
 
 def align(runs: Runs, reference: str) -> Alignment | None:
-    """Join the ranks of all models by user and item.
+    """Join the ranks of all models: by user and item under each seed, by user over seeds.
 
     Parameters
     ----------
@@ -68,24 +72,39 @@ def align(runs: Runs, reference: str) -> Alignment | None:
     Alignment or None
         ``None`` if no run has ranks.
     """
-    tested = {
-        (label, seed): run.targets
-        for label, of_entry in runs.items()
-        for seed, run in of_entry.items()
-        if run.targets is not None
-    }
+    tested: dict[int, dict[str, Targets]] = {}
+    for label in sorted(runs, key=lambda label: label != reference):
+        for seed, run in runs[label].items():
+            if run.targets is not None:
+                tested.setdefault(seed, {})[label] = run.targets
     if not tested:
         return None
-    of_reference = [targets for (label, _), targets in tested.items() if label == reference]
-    base = [*of_reference, *tested.values()][0]
-    shared = {key: len(common_rows([base, targets])[0]) for key, targets in tested.items()}
-    apart = {label: n for (label, _), n in shared.items() if n < LEAST_SHARE * len(base.users)}
-    kept = {key: targets for key, targets in tested.items() if key[0] not in apart}
-    first, *rows = common_rows([base, *kept.values()])
-    ranks: dict[str, dict[int, Ranks]] = {}
-    for (label, seed), own_rows in zip(kept, rows, strict=True):
-        found = runs[label][seed].ranks
-        assert found is not None
-        ranks.setdefault(label, {})[seed] = found[own_rows]
-    beyond = {label: len(targets.users) for (label, _), targets in kept.items() if len(targets.users) > len(first)}
-    return Alignment(base.take(first), ranks, apart, beyond)
+    apart = {label: n for of_seed in tested.values() for label, n in _with_other_targets(of_seed).items()}
+    kept = {seed: {key: each for key, each in tested[seed].items() if key not in apart} for seed in sorted(tested)}
+    rows = {seed: _rows_of_all(of_seed) for seed, of_seed in kept.items() if of_seed}
+    shared = [next(iter(kept[seed].values())).take(next(iter(of_seed.values()))) for seed, of_seed in rows.items()]
+    whole = [next(iter(of_seed.values())) for of_seed in kept.values() if of_seed]
+    drawn = len(common_rows(whole)[0]) < min(len(targets.users) for targets in whole)
+    of_seeds = common_rows(shared, Targets.places if drawn else Targets.keys)
+    ranks: dict[str, dict[int, Ranks]] = {label: {} for label in runs if any(label in each for each in kept.values())}
+    beyond: dict[str, int] = {}
+    for (seed, of_seed), own, targets in zip(rows.items(), of_seeds, shared, strict=True):
+        for label, of_label in of_seed.items():
+            found = runs[label][seed].ranks
+            assert found is not None
+            ranks[label][seed] = found[of_label[own]]
+            if len(found) > len(targets.users):
+                beyond[label] = len(found)
+    return Alignment(shared[0].take(of_seeds[0]), ranks, apart, beyond, drawn)
+
+
+def _with_other_targets(of_seed: Mapping[str, Targets]) -> dict[str, int]:
+    """Return how many of the first model's targets those models were tested on that miss most of them."""
+    base = next(iter(of_seed.values()))
+    shared = {label: len(common_rows([base, targets])[0]) for label, targets in of_seed.items()}
+    return {label: n for label, n in shared.items() if n < LEAST_SHARE * len(base.users)}
+
+
+def _rows_of_all(of_seed: Mapping[str, Targets]) -> dict[str, npt.NDArray[np.intp]]:
+    """Find, by label, the rows of the targets that all models share."""
+    return dict(zip(of_seed, common_rows([*of_seed.values()]), strict=True))

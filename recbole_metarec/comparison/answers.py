@@ -66,7 +66,8 @@ def say_unshared(aligned: Alignment | None) -> list[str]:
     if aligned is None:
         return []
     n_targets = len(aligned.targets.users)
-    notes = [
+    drawn = "Each seed draws the order within days, and so some targets; tables by groups are of the first seed."
+    notes = [drawn] * aligned.drawn + [
         f"{label} was tested on {n:,} targets; the {n_targets:,} that all models of the table have count."
         for label, n in aligned.beyond.items()
     ]

@@ -36,8 +36,9 @@ def group_means(
     if aligned is None or description.grouped is None or not is_of_ranks(metric):
         return []
     here, there = aligned.rows_of(description.grouped)
+    described = slice(1) if aligned.drawn else slice(None)  # the groups are of the first seed's targets
     values = {
-        label: aligned.values(label, sorted(aligned.ranks[label]), metric).mean(0)[here]
+        label: aligned.values(label, sorted(aligned.ranks[label])[described], metric).mean(0)[here]
         for label in labels
         if label in aligned.ranks
     }

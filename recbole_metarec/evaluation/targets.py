@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,14 +49,23 @@ class Targets(NamedTuple):
         frame = pd.DataFrame({"user": self.users, "item": self.items})
         return pd.MultiIndex.from_frame(frame.assign(time=frame.groupby(["user", "item"]).cumcount()))
 
+    def places(self) -> pd.MultiIndex:
+        """Tell rows by user and by which of the user's targets it is, whatever the item."""
+        users = pd.Series(self.users)
+        return pd.MultiIndex.from_arrays([self.users, users.groupby(users).cumcount()])
 
-def common_rows(every: Sequence[Targets]) -> list[npt.NDArray[np.intp]]:
+
+def common_rows(
+    every: Sequence[Targets], keys_of: Callable[[Targets], pd.MultiIndex] = Targets.keys
+) -> list[npt.NDArray[np.intp]]:
     """Find the targets that several splits share.
 
     Parameters
     ----------
     every : sequence of Targets
         At least one.
+    keys_of : callable
+        What a target is told by.
 
     Returns
     -------
@@ -66,7 +75,7 @@ def common_rows(every: Sequence[Targets]) -> list[npt.NDArray[np.intp]]:
     first = every[0]
     if all(np.array_equal(first.users, each.users) and np.array_equal(first.items, each.items) for each in every):
         return [np.arange(len(first.users))] * len(every)
-    keys = [each.keys() for each in every]
+    keys = [keys_of(each) for each in every]
     shared = keys[0]
     for other in keys[1:]:
         shared = shared[shared.isin(other)]

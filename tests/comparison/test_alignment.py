@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import planted
 import pytest
+import timed
 
 from recbole_metarec.comparison.compare import Comparison, compare
 from recbole_metarec.comparison.protocols import protocols
@@ -165,3 +166,23 @@ def test_too_few_resamples_for_so_many_comparisons_are_named(tmp_path: Path) -> 
     models = ["Pop", "ItemKNN", "FPMC", "Random", "BPR", "NeuMF"]
     found = compared(tmp_path, model=models, dataset="shop", data_path=str(tmp_path), epochs=1, bootstrap_samples=100)
     assert "bootstrap_samples=100 can call none of 5 comparisons clear; take 101 or more." in summarize(found).notes
+
+
+@pytest.mark.parametrize("split", [{"LS": "valid_and_test"}, {"time": [0.6, 0.8]}], ids=str)
+def test_targets_that_seeds_draw_all_count(tmp_path: Path, split: dict[str, Any]) -> None:
+    """Where seeds draw the order within a day, a user's targets are others under each."""
+    timed.write(tmp_path, timed.draw_lines(n_users=80, whole_days=True))
+    drawn = {"data_path": str(tmp_path), "shuffle_ties": True, "mask_history": False}
+    by = {
+        "eval_args": {"split": split, "order": "TO", "mode": "full"},
+        "requests_per_user": 2 if "time" in split else None,
+    }
+    found = compared(tmp_path, model=["Memory", "Evidence"], dataset=timed.NAME, seeds=3, **by, **drawn)
+    sets = [{*zip(*run.targets, strict=True)} for run in found.runs["Memory"].values() if run.targets]
+    assert sets[0] != sets[1]
+    summary = summarize(found)
+    for row in summary.rows:
+        runs = protocols(found).headline.runs[row.label].values()
+        assert row.means["ndcg@10"] == pytest.approx(np.mean([run.test["ndcg@10"] for run in runs]), abs=1e-6)
+    assert any("Each seed draws the order" in note for note in summary.notes)
+    assert sum(size for _, size, _ in summary.groups[0][1]) == found.runs["Memory"][2020].n_targets

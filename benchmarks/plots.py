@@ -83,7 +83,7 @@ def dots(title: str, said: str, rows: Sequence[tuple[str, Sequence[float]]], nam
     for name, colour in zip(names, SERIES, strict=False):
         parts.append(f'<circle cx="{x:.0f}" cy="36" r="5" fill="{colour}"/>')
         parts.append(f'<text x="{x + 9:.0f}" y="40">{escape(name)}</text>')
-        x += 26 + 6.6 * len(name)
+        x += 30 + 7.5 * len(name)
     return _page(title, said, len(rows), axis, parts)
 
 
@@ -104,7 +104,7 @@ def _page(title: str, said: str, n_rows: int, axis: Axis, parts: Sequence[str]) 
         width = 1.5 if tick == 0 else 0.5
         grid.append(_line(axis.x(tick), axis.x(tick), TOP, bottom, GRID, width))
         place = f'x="{axis.x(tick):.1f}" y="{bottom + 16}" text-anchor="middle"'
-        grid.append(f"<text {place}>{escape(axis.unit.format(tick))}</text>")
+        grid.append(f"<text {place}>{escape(axis.unit.format(tick) if tick else '0')}</text>")
     font = f'font-family="system-ui, sans-serif" font-size="13" fill="{TEXT}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + BOTTOM}" role="img" {font}>',
@@ -160,7 +160,7 @@ def transfer() -> str:
         ("electronics", 1, "ant", "ant-scratch"),
     ]
     rows = [
-        of_runs(*suite, f"{'ANT' if suite[2] == 'ant' else 'MetaRec'}, {suite[0]}, {suite[1]:.0%} of the users")
+        of_runs(*suite, f"{'ANT' if suite[2] == 'ant' else 'MetaRec'}, {suite[0]}, {suite[1]:.0%} of users")
         for suite in suites
     ]
     axis = Axis(-0.05, 0.15, (-0.05, 0, 0.05, 0.1, 0.15), "{:+.0%}")
@@ -169,12 +169,12 @@ def transfer() -> str:
 
 def memory() -> str:
     rows = [
-        of_runs(suite, users, "metarec", "memory", f"MetaRec, {suite}, {users:.0%} of the users")
+        of_runs(suite, users, "metarec", "memory", f"MetaRec, {suite}, {users:.0%} of users")
         for suite in ("office", "beauty", "toys", "scientific")
         for users in (1, 0.1)
     ]
     rows += [
-        of_runs(suite, users, "ant", "memory", f"ANT, {suite}, {users:.0%} of the users")
+        of_runs(suite, users, "ant", "memory", f"ANT, {suite}, {users:.0%} of users")
         for suite, users in (("scientific", 1), ("scientific", 0.1), ("scientific-image", 1), ("electronics", 1))
     ]
     axis = Axis(-0.1, 0.7, (-0.1, 0, 0.2, 0.4, 0.6), "{:+.0%}")

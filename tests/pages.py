@@ -106,7 +106,7 @@ class Reader:
         elif first == "curl":
             self.asks(words)
         else:
-            raise AssertionError(f"{command}: nobody knows how to run this; write <!-- not run: why --> above the block")
+            raise AssertionError(f"{command}: cannot be run; write <!-- not run: why --> above the block")
 
     def calls(self, words: list[str]) -> None:
         """Run this package's command, cut short where it trains."""
@@ -118,7 +118,8 @@ class Reader:
             return
         options = dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
         if name in TRAINING or name.startswith("--"):
-            words = [*words, *(f"--{key}={value}" for key, value in quick(options["model"], options).items())]
+            words = [word for word in words if not word.startswith("--seeds=")]
+            words += [f"--{key}={value}" for key, value in quick(options["model"], options).items()]
         assert run_here(REPOSITORY / "run_recbole_metarec.py", words) == 0, words
         for file in ("report", "result_file", "output"):
             assert all(Path(path).exists() for path in options.get(file, ".").split(",")), (words, file)

@@ -100,6 +100,8 @@ class Reader:
             self.calls(words[1:])
         elif first == "python" and words[0].startswith("examples/"):
             assert run_here(REPOSITORY / words[0], words[1:]) == 0, command
+        elif first == "python" and words[0].startswith("benchmarks/"):
+            assert (REPOSITORY / words[0]).is_file(), command  # measurements take hours
         elif first == "pip":
             names = {extra for word in words for listed in re.findall(r"\[(.+)\]", word) for extra in listed.split(",")}
             assert all(f"\n{name} = [" in (REPOSITORY / "pyproject.toml").read_text() for name in names), command

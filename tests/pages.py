@@ -21,6 +21,8 @@ from recbole_metarec.domains.movielens import make_domains
 from recbole_metarec.serving.app import create_app
 
 REPOSITORY = Path(__file__).parent.parent
+RESULTS = REPOSITORY / "docs" / "results"
+"""Pages whose commands take hours, on data that are not at hand."""
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 TRAINING = ("run", "compare", "tune")
 SHORT = {"epochs": 1, "evidence_rows": 60, "bootstrap_samples": 100, "show_progress": False, "gpu_id": ""}
@@ -57,7 +59,7 @@ def blocks(page: Path) -> list[Block]:
 
 def has_code(page: Path) -> bool:
     """Whether there is anything to run on a page."""
-    return any(block.is_run and block.kind != "yaml" for block in blocks(page))
+    return page.parent != RESULTS and any(block.is_run and block.kind != "yaml" for block in blocks(page))
 
 
 def quick(models: str | Sequence[str], given: Mapping[str, object]) -> dict[str, object]:
@@ -101,7 +103,7 @@ class Reader:
         elif first == "python" and words[0].startswith("examples/"):
             assert run_here(REPOSITORY / words[0], words[1:]) == 0, command
         elif first == "python" and words[0].startswith("benchmarks/"):
-            assert (REPOSITORY / words[0]).is_file(), command  # measurements take hours
+            assert (REPOSITORY / words[0]).is_file(), command  # takes hours
         elif first == "pip":
             names = {extra for word in words for listed in re.findall(r"\[(.+)\]", word) for extra in listed.split(",")}
             assert all(f"\n{name} = [" in (REPOSITORY / "pyproject.toml").read_text() for name in names), command

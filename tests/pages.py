@@ -1,4 +1,4 @@
-"""What stands in the README and in docs/, run: commands and snippets of a page, in order, on small domains."""
+"""What stands in README.md and in docs/, run: commands and snippets of a page, in order, on small domains."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from recbole_metarec.serving.app import create_app
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "docs" / "results"
 """Pages whose commands take hours, on data that are not at hand."""
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+BESIDE = ("README.md", "CONTRIBUTING.md", "dataset/README.md")
+PAGES = [*(REPOSITORY / name for name in BESIDE), *sorted((REPOSITORY / "docs").rglob("*.md"))]
 TRAINING = ("run", "compare", "tune")
 SHORT = {"epochs": 1, "evidence_rows": 60, "bootstrap_samples": 100, "show_progress": False, "gpu_id": ""}
 SHORT_OF = {

@@ -18,8 +18,9 @@ version = release = recbole_metarec.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated"]
 exclude_patterns = ["_build"]
 default_role = "literal"
+smartquotes = False  # options begin with two dashes
 
-myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath", "smartquotes"]
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 
 toc_object_entries_show_parents = "hide"
@@ -35,9 +36,12 @@ html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_show_sourcelink = False
 html_copy_source = False
+html_sidebars = {"migration": []}
 html_theme_options = {
+    "logo": {"text": project},
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
     "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
 }

@@ -5,7 +5,7 @@
 Each suite is a property file in `benchmarks/suites/`, above `common.yaml` and, where timestamps are times, above
 `common-timed.yaml`; what else stands on the command line lies above them, as `--quantizer=False`. Finished runs are
 kept in `comparison_folder` and never made twice.
-`benchmarks/recorded.py` prints the tables of README.md.
+`benchmarks/recorded.py` prints the tables of `docs/results/transfer.md`.
 """
 
 from __future__ import annotations

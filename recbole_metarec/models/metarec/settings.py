@@ -46,7 +46,7 @@ class ScheduleSettings(Settings):
         None,
         "Of the epochs on the target, how many are meta transfer; the rest fine-tune. ~: all of them, until validation "
         "stops improving.",
-        "Ours; see benchmarks/README.md",
+        "Ours; see docs/results/transfer.md",
     )
     freeze: bool = option(
         False,

@@ -1,0 +1,127 @@
+"""What was planted in a world, what a comparison found of it, and what to type next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from recbole_metarec.comparison.compare import Comparison
+from recbole_metarec.comparison.protocols import protocols
+from recbole_metarec.comparison.summary import Summary
+from recbole_metarec.comparison.text_report import heading, opening
+from recbole_metarec.demo.files import item_id, user_id
+from recbole_metarec.demo.shops import Reason
+from recbole_metarec.demo.world import World, date_of
+from recbole_metarec.evaluation.ranking import Floats, metric_of_ranks
+from recbole_metarec.evaluation.targets import Targets
+from recbole_metarec.evaluation.wording import percent, spell
+from recbole_metarec.inference.recommender import load
+from recbole_metarec.runs.result import RunResult
+
+MODEL = "Evidence"
+_SCRATCH = f"{MODEL}:scratch"
+_METRIC = "ndcg@10"
+_K = 5
+
+
+def planted(world: World) -> str:
+    """Say what was planted in a world."""
+    young, others = world.young.shop, world.unlike.shop
+    alike = ", ".join(trade.shop.name for trade in world.alike)
+    learnt = sum(date_of(each.day).isoformat() < world.points[0] for each in world.young.purchases)
+    return f"""\
+What was planted
+- {young.name} sells {len(world.young.articles)} things for gardens. It is young: {learnt:,} purchases to learn from.
+- {alike} are older shops of the kind, with articles and customers of their own, but the same habits: people
+  come for what is in fashion that fortnight, or to replace what they used up; what they add goes with it.
+- {others.name} sells spare parts: what comes next goes with what came before, and nothing is in fashion.
+So what {alike} know should help {young.name}, and {others.name} should count least."""
+
+
+def found(world: World, comparison: Comparison, summary: Summary) -> str:
+    """Say what a comparison found: its answer, and what was planted beside what was found."""
+    of_seed = {label: runs[comparison.seeds[0]] for label, runs in protocols(comparison).headline.runs.items()}
+    parts = [heading(comparison, summary), *opening(summary), _by_reason(world, of_seed), _sources(world, of_seed)]
+    return "\n\n".join(parts)
+
+
+def _by_reason(world: World, runs: Mapping[str, RunResult]) -> str:
+    """Compare what models find of each kind of purchase."""
+    labels = ["Memory", _SCRATCH, MODEL]
+    targets = runs[MODEL].targets
+    assert targets is not None
+    reasons = reasons_of(world, targets)
+    values = {label: _values(runs[label]) for label in labels}
+    rows = []
+    for reason in Reason:
+        of_reason = np.array([each is reason for each in reasons])
+        if of_reason.any():
+            means = [float(values[label][of_reason].mean()) for label in labels]
+            change = percent(means[2] / means[1] - 1) if means[1] else "n/a"
+            rows.append([reason.value, f"{of_reason.sum():,}", *(f"{mean:.4f}" for mean in means), change])
+    header = ["why it was bought", "tested", *labels, "transfer"]
+    return f"{spell(_METRIC)} by the reason that was planted\n{tabulate(rows, header, disable_numparse=True)}"
+
+
+def _values(run: RunResult) -> Floats:
+    assert run.ranks is not None
+    return metric_of_ranks(_METRIC, run.ranks)
+
+
+def reasons_of(world: World, targets: Targets) -> list[Reason]:
+    """Find why each test target was bought."""
+    shop, bought = world.young.shop, defaultdict[tuple[str, str], list[Reason]](list)
+    for each in world.young.purchases:
+        if date_of(each.day).isoformat() >= world.points[1]:
+            bought[user_id(shop, each.customer), item_id(shop, each.article)].append(each.reason)
+    return [bought[user, item][time] for user, item, time in targets.keys().to_list()]
+
+
+def _sources(world: World, runs: Mapping[str, RunResult]) -> str:
+    """Say what each source counts beside what was planted."""
+    sources = runs[MODEL].diagnostic("evidence")["sources"]
+    rows = [
+        [trade.shop.name, f"{sources[trade.shop.name]['pull']:.0%}", "other" if trade is world.unlike else "the same"]
+        for trade in sorted(world.sources, key=lambda trade: -sources[trade.shop.name]["pull"])
+    ]
+    header = ["source", "weight found", "habits planted"]
+    return tabulate(rows, header, disable_numparse=True)
+
+
+def recommended(world: World, checkpoint: Path) -> str:
+    """Recommend for somebody who buys a bird feeder today, and say what was planted of each article."""
+    trade, rec = world.young, load(checkpoint)
+    bought = _feeder(world)
+    (answer,) = rec.recommend([[item_id(trade.shop, bought)]], _K, at=str(date_of(world.today)))
+    planted = {item_id(trade.shop, number): Reason.FASHION.value for number in trade.in_fashion(world.today)}
+    planted |= {item_id(trade.shop, number): Reason.TOGETHER.value for number in trade.go_with[bought]}
+    rows = [
+        [each.item_id, rec.titles[each.item_id], f"{each.score:.2f}", planted.get(each.item_id, "")] for each in answer
+    ]
+    who = f"{trade.articles[bought].title} ({item_id(trade.shop, bought)})"
+    table = tabulate(rows, ["item", "title", "score", "what was planted"], disable_numparse=True)
+    return f"For somebody who buys {who} on {date_of(world.today)}\n{table}"
+
+
+def next_commands(world: World, settings: Path, checkpoint: Path) -> str:
+    """List commands that go on from here."""
+    feeder = item_id(world.young.shop, _feeder(world))
+    at = f"--at={date_of(world.today)}"
+    commands = {
+        "everything that was measured": f"compare --config_files={settings} --model={MODEL}",
+        "which of the sources it takes": f"compare --config_files={settings} --model={MODEL} --leave_one_out=True",
+        "the same question to MetaRec, which trains a network": f"run --config_files={settings} --model=MetaRec",
+        "recommend": f"recommend {checkpoint} --sequence={feeder} {at}",
+        "a page to try it on": f"serve {checkpoint}",
+        "your own data": "convert data.csv --user=customer --item=sku --time=bought_at",
+    }
+    return "\n".join(["\nNext", *(f"# {what}\nrecbole-metarec {command}" for what, command in commands.items())])
+
+
+def _feeder(world: World) -> int:
+    """Return the number of a bird feeder."""
+    return next(number for number, each in enumerate(world.young.articles) if each.category == "Bird feeders")

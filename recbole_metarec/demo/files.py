@@ -98,8 +98,8 @@ def _readme(shop: Shop, seed: int) -> list[str]:
         f"Made by `recbole-metarec demo --seed={seed}`: nobody has ever bought anything here.",
         "",
         f"- What is added to a purchase goes with it in {shop.together} of 100 cases.",
-        f"- Of all others {shop.fashion} in 100 are in fashion that fortnight, {shop.again} replace what is used up, if",
-        "  anything is.",
+        f"- Of all others {shop.fashion} in 100 are in fashion that fortnight,",
+        f"  and {shop.again} replace what is used up, if anything is.",
     ]
 
 

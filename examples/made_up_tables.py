@@ -8,9 +8,9 @@ from recbole_metarec.demo.files import write_world
 from recbole_metarec.demo.world import World
 
 
-def write_datasets(folder):
-    """Write some customers of the shops of `recbole-metarec demo`, and return the settings that ask about them."""
-    write_world(World(seed=2020, share=0.4), Path(folder))
+def write_datasets(folder, share=0.4):
+    """Write the shops of `recbole-metarec demo` with some of their customers; return settings that ask about them."""
+    write_world(World(seed=2020, share=share), Path(folder))
     return {
         "data_path": folder,
         "dataset": "cork",

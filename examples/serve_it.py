@@ -40,4 +40,5 @@ with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             print("recommended", [each["title"] for each in answer])
     finally:
         server.send_signal(signal.SIGINT)  # as Ctrl-C does; requests that have come in are answered
+        server.wait()
 print("ended with status", server.returncode)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import shlex
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -111,17 +112,21 @@ def next_commands(world: World, settings: Path, checkpoint: Path) -> str:
     """List commands that go on from here."""
     feeder = item_id(world.young.shop, _feeder(world))
     at = f"--at={date_of(world.today)}"
+    asked = [f"--config_files={settings}", f"--model={MODEL}"]
     commands = {
-        "everything that was measured": f"compare --config_files={settings} --model={MODEL}",
-        "which of the sources it takes": f"compare --config_files={settings} --model={MODEL} --leave_one_out=True",
-        "the same question to MetaRec, which trains a network": f"run --config_files={settings} --model=MetaRec",
-        "recommend": f"recommend {checkpoint} --sequence={feeder} {at}",
-        "a page to try it on": f"serve {checkpoint}",
-        "your own data": "convert data.csv --user=customer --item=sku --time=bought_at",
+        "everything that was measured": ["compare", *asked],
+        "which of the sources it takes": ["compare", *asked, "--leave_one_out=True"],
+        "the same question to MetaRec, which trains a network": ["run", asked[0], "--model=MetaRec"],
+        "recommend": ["recommend", str(checkpoint), f"--sequence={feeder}", at],
+        "a page to try it on": ["serve", str(checkpoint)],
+        "your own data": ["convert", "data.csv", "--user=customer", "--item=sku", "--time=bought_at"],
     }
-    return "\n".join(["\nNext", *(f"# {what}\nrecbole-metarec {command}" for what, command in commands.items())])
+    lines = (f"# {what}\nrecbole-metarec {shlex.join(words)}" for what, words in commands.items())
+    return "\n".join(["\nNext", *lines])
 
 
 def _feeder(world: World) -> int:
-    """Return the number of a bird feeder."""
-    return next(number for number, each in enumerate(world.young.articles) if each.category == "Bird feeders")
+    """Return the number of the bird feeder that is bought most."""
+    young = world.young
+    bought = Counter(each.article for each in young.purchases)
+    return max((n for n, each in enumerate(young.articles) if each.category == "Bird feeders"), key=bought.__getitem__)

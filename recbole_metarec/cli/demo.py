@@ -31,13 +31,13 @@ def demo(folder: str, seed: int, overwrite: bool) -> int:
     world, place = World(seed), Path(folder)
     write_world(world, place, overwrite)
     settings, report = place / SETTINGS, place / _REPORT
-    words = [f"--config_files={settings}", "--model=Evidence", f"--report={report}"]
     with ending_at_once():  # what trains takes seconds to import
         from recbole_metarec.comparison.report_file import write_report
         from recbole_metarec.comparison.text_report import text_report
         from recbole_metarec.demo import texts
+    words = [*texts.question(settings), f"--report={report}"]
     print(texts.planted(world), "", f"$ recbole-metarec compare {shlex.join(words)}", sep="\n", flush=True)
-    comparison, summary = compared(parse_arguments(words), ["Evidence"])
+    comparison, summary = compared(parse_arguments(words), [texts.MODEL])
     if comparison.failures:
         return show(text_report(comparison, summary), []) or 1
     checkpoint = Path(str(comparison.runs[texts.MODEL][comparison.seeds[0]].checkpoint))

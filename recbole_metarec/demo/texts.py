@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
-from recbole_metarec.comparison.compare import Comparison
+from recbole_metarec.comparison.compare import Comparison, Runs
 from recbole_metarec.comparison.protocols import protocols
 from recbole_metarec.comparison.summary import Summary
 from recbole_metarec.comparison.text_report import heading, opening
@@ -29,6 +28,11 @@ _METRIC = "ndcg@10"
 _K = 5
 
 
+def question(settings: Path) -> list[str]:
+    """Return what stands behind ``recbole-metarec compare``."""
+    return [f"--config_files={settings}", f"--model={MODEL}", "--seeds=2"]
+
+
 def planted(world: World) -> str:
     """Say what was planted in a world."""
     young, others = world.young.shop, world.unlike.shop
@@ -37,26 +41,28 @@ def planted(world: World) -> str:
     return f"""\
 What was planted
 - {young.name} sells {len(world.young.articles)} things for gardens. It is young: {learnt:,} purchases to learn from.
-- {alike} are older shops of the kind, with articles and customers of their own, but the same habits: people
-  come for what is in fashion that fortnight, or to replace what they used up; what they add goes with it.
+- {alike} are older shops of the kind, with articles and customers of their own, but the same
+  habits: people come for what is in fashion that fortnight, or to replace what they used up; what they add goes with
+  it.
 - {others.name} sells spare parts: what comes next goes with what came before, and nothing is in fashion.
 So what {alike} know should help {young.name}, and {others.name} should count least."""
 
 
 def found(world: World, comparison: Comparison, summary: Summary) -> str:
     """Say what a comparison found: its answer, and what was planted beside what was found."""
-    of_seed = {label: runs[comparison.seeds[0]] for label, runs in protocols(comparison).headline.runs.items()}
-    parts = [heading(comparison, summary), *opening(summary), _by_reason(world, of_seed), _sources(world, of_seed)]
-    return "\n\n".join(parts)
+    runs = protocols(comparison).headline.runs
+    return "\n\n".join(
+        [heading(comparison, summary), *opening(summary), _by_reason(world, runs), _sources(world, runs)]
+    )
 
 
-def _by_reason(world: World, runs: Mapping[str, RunResult]) -> str:
+def _by_reason(world: World, runs: Runs) -> str:
     """Compare what models find of each kind of purchase."""
     labels = ["Memory", _SCRATCH, MODEL]
-    targets = runs[MODEL].targets
+    targets = next(iter(runs[MODEL].values())).targets
     assert targets is not None
     reasons = reasons_of(world, targets)
-    values = {label: _values(runs[label]) for label in labels}
+    values = {label: np.mean([_values(run) for run in runs[label].values()], axis=0) for label in labels}
     rows = []
     for reason in Reason:
         of_reason = np.array([each is reason for each in reasons])
@@ -82,12 +88,16 @@ def reasons_of(world: World, targets: Targets) -> list[Reason]:
     return [bought[user, item][time] for user, item, time in targets.keys().to_list()]
 
 
-def _sources(world: World, runs: Mapping[str, RunResult]) -> str:
-    """Say what each source counts beside what was planted."""
-    sources = runs[MODEL].diagnostic("evidence")["sources"]
+def _sources(world: World, runs: Runs) -> str:
+    """Say what each source counts, in the mean over seeds, beside what was planted."""
+    every = [run.diagnostic("evidence")["sources"] for run in runs[MODEL].values()]
+    pulls = {
+        trade.shop.name: sum(sources[trade.shop.name]["pull"] for sources in every) / len(every)
+        for trade in world.sources
+    }
     rows = [
-        [trade.shop.name, f"{sources[trade.shop.name]['pull']:.0%}", "other" if trade is world.unlike else "the same"]
-        for trade in sorted(world.sources, key=lambda trade: -sources[trade.shop.name]["pull"])
+        [trade.shop.name, f"{pulls[trade.shop.name]:.0%}", "other" if trade is world.unlike else "the same"]
+        for trade in sorted(world.sources, key=lambda trade: -pulls[trade.shop.name])
     ]
     header = ["source", "weight found", "habits planted"]
     return tabulate(rows, header, disable_numparse=True)
@@ -112,7 +122,7 @@ def next_commands(world: World, settings: Path, checkpoint: Path) -> str:
     """List commands that go on from here."""
     feeder = item_id(world.young.shop, _feeder(world))
     at = f"--at={date_of(world.today)}"
-    asked = [f"--config_files={settings}", f"--model={MODEL}"]
+    asked = question(settings)
     commands = {
         "everything that was measured": ["compare", *asked],
         "which of the sources it takes": ["compare", *asked, "--leave_one_out=True"],

@@ -57,3 +57,12 @@ def test_all_examples_are_run_and_short() -> None:
     scripts = {path.stem: path.read_text().splitlines() for path in EXAMPLES.glob("*.py")}
     assert scripts.keys() - {"made_up_tables", "serve_exported"} == SAID.keys()
     assert max(len(scripts[name]) for name in SAID) < 80
+
+
+def test_each_example_has_a_tutorial() -> None:
+    tutorials = REPOSITORY / "docs" / "tutorials"
+    assert {path.stem for path in tutorials.glob("*.md")} - {"index"} == SAID.keys()
+    index = (tutorials / "index.md").read_text(encoding="utf-8")
+    for name in SAID:
+        assert f"examples/{name}.py\n:language" in (tutorials / f"{name}.md").read_text(encoding="utf-8")
+        assert f"({name}.md)" in index

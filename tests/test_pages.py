@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pages
@@ -12,6 +13,7 @@ import recbole.quick_start
 from pages import PAGES, REPOSITORY
 
 import recbole_metarec as rm
+from recbole_metarec.demo import world
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,7 @@ def test_what_a_page_says_can_be_done(
 ) -> None:
     shutil.copytree(domains, tmp_path / "dataset")
     pages.write_files(tmp_path)
+    monkeypatch.setattr(world, "World", partial(world.World, share=0.3))
     for module, name, place in ((rm, "run", 0), (rm, "compare", 1)):
         monkeypatch.setattr(module, name, pages.cut_short(getattr(module, name), place))
     monkeypatch.setattr(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from recbole_metarec.runs.result import RunResult
     from recbole_metarec.settings.shared import SharedSettings
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "ANTSettings",
     "MemorySettings",

@@ -15,6 +15,7 @@ from recbole_metarec import __version__
 from recbole_metarec.cli.amazon import amazon
 from recbole_metarec.cli.arguments import pairs
 from recbole_metarec.cli.convert import convert
+from recbole_metarec.cli.demo import demo
 from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.inspect import inspect
@@ -58,7 +59,7 @@ def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
 
 
-for subcommand in (run, compare, tune, recommend, similar, serve, export, inspect, convert, amazon):
+for subcommand in (demo, run, compare, tune, recommend, similar, serve, export, inspect, convert, amazon):
     cli.add_command(subcommand)
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.cli.help import command, of_settings
@@ -15,6 +15,10 @@ from recbole_metarec.cli.launch import run_together
 from recbole_metarec.errors import UserError
 from recbole_metarec.settings.suite import DEFAULT_TARGET
 from recbole_metarec.training.environment import asked, speaking_once
+
+if TYPE_CHECKING:
+    from recbole_metarec.comparison.compare import Comparison
+    from recbole_metarec.comparison.summary import Summary
 
 
 @command(of_settings, "--model=NAME [--key=value | --key value ...]")
@@ -78,35 +82,41 @@ def run_model(settings: Mapping[str, Any]) -> int:
         results, file, samples = make_runs(resolved), resolved["result_file"], resolved["bootstrap_samples"]
         to_use = delivery(resolved, results)
         steps = [(f"\nresults: {file}", partial(write_json, Path(file), results, samples, to_use))] if file else []
-        status = _show(run_report(results, samples, to_use), steps)
+        status = show(run_report(results, samples, to_use), steps)
     leave()
     return status
 
 
 def compare_models(settings: Mapping[str, Any], models: Sequence[str]) -> int:
     """Compare models and print what was found; returns the exit status."""
+    comparison, summary = compared(settings, models)
+    from recbole_metarec.comparison.report_file import write_report
+    from recbole_metarec.comparison.text_report import text_report
+
+    reports = settings.get("report") or []
+    files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]
+    steps = [(f"\nreport: {file}", partial(write_report, Path(file), comparison, summary)) for file in files if file]
+    return show(text_report(comparison, summary), steps) or int(bool(comparison.failures))
+
+
+def compared(settings: Mapping[str, Any], models: Sequence[str]) -> tuple[Comparison, Summary]:
+    """Compare models, and sum up what was found."""
     from recbole_metarec.comparison.entries import make_entries
 
     settings = {"dataset": DEFAULT_TARGET, **settings, "model": models}
     entries = make_entries(settings)
     with ending_at_once():  # what trains takes seconds to import
         from recbole_metarec.comparison.compare import compare_entries
-        from recbole_metarec.comparison.report_file import write_report
         from recbole_metarec.comparison.summary import summarize
-        from recbole_metarec.comparison.text_report import text_report
     try:
         comparison = compare_entries(settings, entries)
     except KeyboardInterrupt as interrupt:
         interrupt.args = ("runs that have ended are kept", *interrupt.args)
         raise
-    summary = summarize(comparison)
-    reports = settings.get("report") or []
-    files = [*([reports] if isinstance(reports, str) else reports), settings.get("result_file")]
-    steps = [(f"\nreport: {file}", partial(write_report, Path(file), comparison, summary)) for file in files if file]
-    return _show(text_report(comparison, summary), steps) or int(bool(comparison.failures))
+    return comparison, summarize(comparison)
 
 
-def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
+def show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
     """Print what was found, then write it to files; what cannot be written costs only itself."""
     from recbole_metarec.files import what_failed
 

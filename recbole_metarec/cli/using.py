@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("checkpoint", metavar="CHECKPOINT")
 @click.option("--sequence", metavar="A,B,C", help="Item ids of one user, the oldest first.")
-@click.option("--input", "source", metavar="FILE", help="Histories of many: .jsonl, .csv or .parquet; see README.")
+@click.option("--input", "source", metavar="FILE", help="Histories of many: .jsonl, .csv or .parquet.")
 @click.option("--output", "target", metavar="FILE", help="Where their recommendations go: .jsonl, .csv or .parquet.")
 @click.option("-k", "k", type=int, default=10, show_default=True, help="How many items.")
 @click.option("--at", metavar="TIME", help="When is asked, as 2014-07-01 or seconds since 1970. [default: now]")

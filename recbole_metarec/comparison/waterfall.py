@@ -59,13 +59,14 @@ def make_steps(
     list of Step
         Empty if fewer than three of the entries were run.
     """
-    clock = "evidence that knows the clock" + ", which the sources teach, too" * taught
-    parts = {
-        MEMORY.name: "transitions of the target alone",
-        EVIDENCE.name: clock,
-        beside(label, "scratch"): "a model of sequences" + ", without the sources" * taught,
-        label: "data of the other domains",
+    clock, scratch = "evidence that knows the clock", beside(label, "scratch")
+    between = {
+        EVIDENCE.name: clock + ", which the sources teach, too" * taught,
+        scratch: "a model of sequences" + ", without the sources" * taught,
     }
+    if label == EVIDENCE.name:
+        between = {scratch: f"{clock}, without the sources"}
+    parts = {MEMORY.name: "transitions of the target alone", **between, label: "data of the other domains"}
     means = {name: aligned.mean(name, metric) for name in parts} if aligned else {}
     known = {name: mean for name, mean in means.items() if mean is not None}
     if len(known) < 3 or label not in known:

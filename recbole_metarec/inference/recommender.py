@@ -67,7 +67,10 @@ class Recommender:
     ----------
     name : str
         Of the model and its dataset.
-    settings, metrics : dict
+    settings : dict
+        Of the run that trained it.
+    metrics : dict
+        What that run found.
     section : Section
     vocabulary : Vocabulary
         Item ids and their numbers: that of ``item_ids[n]`` is ``n + 1``.

@@ -135,9 +135,7 @@ def say_next(measured: Measured) -> str:
         return "Next: --leave_one_out=True shows which of the sources it takes."
     if measured.is_clear:
         return "Next: leave the other domains out, or find the one that hurts with --leave_one_out=True."
-    return (
-        "Next: try sources that are nearer to the target, or a model that reads texts of items (README, Item features)."
-    )
+    return "Next: try sources that are nearer to the target, or a model that reads texts of items, as ANT does."
 
 
 def explain(metric: str) -> str:

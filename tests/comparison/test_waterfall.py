@@ -20,14 +20,15 @@ RANKS = {
     "MetaRec:scratch": [1, 2, 0],
     "MetaRec": [1, 1, 4],
     "Pop": [0, 0, 9],
+    "Evidence:scratch": [0, 2, 0],
 }
 
 
-def steps_of(*labels: str, taught: bool = False) -> list[Step]:
+def steps_of(*labels: str, taught: bool = False, of: str = "MetaRec") -> list[Step]:
     ranks = {label: {1: np.tile(np.array(RANKS[label]), 20)} for label in labels}
     aligned = Alignment(TARGETS, ranks, {}, {})
     make = partial(make_effects, aligned, "ndcg@10", samples=200, seed=1)
-    return make_steps("ndcg@10", aligned, "MetaRec", taught, make)
+    return make_steps("ndcg@10", aligned, of, taught, make)
 
 
 def test_each_step_is_measured_against_the_one_before() -> None:
@@ -56,3 +57,9 @@ def test_steps_say_where_sources_teach() -> None:
     assert [step.part for step in taught[1:3]] != [step.part for step in plain[1:3]]
     assert "the sources teach" in taught[1].part
     assert "without the sources" in taught[2].part
+
+
+def test_evidence_builds_on_itself_without_the_sources() -> None:
+    steps = steps_of("Evidence", "Evidence:scratch", "Memory", taught=True, of="Evidence")
+    assert [step.label for step in steps] == ["Memory", "Evidence:scratch", "Evidence"]
+    assert "model" not in steps[1].part

@@ -9,9 +9,7 @@ import pytest
 from recbole_metarec.evaluation.significance import Change
 from recbole_metarec.runs.advice import Measured, explain, say_next, say_transfer, say_use
 
-NEARER = (
-    "Next: try sources that are nearer to the target, or a model that reads texts of items (README, Item features)."
-)
+NEARER = "Next: try sources that are nearer to the target, or a model that reads texts of items, as ANT does."
 
 
 def measured(

@@ -1,0 +1,1 @@
+"""A small world of shops of which it is known how people buy."""

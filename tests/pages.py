@@ -169,7 +169,7 @@ def cut_short(function: Callable[..., Any], place: int) -> Callable[..., Any]:
 # -- what pages find in the folder that they are read in --------------------------------------------------------------
 
 
-def write_domains(root: Path, users: int = 40) -> None:
+def write_domains(root: Path, users: int = 24) -> None:
     """Write the embedded domains, each with a few of its users."""
     for name in make_domains(root):
         path = root / name / f"{name}.inter"

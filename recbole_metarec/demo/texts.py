@@ -108,10 +108,10 @@ def recommended(world: World, checkpoint: Path) -> str:
     trade, rec = world.young, load(checkpoint)
     bought = _feeder(world)
     (answer,) = rec.recommend([[item_id(trade.shop, bought)]], _K, at=str(date_of(world.today)))
-    planted = {item_id(trade.shop, number): Reason.FASHION.value for number in trade.in_fashion(world.today)}
-    planted |= {item_id(trade.shop, number): Reason.TOGETHER.value for number in trade.go_with[bought]}
+    known = {item_id(trade.shop, number): Reason.FASHION.value for number in trade.in_fashion(world.today)}
+    known |= {item_id(trade.shop, number): Reason.TOGETHER.value for number in trade.go_with[bought]}
     rows = [
-        [each.item_id, rec.titles[each.item_id], f"{each.score:.2f}", planted.get(each.item_id, "")] for each in answer
+        [each.item_id, rec.titles[each.item_id], f"{each.score:.2f}", known.get(each.item_id, "")] for each in answer
     ]
     who = f"{trade.articles[bought].title} ({item_id(trade.shop, bought)})"
     table = tabulate(rows, ["item", "title", "score", "what was planted"], disable_numparse=True)

@@ -15,7 +15,7 @@ from recbole_metarec.settings.shared import SharedSettings
 HEAVY = ("torch", "recbole", "pandas", "scipy", "polars", "ray")
 
 
-COMMANDS = ("", "run", "compare", "tune", "recommend", "serve", "export", "amazon", "amazon prepare", "convert")
+COMMANDS = ("", "demo", "run", "compare", "tune", "recommend", "serve", "export", "amazon", "amazon prepare", "convert")
 
 
 def test_help_imports_nothing_heavy() -> None:

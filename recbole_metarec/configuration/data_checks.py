@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "encoding", "benchmark_filename"}
 """Settings without which no file can be found and read."""
-DATA_KEYS |= {*KEY_FIELDS, "load_col", "unload_col", "additional_feat_suffix", "LIST_SUFFIX"}
+DATA_KEYS |= {*KEY_FIELDS, "load_col", "unload_col", "additional_feat_suffix", "LIST_SUFFIX", "interaction_cache"}
 
 # Settings that count items, and may not exceed a catalogue.
 _AT_MOST_ITEMS = ("topk", "reranker_CAN_NUM")
@@ -89,7 +90,7 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
     if wrong:
         raise UserError(wrong)
     yield from _column_problems(root, name, effective, settings)
-    found = _contents(path, [user, item, time], separator, encoding)
+    found = _contents(path, [user, item, time], separator, encoding, effective["interaction_cache"])
     yield from _clock_problems(path, found.times, effective, is_target)
     if found.longest < needed:
         yield (
@@ -235,7 +236,7 @@ class _Contents(NamedTuple):
     times: Times | None
 
 
-def _contents(path: Path, fields: list[str], separator: str, encoding: str) -> _Contents:
+def _contents(path: Path, fields: list[str], separator: str, encoding: str, cache: str | None) -> _Contents:
     """Read a domain's file, or tell what will be in it; ``fields`` are those of users, items and times."""
     to_be_made = is_to_be_made(path)
     if to_be_made:
@@ -247,7 +248,14 @@ def _contents(path: Path, fields: list[str], separator: str, encoding: str) -> _
         frame = interactions_to_be_made(path.stem)
     else:
         from recbole_metarec.domains.atomic import read_interactions
+        from recbole_metarec.domains.plain import NotPlain
+        from recbole_metarec.domains.stored import Source, stored
 
+        with suppress(NotPlain):  # to be read closely
+            user, item, time = fields
+            found = stored(Source(path, user, item, time, separator, encoding), cache)
+            if found is not None:
+                return _Contents(int(found.lengths.max()), len(found.names), found.stamps)
         frame = read_interactions(path, fields, separator, encoding)
-    user, item, time = (frame[field] for field in fields)
-    return _Contents(int(user.value_counts().max()), int(item.nunique()), time.to_numpy(float))
+    users, items, times = (frame[field] for field in fields)
+    return _Contents(int(users.value_counts().max()), int(items.nunique()), times.to_numpy(float))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from recbole_metarec.domains.chunks import Chunks
 from recbole_metarec.domains.vocabulary import SameHash, Vocabulary, Words
 
 BLOCK_BYTES = 1 << 22
@@ -63,22 +64,22 @@ def read_plain(
     """
     tokens, numbers = read_columns(path, header, fields, separator, encoding)
     columns = {
-        name: _to_category(tokens.pop(name)) if name in tokens else np.concatenate(numbers.pop(name)) for name in fields
+        name: _to_category(tokens.pop(name)) if name in tokens else numbers.pop(name).take_all() for name in fields
     }
     return pd.DataFrame(columns, copy=False)
 
 
 def read_columns(
     path: Path, header: Mapping[str, str], fields: Sequence[str], separator: str = "\t", encoding: str = "utf-8"
-) -> tuple[dict[str, Vocabulary], dict[str, list[npt.NDArray[np.float64]]]]:
-    """Read columns as `read_plain` does, and leave them in blocks.
+) -> tuple[dict[str, Vocabulary], dict[str, Chunks[np.float64]]]:
+    """Read columns as `read_plain` does, and leave them in pieces.
 
     Returns
     -------
     tokens : dict of str to Vocabulary
         The token columns, which are not finished.
-    numbers : dict of str to list of float64 array
-        The float columns, an array of each block.
+    numbers : dict of str to Chunks of float64
+        The float columns.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def read_columns(
     if len(separator.encode()) != 1 or separator in '\r\n"' or {header[name] for name in fields} - {"token", "float"}:
         raise NotPlain
     tokens = {name: Vocabulary() for name in fields if header[name] == "token"}
-    numbers: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in fields if header[name] == "float"}
+    numbers = {name: Chunks(np.float64) for name in fields if header[name] == "float"}
     n_rows = 0
     for block in _blocks(path):
         cells = _cells(block, len(names), separator)
@@ -141,9 +142,7 @@ def texts(words: Words) -> list[str]:
 
 def _to_category(column: Vocabulary) -> pd.Categorical:
     tokens = texts(finish(column))
-    codes = np.concatenate(column.codes)
-    column.codes.clear()
-    return pd.Categorical.from_codes(codes, pd.Index(tokens, dtype=object))
+    return pd.Categorical.from_codes(column.codes.take_all(), pd.Index(tokens, dtype=object))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -18,17 +18,18 @@ from dataclasses import dataclass
 from functools import cache
 from logging import getLogger
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from recbole_metarec.domains.chunks import Chunks, Number
 from recbole_metarec.domains.header import read_header, require_fields
 from recbole_metarec.domains.missing import MISSING
 from recbole_metarec.domains.plain import NotPlain, finish, read_columns, texts
 from recbole_metarec.domains.sorting import exact_order
-from recbole_metarec.domains.vocabulary import Codes, Vocabulary, Words
+from recbole_metarec.domains.vocabulary import Codes, Words
 from recbole_metarec.files import remove_abandoned, what_failed, whole_file, why_not_written, writes
 
 FORMAT = 1
@@ -40,15 +41,15 @@ SMALLEST = 1 << 24
 SETTLED_NS = 2 * 10**9
 """Age of a file from which on each change shows in its times, whatever the file system."""
 
-AT_A_TIME = 1 << 22
-"""Interactions that are sorted together, and tokens that are texts at a time."""
+SORTED_AT_A_TIME = 1 << 22
+"""Interactions that are sorted together: less takes less memory and more time."""
 
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
+_TEXTS = 1 << 18  # at a time, which take ten times as much as their bytes
 _KINDS = {"offsets": "I64", "stamps": "F64", "users": "U64", "names": "U64", "items": "I32", "rows": "I32"}
 _DTYPES = {"I64": "<i8", "F64": "<f8", "U64": "<u8", "I32": "<i4"}
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-Number = TypeVar("Number", np.int32, np.float64)
 
 
 class Source(NamedTuple):
@@ -166,7 +167,7 @@ def stored(source: Source, folder: str | Path | None) -> StoredInteractions | No
     why = why_not_written(Path(folder), path.name)
     if why is None:
         try:
-            return _made(path, source, state, header)
+            return _mapped(path, source, state) if _make(path, source, state, header) else None
         except OSError as error:
             why = what_failed(error)
     _warn(f"{source.path}: is read anew by each run, {why}; name a folder with --interaction_cache")
@@ -243,23 +244,22 @@ def _check(found: StoredInteractions) -> None:
         raise ValueError("its ids are none")
 
 
-def _made(path: Path, source: Source, state: Mapping[str, Any], header: Mapping[str, str]) -> StoredInteractions | None:
-    """Read an atomic file and write its arrays."""
+def _make(path: Path, source: Source, state: Mapping[str, Any], header: Mapping[str, str]) -> bool:
+    """Read an atomic file and write its arrays, unless it changes meanwhile."""
     tokens, numbers = read_columns(source.path, header, source.fields, source.separator, source.encoding)
     users, items = tokens[source.user], tokens[source.item]
     user_words, item_words = finish(users), finish(items)
     for words in (user_words, item_words):
-        for begin in range(0, len(words), AT_A_TIME):
-            if not MISSING.isdisjoint(texts(words[begin : begin + AT_A_TIME])):
+        for begin in range(0, len(words), _TEXTS):
+            if not MISSING.isdisjoint(texts(words[begin : begin + _TEXTS])):
                 raise NotPlain
     if _state_of(source.path) != state:  # changed while it was read
-        return None
-    n_rows = sum(map(len, users.codes))
+        return False
     lengths = np.zeros(len(user_words), np.int64)
-    for codes in users.codes:
+    for codes in users.codes.arrays:
         lengths += np.bincount(codes, minlength=len(lengths))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    shapes = {name: (n_rows,) for name in _KINDS}
+    shapes = {name: (len(users.codes),) for name in _KINDS}
     shapes |= {"offsets": offsets.shape, "users": user_words.shape, "names": item_words.shape}
     remove_abandoned(path.parent)
     with whole_file(path) as file:
@@ -267,11 +267,11 @@ def _made(path: Path, source: Source, state: Mapping[str, Any], header: Mapping[
         for name, array in (("offsets", offsets), ("users", user_words), ("names", item_words)):
             _write(file, places[name], array)
         at = 0
-        for part in _sorted_parts(users, items, numbers[source.time], offsets):
+        for part in _sorted_parts(users.codes, items.codes, numbers[source.time], offsets):
             for name, array in part.items():
                 _write(file, places[name] + at * array.itemsize, array)
             at += len(part["rows"])
-    return _mapped(path, source, state)
+    return True
 
 
 def _write_header(file: BinaryIO, shapes: Mapping[str, Sequence[int]], metadata: Mapping[str, str]) -> dict[str, int]:
@@ -293,15 +293,15 @@ def _write(file: BinaryIO, place: int, array: npt.NDArray[Any]) -> None:
 
 
 def _sorted_parts(
-    users: Vocabulary, items: Vocabulary, stamps: Sequence[npt.NDArray[np.float64]], offsets: npt.NDArray[np.int64]
+    users: Chunks[np.int32], items: Chunks[np.int32], stamps: Chunks[np.float64], offsets: npt.NDArray[np.int64]
 ) -> Iterator[Arrays]:
     """Yield the sorted interactions of some users after those of others, so that not all are sorted at once."""
     begin, n_users = 0, len(offsets) - 1
-    starts = np.cumsum([0, *map(len, users.codes)])
+    starts = np.cumsum([0, *map(len, users.arrays)])
     while begin < n_users:
-        end = max(begin + 1, int(np.searchsorted(offsets, offsets[begin] + AT_A_TIME, "right")) - 1)
-        chosen = [np.flatnonzero((codes >= begin) & (codes < end)) for codes in users.codes]
-        part_users, part_items = (_gathered(column.codes, chosen) for column in (users, items))
+        end = max(begin + 1, int(np.searchsorted(offsets, offsets[begin] + SORTED_AT_A_TIME, "right")) - 1)
+        chosen = [np.flatnonzero((codes >= begin) & (codes < end)) for codes in users.arrays]
+        part_users, part_items = (_gathered(column, chosen) for column in (users, items))
         part_stamps = _gathered(stamps, chosen)
         part_rows = np.concatenate([rows + start for rows, start in zip(chosen, starts, strict=False)])
         order = exact_order(part_users - np.int32(begin), part_stamps)
@@ -313,5 +313,5 @@ def _sorted_parts(
         begin = end
 
 
-def _gathered(blocks: Sequence[npt.NDArray[Number]], chosen: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[Number]:
-    return np.concatenate([block[rows] for block, rows in zip(blocks, chosen, strict=True)])
+def _gathered(column: Chunks[Number], chosen: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[Number]:
+    return np.concatenate([array[rows] for array, rows in zip(column.arrays, chosen, strict=True)])

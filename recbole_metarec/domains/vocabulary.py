@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from recbole_metarec.domains.chunks import Chunks
+
 Words = npt.NDArray[np.uint64]
 Codes = npt.NDArray[np.int32]
 
@@ -22,16 +24,17 @@ class Vocabulary:
 
     Attributes
     ----------
-    codes : list of int32 array
-        Of each block the number of each row's token; final after `finish`.
+    codes : Chunks of int32
+        The number of each row's token; complete after `finish`.
     """
 
     def __init__(self) -> None:
-        self.codes: list[Codes] = []
+        self.codes = Chunks(np.int32)
         self._words = np.empty((0, 1), np.uint64)  # in order of their numbers
         self._hashes = np.empty(0, np.uint64)  # sorted
         self._numbers = np.empty(0, np.int32)  # of the hashes
-        self._pending: list[Words] = []
+        self._pending: list[Words] = []  # the different ones of a block
+        self._pending_codes: list[Codes] = []  # which of them each row of the block has
         self._n_pending = 0
 
     def add(self, words: Words) -> None:
@@ -47,7 +50,7 @@ class Vocabulary:
         SameHash
         """
         codes, first = number(words)
-        self.codes.append(codes)
+        self._pending_codes.append(codes)
         self._pending.append(words[first])
         self._n_pending += len(first)
         if self._n_pending >= max(FEWEST_PENDING, len(self._words) // 8):
@@ -69,9 +72,9 @@ class Vocabulary:
         """Give pending tokens their numbers, new ones those that follow."""
         if not self._pending:
             return
-        lengths = [len(words) for words in self._pending]
-        places, first = number(_joined(self._pending))
-        words = _joined(self._pending)[first]
+        words = _joined(self._pending)
+        places, first = number(words)
+        words = words[first]
         hashes = _hash(words)
         order = np.argsort(hashes, kind="stable")
         hashes = hashes[order]
@@ -89,10 +92,10 @@ class Vocabulary:
         self._numbers = np.insert(self._numbers, place[~known], numbers[order[~known]])
         self._words = _joined([self._words, words[new]])
         begin, numbers = 0, numbers[places]
-        for block, length in enumerate(lengths, len(self.codes) - len(lengths)):
-            self.codes[block] = numbers[begin : begin + length][self.codes[block]]
-            begin += length
-        self._pending, self._n_pending = [], 0
+        for block, codes in zip(self._pending, self._pending_codes, strict=True):
+            self.codes.append(numbers[begin : begin + len(block)][codes])
+            begin += len(block)
+        self._pending, self._pending_codes, self._n_pending = [], [], 0
 
 
 def number(words: Words) -> tuple[Codes, npt.NDArray[np.int64]]:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from recbole_metarec.domains import chunks, vocabulary
 from recbole_metarec.domains import stored as module
-from recbole_metarec.domains import vocabulary
 from recbole_metarec.domains.atomic import read_interactions
 from recbole_metarec.domains.plain import NotPlain
 from recbole_metarec.domains.stored import Source, stored
@@ -82,7 +82,8 @@ def test_arrays_are_the_file_by_user_and_time(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("recbole_metarec.domains.plain.BLOCK_BYTES", block)
         patch.setattr(vocabulary, "FEWEST_PENDING", pending)
-        patch.setattr(module, "AT_A_TIME", at_a_time)
+        patch.setattr(chunks, "CHUNK", block)
+        patch.setattr(module, "SORTED_AT_A_TIME", at_a_time)
         made = stored(source, folder / "arrays")
     for found in (made, stored(source, folder / "arrays")):
         assert found is not None

@@ -12,6 +12,7 @@ from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.plain import NotPlain
 from recbole_metarec.domains.stored import Source, StoredInteractions, stored
 from recbole_metarec.errors import UserError
+from recbole_metarec.memory import TooLarge
 
 # Settings by which RecBole drops or changes interactions, renumbers ids or reads more files.
 _CHANGE = (
@@ -60,6 +61,8 @@ def stored_or_none(source: Source, config: Config) -> StoredInteractions | None:
     """Return what is `stored`, or nothing where the file is to be read otherwise."""
     try:
         return stored(source, config["interaction_cache"])
+    except TooLarge:
+        raise
     except (NotPlain, UserError):  # said by those who read it closely
         return None
 

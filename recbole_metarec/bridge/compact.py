@@ -21,6 +21,7 @@ from recbole_metarec.domains.missing import MISSING
 from recbole_metarec.domains.plain import NotPlain, read_plain
 from recbole_metarec.domains.stored import StoredInteractions
 from recbole_metarec.errors import UserError
+from recbole_metarec.memory import TooLarge
 
 Flags = npt.NDArray[np.bool_]
 
@@ -37,6 +38,8 @@ class CompactDataset(SequentialDataset):  # type: ignore[misc]
     def _load_feat(self, filepath: str, source: Any) -> Any:
         try:
             frame, kinds = self._read_compact(filepath, source)
+        except TooLarge:
+            raise
         except (NotPlain, UserError):
             return super()._load_feat(filepath, source)
         for field in map(str, frame):

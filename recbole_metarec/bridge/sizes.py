@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from recbole.config import Config
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.memory import memory_size
 
 # What torch and numpy say when memory ends, or when a size is beyond all memory.
 _LACK = r"not enough memory|can't allocate memory|out of memory|[Uu]nable to allocate|Storage size calculation|overflow"
@@ -62,7 +62,7 @@ class ParameterBudget(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.left = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _COPIES
+        self.left = memory_size() / _COPIES
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

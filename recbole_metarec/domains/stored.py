@@ -30,6 +30,7 @@ from recbole_metarec.domains.missing import MISSING
 from recbole_metarec.domains.plain import NotPlain, finish, read_columns, texts
 from recbole_metarec.domains.sorting import exact_order
 from recbole_metarec.domains.vocabulary import Codes, Words
+from recbole_metarec.domains.volume import Volume, estimate, require
 from recbole_metarec.files import remove_abandoned, what_failed, whole_file, why_not_written, writes
 
 FORMAT = 1
@@ -113,6 +114,11 @@ class StoredInteractions:
         """Number of interactions of each user."""
         return np.diff(self.offsets)
 
+    @property
+    def volume(self) -> Volume:
+        """How much there is."""
+        return Volume(len(self), len(self.users), len(self.names))
+
     def item_names(self) -> list[str]:
         """Return the name of each item, from item 1."""
         return texts(self.names)
@@ -151,7 +157,7 @@ def stored(source: Source, folder: str | Path | None) -> StoredInteractions | No
     NotPlain
         If the file is none for `read_plain`, or an id is a word for a missing value.
     UserError
-        If the file is missing, or has not these columns.
+        If the file is missing, has not these columns, or is more than memory can hold (`TooLarge`).
     """
     state = None if folder is None else _state_of(source.path)
     if folder is None or state is None:
@@ -166,6 +172,8 @@ def stored(source: Source, folder: str | Path | None) -> StoredInteractions | No
         return None
     why = why_not_written(Path(folder), path.name)
     if why is None:
+        volume = estimate(source.path, source.user, source.item, source.separator, source.encoding)
+        require(source.path, "to be read", volume.n_interactions, volume.to_make())
         try:
             return _mapped(path, source, state) if _make(path, source, state, header) else None
         except OSError as error:

@@ -26,4 +26,4 @@ def memory_size() -> int:
 
 def in_words(n_bytes: float) -> str:
     """Write a size, as in ``3.2 GB``."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:.0f} MB"
+    return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:.0f} MB"

@@ -2,10 +2,14 @@
 
     python benchmarks/large.py write FOLDER --interactions=30000000
     python benchmarks/large.py read FOLDER [--side=checks|source|target]
+    python benchmarks/large.py train FOLDER [--steps=12]
 
 ``write`` makes FOLDER/synthetic/synthetic.inter: ids as long as Amazon's, at least 5 interactions of each user and 10
 on average, popularity of items by Zipf's law, lines of 40 bytes sorted by millisecond. ``read`` prints seconds and the
-peak of memory beyond imports; the first one keeps arrays in FOLDER/arrays, later ones take these.
+peak of memory beyond imports; the first one keeps arrays in FOLDER/arrays, later ones take these. ``train``
+takes them, too, and prints the CPU seconds of an epoch (its plan, and as many median steps as it has), of ranking all
+users' targets among all items (by those of some users), and of a list of 10 items: one thread, defaults of MetaRec but
+for a sampled softmax.
 """
 
 from __future__ import annotations
@@ -13,8 +17,10 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -90,15 +96,60 @@ print(f"{side}: {wall:.2f} s, {cpu:.2f} CPU s, peak {grown:,.0f} MB beyond {befo
 """
 
 
+def train(folder: Path, n_steps: int, n_ranked: int = 128) -> None:
+    """Print what training on the arrays costs; see the module."""
+    import torch
+    from steps import alternate, make_learner, plain
+
+    from recbole_metarec.bridge.config import PluginConfig
+    from recbole_metarec.bridge.loading import load_domain
+    from recbole_metarec.evaluation.ranking import rank_targets
+    from recbole_metarec.runs.peak import peak_megabytes
+
+    torch.set_num_threads(1)
+    settings = {"data_path": str(folder.absolute()), "interaction_cache": str(folder / "arrays"), "gpu_id": ""}
+    config = PluginConfig("MetaRec", NAME, {**settings, "state": "ERROR"})
+    begin = time.process_time()
+
+    def said(what: str, seconds: float) -> None:
+        print(f"{what}: {seconds:,.3f} CPU s, peak {peak_megabytes():,.0f} MB", flush=True)
+
+    domain = load_domain(config)
+    said(domain.describe(), time.process_time() - begin)
+    learner = make_learner(domain, softmax="sampled")
+    begin = time.process_time()
+    windows = learner.tasks[0].windows
+    windows.batch(0, 0)
+    plan = time.process_time() - begin
+    step = statistics.median(alternate({"step": plain(learner)}, n_steps)["step"]) / 1e3
+    said(
+        f"an epoch of {len(windows):,} steps of {1e3 * step:.0f} ms and a plan of {plan:.1f} s",
+        plan + len(windows) * step,
+    )
+    items_ID = learner.tasks[0].table.detach()
+    states_BD, targets_B = items_ID[1 : 1 + n_ranked].clone(), torch.arange(1, n_ranked + 1)
+    begin = time.process_time()
+    rank_targets(states_BD, items_ID, targets_B)
+    said("all users ranked", (time.process_time() - begin) / n_ranked * domain.n_sequences)
+    begin = time.process_time()
+    for state_D in states_BD:
+        torch.topk(items_ID @ state_D, 10)
+    said("a list", (time.process_time() - begin) / n_ranked)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["write", "read"])
+    parser.add_argument("what", choices=["write", "read", "train"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--interactions", type=int, default=10_000_000)
     parser.add_argument("--side", default="source", choices=["checks", "source", "target"])
+    parser.add_argument("--steps", type=int, default=12)
     options = parser.parse_args()
     if options.what == "write":
         write_domain(options.folder / NAME / f"{NAME}.inter", options.interactions)
+        return
+    if options.what == "train":
+        train(options.folder, options.steps)
         return
     environment = {**os.environ, "POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "ignore", "-c", MEASURED, str(options.folder.absolute()), options.side]

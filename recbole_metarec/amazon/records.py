@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from recbole_metarec.amazon.layouts import Layout
-from recbole_metarec.domains.atomic import MISSING
+from recbole_metarec.domains.missing import MISSING
 
 LATEST = 2**53
 """First timestamp that is not exact as a 64-bit float, in which RecBole reads it."""

@@ -17,7 +17,7 @@ from recbole_metarec.amazon.rawfile import RawFile
 from recbole_metarec.amazon.records import LATEST, BadLine, Row, read_row, without_cycles
 from recbole_metarec.datasets.interactions import Interactions, encode
 from recbole_metarec.datasets.lines import LineReport
-from recbole_metarec.domains.atomic import MISSING
+from recbole_metarec.domains.missing import MISSING
 
 Block = tuple[tuple[str, ...], tuple[str, ...], npt.NDArray[np.float64], npt.NDArray[np.int64]]
 

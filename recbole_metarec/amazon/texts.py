@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recbole_metarec.amazon.rawfile import RawFile
-from recbole_metarec.domains.atomic import MISSING, NUMBER
+from recbole_metarec.domains.atomic import NUMBER
+from recbole_metarec.domains.missing import MISSING
 from recbole_metarec.errors import UserError
 
 IDENTITY = re.compile(r"[\w#-]+")

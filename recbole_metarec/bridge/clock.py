@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from logging import getLogger
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from recbole.config import Config
 from recbole.data.dataset import Dataset
 
 from recbole_metarec.bridge.grouping import Rows
@@ -38,14 +40,31 @@ def exact_times(dataset: Dataset) -> Times | None:
     frame, field = dataset.inter_feat, dataset.time_field
     if field not in frame or frame[field].dtype != np.float64:
         return None
-    times = frame[field].to_numpy()
-    clock = find_clock(times, dataset.config["time_unit"] or "auto")
+    return known_times(frame[field].to_numpy(), dataset.config)
+
+
+def known_times(stamps: Times, config: Config) -> Times | None:
+    """Return when interactions of a domain were, and log what their timestamps are; see `exact_times`.
+
+    Parameters
+    ----------
+    stamps : float64 array, shape (n_interactions,)
+        Their timestamps.
+    config : recbole.config.Config
+        The domain's.
+
+    Returns
+    -------
+    float64 array, shape (n_interactions,), or None
+    """
+    name = config["dataset"]
+    clock = find_clock(stamps, config["time_unit"] or "auto")
     if clock.problem:
-        raise UserError([f"{dataset.dataset_name}: {clock.problem}"])
-    getLogger().info(f"{dataset.dataset_name}: timestamps are {clock.what}")
+        raise UserError([f"{name}: {clock.problem}"])
+    getLogger().info(f"{name}: timestamps are {clock.what}")
     if clock.warning:
-        getLogger().warning(f"{dataset.dataset_name}: {clock.warning}")
-    return None if clock.unit is None else seconds(times, clock.unit)
+        getLogger().warning(f"{name}: {clock.warning}")
+    return None if clock.unit is None else seconds(stamps, clock.unit)
 
 
 def rows_to_sort(dataset: Dataset) -> Rows | None:
@@ -55,32 +74,41 @@ def rows_to_sort(dataset: Dataset) -> Rows | None:
     return np.random.default_rng(dataset.config["seed"]).permutation(len(dataset.inter_feat))
 
 
-def warn_of_ties(dataset: Dataset, users: Rows, items: Rows, times: Times) -> None:
+def warn_of_ties(
+    config: Config,
+    neighbours: npt.NDArray[np.bool_],
+    items: npt.NDArray[Any],
+    stamps: Times,
+    tokens: Callable[[], npt.NDArray[Any]],
+) -> None:
     """Warn of timestamps that many interactions of a user share, if those stand in the order of items' names.
 
     Parameters
     ----------
-    dataset : recbole.data.dataset.Dataset
-        Whose they are.
-    users, items : int array, shape (n_interactions,)
-        A user's interactions one behind the other, oldest first.
-    times : float64 array, shape (n_interactions,)
+    config : recbole.config.Config
+        The domain's.
+    neighbours : bool array, shape (n_interactions - 1,)
+        Whether each interaction but the first is of the user of the one before; users stand one behind the other.
+    items : int array, shape (n_interactions,)
+        A user's oldest first.
+    stamps : float64 array, shape (n_interactions,)
+    tokens : callable
+        Returns the name of each item, the padding's first.
     """
-    if dataset.config["shuffle_ties"]:
+    if config["shuffle_ties"]:
         return
-    neighbours = users[1:] == users[:-1]
-    tied = neighbours & (times[1:] == times[:-1])
+    tied = neighbours & (stamps[1:] == stamps[:-1])
     n_tied = int(tied.sum())
     earlier, later = items[:-1][tied], items[1:][tied]
     differ = earlier != later
     if n_tied < _SHARE_TIED * neighbours.sum() or differ.sum() < _FEWEST_TIED:
         return
-    for ranks in _orders(dataset.field2id_token[dataset.iid_field]):
+    for ranks in _orders(tokens()):
         rising = float((ranks[earlier] < ranks[later])[differ].mean())
         share, order = max((rising, "rising"), (1 - rising, "falling"))
         if share > _SHARE_ORDERED:
             getLogger().warning(
-                f"{dataset.dataset_name}: {n_tied / neighbours.sum():.0%} of a user's neighbouring interactions have "
+                f"{config['dataset']}: {n_tied / neighbours.sum():.0%} of a user's neighbouring interactions have "
                 f"one timestamp, and {share:.0%} of these stand in {order} order of item names, which models learn; "
                 "write --shuffle_ties=True to have them in random order"
             )

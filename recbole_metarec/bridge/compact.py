@@ -14,11 +14,14 @@ from pandas.api.types import union_categoricals
 from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureSource, FeatureType
 
+from recbole_metarec.bridge.arrays import source_of, stored_is_whole, stored_or_none
 from recbole_metarec.domains import parsed
-from recbole_metarec.domains.atomic import MISSING
 from recbole_metarec.domains.header import read_header
+from recbole_metarec.domains.missing import MISSING
 from recbole_metarec.domains.plain import NotPlain, read_plain
+from recbole_metarec.domains.stored import StoredInteractions
 from recbole_metarec.errors import UserError
+from recbole_metarec.memory import TooLarge
 
 Flags = npt.NDArray[np.bool_]
 
@@ -30,10 +33,13 @@ class CompactDataset(SequentialDataset):  # type: ignore[misc]
     """
 
     inter_feat: Any
+    stored: StoredInteractions | None = None  # all interactions, if they are kept and nothing changes them
 
     def _load_feat(self, filepath: str, source: Any) -> Any:
         try:
             frame, kinds = self._read_compact(filepath, source)
+        except TooLarge:
+            raise
         except (NotPlain, UserError):
             return super()._load_feat(filepath, source)
         for field in map(str, frame):
@@ -51,10 +57,20 @@ class CompactDataset(SequentialDataset):  # type: ignore[misc]
         fields = [field for field in kinds if (load is None or field in load) and field not in (unload or ())]
         frame = parsed.take(parsed.content_of(Path(filepath), separator, encoding), fields)
         if frame is None:
+            frame = self._take_stored(filepath, fields)
+        if frame is None:
             frame = read_plain(Path(filepath), kinds, fields, separator, encoding)
         if any(kinds[field] == "token" and not MISSING.isdisjoint(frame[field].cat.categories) for field in fields):
             raise NotPlain
         return frame, kinds
+
+    def _take_stored(self, filepath: str, fields: list[str]) -> pd.DataFrame | None:
+        source = source_of(self.config)
+        if source is None or source.path != Path(filepath) or {*fields} != {*source.fields}:
+            return None
+        found = stored_or_none(source, self.config)
+        self.stored = found if stored_is_whole(self.config, source) else None
+        return None if found is None else found.frame()[fields]
 
     def _remap(self, remap_list: list[Any]) -> None:
         """Give tokens the ids that RecBole gives them: by first appearance in one column after the other."""

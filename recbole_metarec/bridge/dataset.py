@@ -14,13 +14,14 @@ from torch import Tensor
 
 from recbole_metarec.bridge.clock import exact_times, rows_to_sort, warn_of_ties
 from recbole_metarec.bridge.compact import CompactDataset
-from recbole_metarec.bridge.grouping import Groups, Rows, sort_ids
+from recbole_metarec.bridge.grouping import Groups, Rows
 from recbole_metarec.bridge.item_features import key_of, prepare
 from recbole_metarec.bridge.rows import TARGET_ROW, PrefixRows, Sequences, begins, prefix_rows
 from recbole_metarec.bridge.time_split import require_all, split_sequences
 from recbole_metarec.domains.clock import Times
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.domains.requests import Requests
+from recbole_metarec.domains.sorting import exact_order
 from recbole_metarec.errors import UserError
 from recbole_metarec.features.suite import SuiteFeatures
 from recbole_metarec.settings.protocol import points_of
@@ -68,12 +69,21 @@ class DomainDataset(CompactDataset):
         """
         frame = self.inter_feat
         users, stamps = frame[self.uid_field].to_numpy(), frame[self.time_field].to_numpy()
-        order, shuffled = np.argsort(stamps, kind="stable"), rows_to_sort(self)
+        shuffled = rows_to_sort(self)
         if shuffled is not None:
-            order = shuffled[np.argsort(stamps[shuffled], kind="stable")]
-        order = order[sort_ids(users[order])]
-        times = exact_times(self)
-        warn_of_ties(self, users[order], frame[self.iid_field].to_numpy()[order], stamps[order])
+            order = shuffled[exact_order(users[shuffled], stamps[shuffled])]
+        elif self.stored is not None:
+            order = self.stored.rows.astype(np.int64)
+        else:
+            order = exact_order(users, stamps)
+        times, sorted_users = exact_times(self), users[order]
+        warn_of_ties(
+            self.config,
+            sorted_users[1:] == sorted_users[:-1],
+            frame[self.iid_field].to_numpy()[order],
+            stamps[order],
+            lambda: self.field2id_token[self.iid_field],
+        )
         return order, None if times is None else times[order]
 
     def data_augmentation(self) -> None:

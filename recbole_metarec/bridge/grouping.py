@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from recbole_metarec.domains.sorting import sort_ids
+
 Rows = npt.NDArray[np.int64]
-
-
-def sort_ids(ids: npt.NDArray[Any]) -> Rows:
-    """Return ``np.argsort(ids, kind="stable")`` for ids below 2**32: numpy sorts 16 bits at a time in linear time."""
-    order = np.argsort(ids.astype(np.uint16), kind="stable")
-    return order[np.argsort((ids >> 16).astype(np.uint16)[order], kind="stable")]
 
 
 class Groups:

@@ -6,6 +6,7 @@ import recbole.data.dataset
 from recbole.config import Config
 from recbole.utils import ModelType
 
+from recbole_metarec.bridge.arrays import stored_whole, to_domain
 from recbole_metarec.bridge.dataset import DomainDataset
 from recbole_metarec.domains.domain import Domain
 from recbole_metarec.errors import UserError
@@ -32,7 +33,8 @@ def takes_domains(model: str, kind: ModelType, split_already: bool) -> bool:
 
 def load_domain(config: Config) -> Domain:
     """Load a whole domain; see `load_catalogue`."""
-    return load_catalogue(config)[0]
+    found = stored_whole(config)
+    return _through_recbole(config).whole_domain() if found is None else to_domain(found, config)
 
 
 def load_catalogue(config: Config) -> tuple[Domain, list[str]]:
@@ -55,9 +57,16 @@ def load_catalogue(config: Config) -> tuple[Domain, list[str]]:
     UserError
         If RecBole refuses the data, as it does when filters leave nothing.
     """
+    found = stored_whole(config)
+    if found is not None:
+        return to_domain(found, config), found.item_names()
+    dataset = _through_recbole(config)
+    return dataset.whole_domain(), dataset.item_tokens()
+
+
+def _through_recbole(config: Config) -> DomainDataset:
     try:
-        dataset = DomainDataset(config)
-        return dataset.whole_domain(), dataset.item_tokens()
+        return DomainDataset(config)
     except ValueError as error:
         line = " ".join(str(error).split())
         raise UserError([f"{config['dataset']}: RecBole refuses the data: {line}"]) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from recbole.config import Config
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.memory import in_words, memory_size
 
 # What torch and numpy say when memory ends, or when a size is beyond all memory.
 _LACK = r"not enough memory|can't allocate memory|out of memory|[Uu]nable to allocate|Storage size calculation|overflow"
@@ -41,7 +41,8 @@ def within_memory(config: Config) -> Iterator[None]:
     except (MemoryError, OverflowError, RuntimeError, ValueError, TypeError) as error:
         if not isinstance(error, (MemoryError, OverflowError)) and not re.search(_LACK, str(error), re.IGNORECASE):
             raise
-        raise UserError([f"{_sizes(config)}: more than memory holds; write smaller numbers"]) from error
+        why = str(error) if isinstance(error, OverBudget) else "more than memory holds; write smaller numbers"
+        raise UserError([f"{_sizes(config)}: {why}"]) from error
 
 
 def _sizes(config: Config) -> str:
@@ -54,21 +55,27 @@ def _sizes(config: Config) -> str:
     return f"--model={config['model']}"
 
 
+class OverBudget(MemoryError):
+    """Parameters that are more than this machine could hold; says how many, and what would fit."""
+
+
 class ParameterBudget(TorchDispatchMode):
-    """While a model is built, raise ``MemoryError`` before its tensors are more than this machine could hold.
+    """While a model is built, raise `OverBudget` before its tensors are more than this machine could hold.
 
     The system may grant memory that it does not have, and end the process when it is written to.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.left = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _COPIES
+        self.most, self.asked = memory_size(), 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is torch.ops.aten.empty.memory_format:
             kind = kwargs.get("dtype") or torch.get_default_dtype()
-            self.left -= math.prod(args[0]) * kind.itemsize
-            if self.left < 0:
-                raise MemoryError
+            self.asked += _COPIES * math.prod(args[0]) * kind.itemsize
+            if self.asked > self.most:
+                takes = f"take at least {in_words(self.asked)} of memory, and there are {in_words(self.most)}"
+                smaller = f"at least {math.ceil(self.asked / self.most):,} times smaller"
+                raise OverBudget(f"parameters and their gradients {takes}; write numbers that are {smaller}")
         return func(*args, **kwargs)

@@ -13,10 +13,10 @@ from recbole.data.interaction import Interaction
 from torch import Tensor
 
 from recbole_metarec.bridge.clock import exact_times
-from recbole_metarec.bridge.grouping import sort_ids
 from recbole_metarec.bridge.rows import TARGET_ROW, Sequences, begins
 from recbole_metarec.domains.clock import days, spans_days
 from recbole_metarec.domains.requests import first_days as first_days_of
+from recbole_metarec.domains.sorting import sort_ids
 
 
 class Stamp:

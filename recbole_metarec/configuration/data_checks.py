@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,10 +28,11 @@ from recbole_metarec.settings.protocol import points_of
 
 if TYPE_CHECKING:
     from recbole_metarec.domains.clock import Times
+    from recbole_metarec.domains.stored import Source, StoredInteractions
 
 DATA_KEYS = {"dataset", "data_path", "source_datasets", "field_separator", "encoding", "benchmark_filename"}
 """Settings without which no file can be found and read."""
-DATA_KEYS |= {*KEY_FIELDS, "load_col", "unload_col", "additional_feat_suffix", "LIST_SUFFIX"}
+DATA_KEYS |= {*KEY_FIELDS, "load_col", "unload_col", "additional_feat_suffix", "LIST_SUFFIX", "interaction_cache"}
 
 # Settings that count items, and may not exceed a catalogue.
 _AT_MOST_ITEMS = ("topk", "reranker_CAN_NUM")
@@ -89,7 +91,7 @@ def _domain_problems(root: Path, name: str, effective: Mapping[str, Any], settin
     if wrong:
         raise UserError(wrong)
     yield from _column_problems(root, name, effective, settings)
-    found = _contents(path, [user, item, time], separator, encoding)
+    found = _contents(path, [user, item, time], separator, encoding, effective["interaction_cache"], is_target)
     yield from _clock_problems(path, found.times, effective, is_target)
     if found.longest < needed:
         yield (
@@ -235,7 +237,9 @@ class _Contents(NamedTuple):
     times: Times | None
 
 
-def _contents(path: Path, fields: list[str], separator: str, encoding: str) -> _Contents:
+def _contents(
+    path: Path, fields: list[str], separator: str, encoding: str, cache: str | None, is_target: bool
+) -> _Contents:
     """Read a domain's file, or tell what will be in it; ``fields`` are those of users, items and times."""
     to_be_made = is_to_be_made(path)
     if to_be_made:
@@ -247,7 +251,33 @@ def _contents(path: Path, fields: list[str], separator: str, encoding: str) -> _
         frame = interactions_to_be_made(path.stem)
     else:
         from recbole_metarec.domains.atomic import read_interactions
+        from recbole_metarec.domains.plain import NotPlain
+        from recbole_metarec.domains.stored import Source, stored
 
+        user, item, time = fields
+        source, found = Source(path, user, item, time, separator, encoding), None
+        with suppress(NotPlain):  # to be read closely
+            found = stored(source, cache)
+        _require_memory(source, found, is_target)
+        if found is not None:
+            return _Contents(int(found.lengths.max()), len(found.names), found.stamps)
         frame = read_interactions(path, fields, separator, encoding)
-    user, item, time = (frame[field] for field in fields)
-    return _Contents(int(user.value_counts().max()), int(item.nunique()), time.to_numpy(float))
+    users, items, times = (frame[field] for field in fields)
+    return _Contents(int(users.value_counts().max()), int(items.nunique()), times.to_numpy(float))
+
+
+def _require_memory(source: Source, found: StoredInteractions | None, is_target: bool) -> None:
+    """Refuse a large file that memory cannot hold: what is stored is mapped, all else is read."""
+    from recbole_metarec.domains.stored import SMALLEST
+    from recbole_metarec.domains.volume import estimate, require
+
+    path = source.path
+    if found is not None:
+        volume = found.volume
+    elif path.is_file() and path.stat().st_size >= SMALLEST:
+        volume = estimate(path, source.user, source.item, source.separator, source.encoding)
+        require(path, "to be read", volume.n_interactions, volume.to_read())
+    else:
+        return
+    if is_target:
+        require(path, "as a target", volume.n_interactions, volume.as_target())

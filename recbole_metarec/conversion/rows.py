@@ -14,7 +14,7 @@ from recbole_metarec.conversion.times import Times, read_times
 from recbole_metarec.datasets.filters import Mask
 from recbole_metarec.datasets.interactions import Interactions, encode
 from recbole_metarec.datasets.lines import N_EXAMPLES, round_up
-from recbole_metarec.domains.atomic import MISSING
+from recbole_metarec.domains.missing import MISSING
 from recbole_metarec.errors import UserError, noting
 
 _UNSAFE = r'["\p{Cc}\x{2028}\x{2029}\x{fffd}]'

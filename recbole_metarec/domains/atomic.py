@@ -16,14 +16,9 @@ import pandas as pd
 from recbole_metarec.domains import parsed
 from recbole_metarec.domains.cells import first_line, read_cells, read_rows, surplus_problems, too_many
 from recbole_metarec.domains.header import read_header, require_fields
+from recbole_metarec.domains.missing import MISSING
 from recbole_metarec.domains.plain import NotPlain, read_plain
 from recbole_metarec.errors import UserError
-
-MISSING = frozenset(
-    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
-    | {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
-)
-"""Words that pandas, and so RecBole, reads as a missing value."""
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # Numbers of so many digits are told from one another by 64-bit floats.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -64,12 +65,16 @@ def find_clock(times: Times, asked: str = "auto", now: float | None = None) -> C
     """
     if asked == "none" or not len(times):
         return _without("not read" if asked == "none" else "none")
-    if not np.isfinite(times).all():
+    first, last = float(times.min()), float(times.max())
+    if not math.isfinite(first) or not math.isfinite(last):
         return _without("not all numbers")
     if asked != "auto":
         return _in_unit(times, asked, now)
-    if times.min() == times.max():
+    if first == last:
         return _without("all equal")
+    for unit, scale in PER_SECOND.items():  # what most files are, found without an array of all times
+        if _FIRST * scale <= first and last < _END * scale:
+            return _in_unit(times, unit, now)
     counts = {unit: int(within.sum()) for unit, within in _bands(times)}
     small = int((np.abs(times) < _FIRST).sum())
     if small >= _NEARLY_ALL * len(times):
@@ -84,8 +89,8 @@ def find_clock(times: Times, asked: str = "auto", now: float | None = None) -> C
 
 
 def seconds(times: Times, unit: str) -> Times:
-    """Return timestamps of a unit as seconds since 1970, UTC, exact to the microsecond."""
-    return times / PER_SECOND[unit]
+    """Return timestamps of a unit as seconds since 1970, UTC, exact to the microsecond: a new array but for seconds."""
+    return times if unit == "s" else times / PER_SECOND[unit]
 
 
 def days(times: Times) -> Days:
@@ -113,12 +118,13 @@ def _without(what: str) -> Clock:
 
 
 def _in_unit(times: Times, unit: str, now: float | None) -> Clock:
-    found = seconds(times, unit)
-    early = int((found <= 0).sum())
-    late = int((found > (time.time() if now is None else now) + DAY).sum())
+    first, last = (float(end) / PER_SECOND[unit] for end in (times.min(), times.max()))
+    end = (time.time() if now is None else now) + DAY
+    early = int((seconds(times, unit) <= 0).sum()) if first <= 0 else 0
+    late = int((seconds(times, unit) > end).sum()) if last > end else 0
     odd = [f"{early:,} are zero or before 1970"] * bool(early) + [f"{late:,} lie in the future"] * bool(late)
     warning = f"of {len(times):,} timestamps {' and '.join(odd)}; they are kept as they stand" if odd else ""
-    return Clock(unit, f"{NAMES[unit]}, {date_of(found.min())} to {date_of(found.max())}", warning=warning)
+    return Clock(unit, f"{NAMES[unit]}, {date_of(first)} to {date_of(last)}", warning=warning)
 
 
 def _mixed(counts: dict[str, int], most: str) -> str:

@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+
+from recbole_metarec.domains.plain import texts
+from recbole_metarec.domains.stored import StoredInteractions
 
 _MOST_NAMED = 4  # sources
 
 
-def overlap_line(
-    name: str, target: pd.DataFrame, sources: Mapping[str, pd.DataFrame], apart: bool = True
-) -> str | None:
+class Ids(NamedTuple):
+    """Users and items of a domain, and how many interactions each has."""
+
+    users: dict[str, int]
+    items: dict[str, int]
+
+
+def ids_of(interactions: pd.DataFrame | StoredInteractions) -> Ids:
+    """Count users and items: of a frame, users in its first column and items in the second, as categories."""
+    if isinstance(interactions, StoredInteractions):
+        users = _counted(texts(interactions.users), interactions.lengths)
+        return Ids(users, _counted(interactions.item_names(), np.bincount(interactions.items)[1:]))
+    columns = (interactions.iloc[:, place] for place in range(2))
+    return Ids(*(_counted(column.cat.categories, np.bincount(column.cat.codes)) for column in columns))
+
+
+def _counted(names: Iterable[str], counts: npt.NDArray[np.int64]) -> dict[str, int]:
+    return dict(zip(names, counts.tolist(), strict=True))
+
+
+def overlap_line(name: str, target: Ids, sources: Mapping[str, Ids], apart: bool = True) -> str | None:
     """Say how many of a target's users and items stand in its sources, too.
 
     Parameters
     ----------
     name : str
         Of the target.
-    target : pandas.DataFrame
-        Its interactions, users in the first column, items in the second, as categories.
-    sources : mapping of str to pandas.DataFrame
-        Likewise, by name.
+    target : Ids
+    sources : mapping of str to Ids
+        By name.
     apart : bool
         Whether items of one id are different ones, as users are.
 
@@ -35,14 +57,15 @@ def overlap_line(
     """
     parts: dict[str, str] = {}
     counted = []
-    for column, what in ((1, "items"), (0, "users")):
-        own = _names(target, column)
-        shared = {source: own & _names(frame, column) for source, frame in sources.items()}
-        found: set[Any] = set().union(*shared.values())
-        if found and apart and all(map(_is_count, (own, *(_names(sources[source], column) for source in shared)))):
+    for what in ("items", "users"):
+        own: dict[str, int] = getattr(target, what)
+        of_sources: dict[str, dict[str, int]] = {source: getattr(ids, what) for source, ids in sources.items()}
+        shared = {source: own.keys() & names for source, names in of_sources.items()}
+        found: set[str] = set().union(*shared.values())
+        if found and apart and all(map(_is_count, (own, *of_sources.values()))):
             counted.append(what)
         elif found:
-            of_rows = target.iloc[:, column].isin(found).mean()
+            of_rows = sum(own[name] for name in found) / sum(own.values())
             shares = f"{len(found) / len(own):.0%}; {of_rows:.0%} of interactions{_of_each(shared)}"
             parts[what] = f"{len(found):,} of {len(own):,} {what} ({shares})"
     they_are = "they are taken for different ones"
@@ -58,20 +81,16 @@ def overlap_line(
     return f"{name} and its sources share the ids of {' and of '.join(parts.values())}: {they_are}"
 
 
-def _names(frame: pd.DataFrame, column: int) -> set[Any]:
-    return {*frame.iloc[:, column].cat.categories}
-
-
-def _is_count(names: Collection[Any]) -> bool:
+def _is_count(names: Collection[str]) -> bool:
     """Whether ids are numbers behind one prefix, of which hardly one between the first and the last lacks."""
-    found = [re.fullmatch(r"(\D*)(\d+)", str(name)) for name in names]
+    found = [re.fullmatch(r"(\D*)(\d+)", name) for name in names]
     parts = [match.groups() for match in found if match]
     numbers = [int(number) for _, number in parts]
     is_one_kind = len(parts) == len(found) and len({prefix for prefix, _ in parts}) == 1
     return is_one_kind and max(numbers) - min(numbers) < 1.1 * len(numbers)
 
 
-def _of_each(shared: Mapping[str, Collection[Any]]) -> str:
+def _of_each(shared: Mapping[str, Collection[str]]) -> str:
     """Name the sources that share most."""
     largest = sorted((source for source in shared if shared[source]), key=lambda source: -len(shared[source]))
     named = [f"{source} {len(shared[source]):,}" for source in largest[:_MOST_NAMED]]

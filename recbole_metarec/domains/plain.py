@@ -5,12 +5,15 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from recbole_metarec.domains.chunks import Chunks
+from recbole_metarec.domains.vocabulary import SameHash, Vocabulary, Words
 
 BLOCK_BYTES = 1 << 22
 LONGEST_TOKEN = 64
@@ -20,8 +23,6 @@ LONGEST_NUMBER = 24
 EXACT = 2.0**53
 
 Bytes = npt.NDArray[np.uint8]
-Words = npt.NDArray[np.uint64]
-Codes = npt.NDArray[np.int32]
 
 
 class NotPlain(Exception):
@@ -61,27 +62,87 @@ def read_plain(
     NotPlain
         If the file is not as described, and always if another reader would read anything else.
     """
+    tokens, numbers = read_columns(path, header, fields, separator, encoding)
+    columns = {
+        name: _to_category(tokens.pop(name)) if name in tokens else numbers.pop(name).take_all() for name in fields
+    }
+    return pd.DataFrame(columns, copy=False)
+
+
+def read_columns(
+    path: Path, header: Mapping[str, str], fields: Sequence[str], separator: str = "\t", encoding: str = "utf-8"
+) -> tuple[dict[str, Vocabulary], dict[str, Chunks[np.float64]]]:
+    """Read columns as `read_plain` does, and leave them in pieces.
+
+    Returns
+    -------
+    tokens : dict of str to Vocabulary
+        The token columns, which are not finished.
+    numbers : dict of str to Chunks of float64
+        The float columns.
+
+    Raises
+    ------
+    NotPlain
+    """
     names = list(header)
     if codecs.lookup(encoding).name != "utf-8" or not fields:
         raise NotPlain
     if len(separator.encode()) != 1 or separator in '\r\n"' or {header[name] for name in fields} - {"token", "float"}:
         raise NotPlain
-    tokens = {name: _Tokens() for name in fields if header[name] == "token"}
-    numbers: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in fields if header[name] == "float"}
+    tokens = {name: Vocabulary() for name in fields if header[name] == "token"}
+    numbers = {name: Chunks(np.float64) for name in fields if header[name] == "float"}
     n_rows = 0
     for block in _blocks(path):
         cells = _cells(block, len(names), separator)
         n_rows += cells.n_rows
         for name, column in tokens.items():
-            column.add(cells.column(names.index(name), LONGEST_TOKEN)[0])
+            words = cells.column(names.index(name), LONGEST_TOKEN)[0].view(np.uint64)
+            try:
+                column.add(words)
+            except SameHash:
+                raise NotPlain from None
         for name, parts in numbers.items():
             parts.append(_to_numbers(*cells.column(names.index(name), LONGEST_NUMBER)))
     if not n_rows:
         raise NotPlain
-    columns = {
-        name: tokens.pop(name).finish() if name in tokens else np.concatenate(numbers.pop(name)) for name in fields
-    }
-    return pd.DataFrame(columns, copy=False)
+    return tokens, numbers
+
+
+def finish(column: Vocabulary) -> Words:
+    """Return the tokens of a column that has been read, in order of their numbers; see `texts`."""
+    try:
+        return column.finish()
+    except SameHash:
+        raise NotPlain from None
+
+
+def texts(words: Words) -> list[str]:
+    """Return tokens as texts.
+
+    Parameters
+    ----------
+    words : uint64 array, shape (n_tokens, n_words)
+        Their bytes in UTF-8, padded with zeros.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    NotPlain
+        If one is blank, or begins or ends with a blank.
+    """
+    found = [_decode(token) for token in np.ascontiguousarray(words).view(f"S{8 * words.shape[1]}")[:, 0].tolist()]
+    if any(not token or token != token.strip() for token in found):
+        raise NotPlain
+    return found
+
+
+def _to_category(column: Vocabulary) -> pd.Categorical:
+    tokens = texts(finish(column))
+    return pd.Categorical.from_codes(column.codes.take_all(), pd.Index(tokens, dtype=object))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -161,45 +222,3 @@ def _to_numbers(cells: Bytes, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.
         raise NotPlain
     numbers /= 10.0**decimals
     return np.negative(numbers, out=numbers, where=minus)
-
-
-@dataclass
-class _Tokens:
-    """A column of tokens: of each block the distinct ones, and their numbers row by row."""
-
-    codes: list[Codes] = field(default_factory=list)
-    distinct: list[Words] = field(default_factory=list)
-
-    def add(self, cells: Bytes) -> None:
-        words = cells.view(np.uint64)
-        codes, first = _number(words)
-        self.codes.append(codes)
-        self.distinct.append(words[first])
-
-    def finish(self) -> pd.Categorical:
-        n_words = max(words.shape[1] for words in self.distinct)
-        starts = np.cumsum([0, *map(len, self.distinct)])
-        words = np.zeros((starts[-1], n_words), np.uint64)
-        for start in starts[:-1]:
-            part = self.distinct.pop(0)
-            words[start : start + len(part), : part.shape[1]] = part
-        numbers, first = _number(words)
-        codes = np.concatenate([numbers[start:][codes] for start, codes in zip(starts, self.codes, strict=False)])
-        tokens = [_decode(token) for token in words[first].view(f"S{8 * n_words}")[:, 0].tolist()]
-        if any(not token or token != token.strip() for token in tokens):
-            raise NotPlain
-        return pd.Categorical.from_codes(codes, pd.Index(tokens, dtype=object))
-
-
-def _number(words: Words) -> tuple[Codes, npt.NDArray[np.int64]]:
-    """Return each row's number, equal rows alike and in order of first appearance, and the first row of each number."""
-    hashes = np.zeros(len(words), np.uint64)
-    for column in words.T:
-        hashes = (hashes ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        hashes ^= hashes >> np.uint64(29)
-    codes, distinct = pd.factorize(hashes)
-    first = np.empty(len(distinct), np.int64)
-    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
-    if any((column != column[first][codes]).any() for column in words.T):  # two tokens with one hash
-        raise NotPlain
-    return codes.astype(np.int32), first

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from recbole_metarec.settings.base import Settings, option
-from recbole_metarec.settings.kinds import Dataset, Is, PositiveShare
+from recbole_metarec.settings.kinds import Dataset, FolderToWrite, Is, PositiveShare
 
 Sources = Annotated[Sequence[Dataset], Is("a list of names of folders in data_path, as in [baby,beauty]")]
 
@@ -38,4 +38,10 @@ class SuiteSettings(Settings):
         1.0,
         "Share of the target's users of whom anything is known; of the others nothing but the history of their own "
         "test requests is. For sequential models.",
+    )
+    interaction_cache: FolderToWrite | None = option(
+        "saved/interactions",
+        "Folder of interactions as arrays, which later runs use in place of large .inter files as long as these do not "
+        "change. ~ keeps none.",
+        decides="nothing",
     )

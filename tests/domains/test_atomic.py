@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_metarec.domains.atomic import MISSING, check_rows, read_interactions
+from recbole_metarec.domains.atomic import check_rows, read_interactions
 from recbole_metarec.domains.header import read_header
+from recbole_metarec.domains.missing import MISSING
 from recbole_metarec.errors import UserError
 
 FIELDS = ["user_id", "item_id", "timestamp"]

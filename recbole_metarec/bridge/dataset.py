@@ -48,6 +48,7 @@ class DomainDataset(CompactDataset):
             super()._change_feat_format()
             return
         order, times = self._exact_order()
+        self.stored = None
         frame, columns = self.inter_feat, {}
         for field in list(frame):
             columns.update(self._dataframe_to_interaction(frame[[field]].take(order)).interaction)

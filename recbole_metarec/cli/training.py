@@ -21,13 +21,13 @@ from recbole_metarec.training.environment import asked, speaking_once
 def run(arguments: Sequence[str]) -> int:
     """Train a model on one target and test it.
 
-    A model that transfers is compared with the same model trained from scratch. Several models, seeds, a report or a
-    search make it a comparison.
+    A model that transfers is compared with the same model trained from scratch. Several models, seeds, a report, a
+    search or settings of one model alone, as --SASRec.epochs=30, make it a comparison.
     """
     settings = parse_arguments(arguments)
     models = _models_of(settings)
     several = len(models) > 1 or ":" in models[0] or settings.get("seeds", 1) != 1
-    if several or settings.get("report") or settings.get("tune"):
+    if several or any("." in key for key in settings) or settings.get("report") or settings.get("tune"):
         return compare_models(settings, models)
     number = settings.get("nproc")
     if type(number) is int and number > 1 and asked() == 1:

@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: a log file, a bar over the epochs, a run at Weights & Biases."""
+"""What a run shows while it goes on: a log file, how far it has come, a run at Weights & Biases."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from logging import getLogger
 
 import recbole.trainer.trainer
 from recbole.utils import init_logger
-from tqdm import tqdm
 
 from recbole_metarec.bridge.config import PluginConfig, variant_of
+from recbole_metarec.progress import bar
 from recbole_metarec.training import world
 
 AfterEpoch = Callable[[int, float], None]
@@ -66,7 +66,7 @@ def open_log(config: PluginConfig) -> str | None:
 def progress(config: PluginConfig, curve: list[float]) -> Iterator[tuple[bool, AfterEpoch]]:
     """Show one bar over the epochs and take note of their scores; RecBole's bars within an epoch vanish when full.
 
-    Bars are for terminals: ``disable=None`` is tqdm's word for that.
+    Where there is no terminal, lines take the place of bars; see `recbole_metarec.progress`.
 
     Parameters
     ----------
@@ -85,15 +85,15 @@ def progress(config: PluginConfig, curve: list[float]) -> Iterator[tuple[bool, A
     show = bool(config["show_progress"])
     stock, best = recbole.trainer.trainer.tqdm, float("-inf")
     label = f"{config['model']} {variant_of(config) or ''}".strip()
-    recbole.trainer.trainer.tqdm = partial(stock, leave=False, delay=2, disable=None)
-    with tqdm(total=config["epochs"], desc=label, unit="epoch", disable=None if show else True) as bar:
+    recbole.trainer.trainer.tqdm = partial(bar, leave=False, delay=2)
+    with bar(total=config["epochs"], desc=label, unit="epoch", show=show) as shown:
 
         def after_epoch(epoch: int, score: float) -> None:
             nonlocal best
             best = max(best, score)
             curve.append(float(score))
-            bar.set_postfix_str(f"{config['valid_metric']} {score:.4f}, best {best:.4f}")
-            bar.update(epoch + 1 - bar.n)
+            shown.set_postfix_str(f"{config['valid_metric']} {score:.4f}, best {best:.4f}")
+            shown.update(epoch + 1 - shown.n)
 
         try:
             yield show, after_epoch

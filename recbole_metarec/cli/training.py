@@ -12,6 +12,7 @@ from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.cli.help import command, of_settings
 from recbole_metarec.cli.interrupts import ending_at_once
 from recbole_metarec.cli.launch import run_together
+from recbole_metarec.cli.pipes import forget_unread
 from recbole_metarec.errors import UserError
 from recbole_metarec.settings.suite import DEFAULT_TARGET
 from recbole_metarec.training.environment import asked, speaking_once
@@ -116,6 +117,8 @@ def _show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
         try:
             write()
             print(said, flush=True)
+        except BrokenPipeError:  # what is written counts
+            forget_unread()
         except OSError as error:
             error.filename = error.filename or "standard output"
             failures.append(f"error: {what_failed(error)}")

@@ -57,7 +57,7 @@ def encode_pictures(
     owners = [(item, path) for item, paths in enumerate(files) for path in paths]
     sums: npt.NDArray[np.float64] | None = None
     counts, broken = np.zeros(len(files), np.int64), []
-    for first in bar(range(0, len(owners), batch_size), desc="pictures", unit="batch", show=progress):
+    for first in bar(range(0, len(owners), batch_size), desc="batches of pictures", show=progress):
         pictures, items = [], []
         for item, path in owners[first : first + batch_size]:
             try:

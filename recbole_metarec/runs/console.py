@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -51,7 +52,9 @@ def open_log(config: PluginConfig) -> str | None:
         logger.addHandler(logging.NullHandler())
         recbole.trainer.trainer.get_tensorboard = lambda _: _NoCurves()
         return None
+    streams = sys.stdout, sys.stderr
     init_logger(config)
+    sys.stdout, sys.stderr = streams  # colorama's are for the log alone
     path = None
     for handler in logger.handlers:
         if isinstance(handler, logging.FileHandler):

@@ -6,6 +6,7 @@ import fcntl
 import glob
 import hashlib
 import io
+import itertools
 import os
 import re
 import secrets
@@ -172,6 +173,12 @@ def _lock(file: BinaryIO, how: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def unused(path: Path) -> Path:
+    """Add a number to a name that a file has already, as of a run that began in the same second."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], numbered) if not each.exists())
 
 
 def what_failed(error: OSError) -> str:

@@ -27,6 +27,7 @@ from recbole_metarec.runs.controls import combine, evidence_beside
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import run_one
+from recbole_metarec.runs.tidying import tidy
 from recbole_metarec.settings.comparison import ComparisonSettings
 from recbole_metarec.settings.run import RunSettings
 from recbole_metarec.settings.suite import DEFAULT_TARGET
@@ -120,6 +121,7 @@ def compare_entries(settings: Mapping[str, Any], entries: list[Entry], say: Say 
     entries, runs, failures = [*entries, *beside], {**runs, **more_runs}, {**failures, **more_failures}
     if of_runs.deliver in ("auto", "ensemble"):
         runs = _with_ensembles(runs, failures, entries, folder, say)
+    tidy({**first.values, **of_runs.model_dump()}, [run for of_entry in runs.values() for run in of_entry.values()])
     return Comparison(
         dict(settings),
         entries,

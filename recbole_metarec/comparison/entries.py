@@ -28,7 +28,10 @@ OWN_KEYS = (
     *(key for key in RunSettings.model_fields if key not in ("allow_pickle", "preset", "last_state_minutes")),
 )
 # What all models of a comparison have in common beside these, or they could not be compared.
-_IN_COMMON = ("seed", "dataset", "data_path", "config_files", "eval_args", "metrics", "topk", "valid_metric")
+_IN_COMMON = (
+    *("seed", "dataset", "data_path", "checkpoint_dir", "config_files"),
+    *("eval_args", "metrics", "topk", "valid_metric"),
+)
 
 
 class Entry(NamedTuple):

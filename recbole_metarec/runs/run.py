@@ -38,6 +38,7 @@ from recbole_metarec.runs.record import record, record_controls
 from recbole_metarec.runs.report import write_json
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.resuming import Place
+from recbole_metarec.runs.tidying import say_finished, tidy
 from recbole_metarec.training import world
 from recbole_metarec.training.processes import join
 
@@ -98,6 +99,7 @@ def make_runs(resolved: Resolved) -> list[RunResult]:
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:
         record_controls(runs, resolved["bootstrap_samples"])
+    tidy(resolved.values, runs)
     return runs
 
 
@@ -166,6 +168,7 @@ def _train(config: PluginConfig, place: Place) -> RunResult:
     scores = list(trainer.scores) if isinstance(trainer, DomainTrainer) else curve
     result = replace(result, seconds=round(seconds, 2), curve=scores, log=log)
     place.finish(result)
+    say_finished(result)
     for doubt in doubts(result) if world.is_first() else ():
         print(f"warning: {place.title}: {doubt}", file=sys.stderr)
     return result

@@ -195,7 +195,7 @@ class Place:
 
     @contextmanager
     def named_when_ended(self) -> Iterator[None]:
-        """Let an interrupt, or numbers that are not finite, say what is kept."""
+        """Let an interrupt, a full disk, or numbers that are not finite, say what is kept."""
         try:
             with last_words(self._what_is_kept):
                 yield
@@ -207,6 +207,12 @@ class Place:
             raise FloatingPointError(f"{error}; {how}") from None
         except Lost as error:
             raise Lost(f"{error}; {self._what_is_kept()}" if world.is_first() else str(error)) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # a full disk
+            how = "; make room, and --resume=auto goes on" if self._states is not None and self._states.written else ""
+            error.strerror = f"{error.strerror or error}; {self._what_is_kept()}{how}"
+            raise
         except KeyboardInterrupt as interrupt:
             interrupt.args = (self._what_is_kept(),)
             raise

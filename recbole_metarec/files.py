@@ -71,6 +71,15 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         if error.errno and (error.filename is None or _is_beside(path, Path(error.filename))):
             error.filename = str(path)
         raise
+    except Exception as error:
+        number = _FROM_RUST.search(str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+
+
+# How polars and other libraries in Rust say why they could not write.
+_FROM_RUST = re.compile(r"\(os error (\d+)\)")
 
 
 def _open_aside(path: Path) -> tuple[Path, BinaryIO]:

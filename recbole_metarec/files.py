@@ -6,6 +6,7 @@ import fcntl
 import glob
 import hashlib
 import io
+import itertools
 import os
 import re
 import secrets
@@ -70,6 +71,15 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         if error.errno and (error.filename is None or _is_beside(path, Path(error.filename))):
             error.filename = str(path)
         raise
+    except Exception as error:
+        number = _FROM_RUST.search(str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+
+
+# How polars and other libraries in Rust say why they could not write.
+_FROM_RUST = re.compile(r"\(os error (\d+)\)")
 
 
 def _open_aside(path: Path) -> tuple[Path, BinaryIO]:
@@ -172,6 +182,12 @@ def _lock(file: BinaryIO, how: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def unused(path: Path) -> Path:
+    """Add a number to a name that a file has already, as of a run that began in the same second."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], numbered) if not each.exists())
 
 
 def what_failed(error: OSError) -> str:

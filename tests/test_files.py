@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from recbole_metarec.files import domain_files, hold, remove_abandoned, what_failed, whole_file, write_text
@@ -191,3 +194,22 @@ def test_the_files_of_a_domain_are_found_whatever_its_name(tmp_path, name):
     assert [path.name for path in domain_files(tmp_path, name)] == [
         f"{name}.{e}" for e in ("inter", "item", "text.npz")
     ]
+
+
+def write_frame_of_no_room(path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with whole_file(path) as file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        try:
+            pl.DataFrame({"a": range(10_000)}).write_parquet(file)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_polars_cannot_write_is_an_error_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"before")
+    with pytest.raises(OSError, match="File too large") as caught:
+        write_frame_of_no_room(path)
+    assert caught.value.filename == str(path)
+    assert contents(tmp_path) == {"a.parquet": b"before"}

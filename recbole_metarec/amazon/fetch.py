@@ -13,10 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from recbole_metarec.amazon.vintages import Kind, Vintage, address
 from recbole_metarec.errors import UserError, noting
+from recbole_metarec.progress import bar
 
 CHUNK = 1 << 18
 _PASSING = (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError)
@@ -185,12 +184,12 @@ def _remember(tag: Path, reply: Any) -> None:
 
 
 def _receive(reply: Any, part: Path, done: int, size: int | None, name: str, progress: bool) -> None:
-    bar = tqdm(desc=name, total=size, initial=done, unit="B", unit_scale=True, disable=not progress)
-    with part.open("r+b" if done else "wb") as file, bar:
+    shown = bar(desc=name, total=size, initial=done, unit="B", unit_scale=True, show=progress)
+    with part.open("r+b" if done else "wb") as file, shown:
         file.seek(done)
         while chunk := reply.read(CHUNK):
             file.write(chunk)
-            bar.update(len(chunk))
+            shown.update(len(chunk))
         file.truncate()
         with suppress(OSError):  # a pipe or a special disk cannot
             os.fsync(file.fileno())

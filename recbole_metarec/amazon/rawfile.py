@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.progress import Lines, bar
 
 CHUNK = 1 << 20
 BLOCK = 4 << 20
@@ -128,23 +129,23 @@ class RawFile:
     def _stored(self) -> Iterator[bytes]:
         checksum = hashlib.sha256()
         try:
-            with self.path.open("rb", buffering=0) as file, self._bar() as bar:
+            with self.path.open("rb", buffering=0) as file, self._bar() as shown:
                 while chunk := file.read(CHUNK):
                     checksum.update(chunk)
                     self.size += len(chunk)
-                    bar.update(len(chunk))
+                    shown.update(len(chunk))
                     yield chunk
         except OSError as error:
             raise UserError([f"{self.path}: {(error.strerror or str(error)).lower()}"]) from None
         self.sha256 = checksum.hexdigest()
 
-    def _bar(self) -> tqdm[Any]:
-        return tqdm(
+    def _bar(self) -> tqdm[Any] | Lines:
+        return bar(
             desc=self.path.name,
             total=self.path.stat().st_size,
             unit="B",
             unit_scale=True,
-            disable=not self.progress,
+            show=self.progress,
             leave=False,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
 import time
@@ -38,7 +37,7 @@ from recbole_metarec.evaluation.targets import Ranks, Targets
 from recbole_metarec.evidence.learning import HeldOut, Learnt, learn_weighing
 from recbole_metarec.evidence.tuning import Trial, tune
 from recbole_metarec.evidence.weights import EvidenceWeights
-from recbole_metarec.files import writes
+from recbole_metarec.files import unused, writes
 from recbole_metarec.inference.section import SourceItems
 from recbole_metarec.training import checkpoint, world
 from recbole_metarec.training.form import SUFFIX, named_when_damaged
@@ -110,8 +109,8 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         # RecBole names checkpoints by the second: two runs that start together would share one.
         parts = (Path(self.saved_model_file).stem, config["dataset"], variant, config["seed"], os.getpid())
         stem = "-".join(str(part) for part in parts if part is not None)
-        unused = _unused(Path(config["checkpoint_dir"]) / f"{stem}{SUFFIX}")
-        self.saved_model_file = world.of_first(str(unused))
+        free = unused(Path(config["checkpoint_dir"]) / f"{stem}{SUFFIX}")
+        self.saved_model_file = world.of_first(str(free))
         self.eval_collector = RankCollector(config)
         self._masks_history = bool(config["mask_history"])
         self.scores: list[float] = []
@@ -497,9 +496,3 @@ class DomainTrainer(Trainer):  # type: ignore[misc]
         self.model.load_state_dict(self._resumed["state_dict"])
         with named_when_damaged(self._resumed_from):
             yield self._resumed
-
-
-def _unused(path: Path) -> Path:
-    """Add a number to a name that a file has already: of a run of this process that began in the same second."""
-    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
-    return next(each for each in itertools.chain([path], numbered) if not each.exists())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -90,7 +89,7 @@ def prepare(arguments: Sequence[str]) -> int:
         preset=preset,
         options=options,
         overwrite=overwrite,
-        progress=sys.stderr.isatty(),
+        progress=True,
     )
     show_card(card, Path(flags.get("output", "dataset")))
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_metarec.cli.values import SEPARATORS, read_value
+from recbole_metarec.comparison.own_settings import flat
 from recbole_metarec.errors import UserError, noting
 from recbole_metarec.settings.users_yaml import read_users_yaml
 
@@ -53,7 +54,7 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Command line above ``--config_files``.
+        Command line above ``--config_files``; settings of single models as keys of their own, see `flat`.
 
     Raises
     ------
@@ -71,10 +72,10 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
     files = given.pop("config_files", None) or []
     for file in files if isinstance(files, list) else [files]:
         with noting(problems):
-            settings.update(_read_settings(Path(str(file))))
+            settings.update(flat(_read_settings(Path(str(file)))))
     if problems:
         raise UserError(problems)
-    settings.update(given)
+    settings.update(flat(given))
     for key in SEPARATORS:
         if settings.get(key) == r"\t":
             settings[key] = "\t"

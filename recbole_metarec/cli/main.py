@@ -20,6 +20,8 @@ from recbole_metarec.cli.export import export
 from recbole_metarec.cli.help import Group
 from recbole_metarec.cli.inspect import inspect
 from recbole_metarec.cli.interrupts import be_deaf, status_of
+from recbole_metarec.cli.listing import list_
+from recbole_metarec.cli.pipes import forget_unread
 from recbole_metarec.cli.serving import serve
 from recbole_metarec.cli.telling import end, heard, is_one_of_several, is_to_speak, is_to_tell
 from recbole_metarec.cli.training import compare, run, tune
@@ -59,7 +61,7 @@ def cli() -> None:
     """Transferable sequential recommendation for RecBole."""
 
 
-for subcommand in (demo, run, compare, tune, recommend, similar, serve, export, inspect, convert, amazon):
+for subcommand in (demo, run, compare, tune, recommend, similar, serve, export, inspect, list_, convert, amazon):
     cli.add_command(subcommand)
 
 
@@ -74,13 +76,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 1 if training broke off, 2 for a user's mistake, 130 after an interrupt, 143 after SIGTERM.
+        Exit status: 0, 1 if training broke off or nobody reads what is printed, 2 for a user's mistake, 130 after an
+        interrupt, 143 after SIGTERM.
     """
+    try:
+        status = _main(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        forget_unread()
+        return end(1)  # as click does
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     program = _program() if arguments is None else "recbole-metarec"
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     threading.excepthook = _tell_of_thread
     try:
-        return int(cli.main(arguments, "recbole-metarec", standalone_mode=False) or 0)
+        return int(cli.main(arguments, program, standalone_mode=False) or 0)
     except Lost as error:
         be_deaf()
         if is_to_speak():
@@ -97,6 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_to_tell(str(error)):
             print(f"error: training broke off: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:
         from recbole_metarec.files import what_failed
 

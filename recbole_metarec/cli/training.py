@@ -12,6 +12,7 @@ from recbole_metarec.cli.arguments import parse_arguments
 from recbole_metarec.cli.help import command, of_settings
 from recbole_metarec.cli.interrupts import ending_at_once
 from recbole_metarec.cli.launch import run_together
+from recbole_metarec.cli.pipes import forget_unread
 from recbole_metarec.errors import UserError
 from recbole_metarec.settings.suite import DEFAULT_TARGET
 from recbole_metarec.training.environment import asked, speaking_once
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 def run(arguments: Sequence[str]) -> int:
     """Train a model on one target and test it.
 
-    A model that transfers is compared with the same model trained from scratch. Several models, seeds, a report or a
-    search make it a comparison.
+    A model that transfers is compared with the same model trained from scratch. Several models, seeds, a report, a
+    search or settings of one model alone, as --SASRec.epochs=30, make it a comparison.
     """
     settings = parse_arguments(arguments)
     models = _models_of(settings)
     several = len(models) > 1 or ":" in models[0] or settings.get("seeds", 1) != 1
-    if several or settings.get("report") or settings.get("tune"):
+    if several or any("." in key for key in settings) or settings.get("report") or settings.get("tune"):
         return compare_models(settings, models)
     number = settings.get("nproc")
     if type(number) is int and number > 1 and asked() == 1:
@@ -126,6 +127,8 @@ def show(text: str, files: Sequence[tuple[str, Callable[[], None]]]) -> int:
         try:
             write()
             print(said, flush=True)
+        except BrokenPipeError:  # what is written counts
+            forget_unread()
         except OSError as error:
             error.filename = error.filename or "standard output"
             failures.append(f"error: {what_failed(error)}")

@@ -23,6 +23,7 @@ def read_value(key: str, text: str) -> Any:
     Parameters
     ----------
     key : str
+        For one model alone as ``SASRec.epochs``.
     text : str
         As it was written.
 
@@ -35,6 +36,7 @@ def read_value(key: str, text: str) -> Any:
     ValueError
         If it is no YAML.
     """
+    key = key.rpartition(".")[2]
     if key in SEPARATORS and text == "~":
         return text
     return read_as(_kind(key), text, split_at_blanks=key not in _FILES)

@@ -16,6 +16,7 @@ from recbole_metarec.comparison.description import Description, describe
 from recbole_metarec.comparison.entries import OWN_KEYS, Entry, entry_beside, make_entries
 from recbole_metarec.comparison.jobs import Job, Outcome, finish
 from recbole_metarec.comparison.labels import beside, parse, variant_of
+from recbole_metarec.comparison.own_settings import divide, flat
 from recbole_metarec.comparison.search_space import read_space, space_problems
 from recbole_metarec.comparison.store import run_file
 from recbole_metarec.comparison.tuning import tune
@@ -26,6 +27,7 @@ from recbole_metarec.runs.controls import combine, evidence_beside
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.run import run_one
+from recbole_metarec.runs.tidying import tidy
 from recbole_metarec.settings.comparison import ComparisonSettings
 from recbole_metarec.settings.run import RunSettings
 from recbole_metarec.settings.suite import DEFAULT_TARGET
@@ -79,7 +81,8 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
     settings : mapping
         ``model``: list of names, of this package's with preset and variant behind a colon if wanted
         (``MetaRec:joint``, ``MetaRec:paper``, ``MetaRec:paper-joint``); ``seeds``, ``reference``,
-        ``comparison_folder``, ``runs_at_once``, ``tune``, ``trials``, and any key of a run.
+        ``comparison_folder``, ``runs_at_once``, ``tune``, ``trials``, and any key of a run, for one model alone as
+        ``SASRec.epochs``.
     say : callable, optional
         Told of each run as it begins and ends; standard error by default.
 
@@ -93,7 +96,7 @@ def compare(settings: Mapping[str, Any], say: Say | None = None) -> Comparison:
     UserError
         If a setting or a dataset is wrong: all of it, before anything runs.
     """
-    settings = {"dataset": DEFAULT_TARGET, **settings}
+    settings = {"dataset": DEFAULT_TARGET, **flat(settings)}
     return compare_entries(settings, make_entries(settings), say)
 
 
@@ -118,6 +121,7 @@ def compare_entries(settings: Mapping[str, Any], entries: list[Entry], say: Say 
     entries, runs, failures = [*entries, *beside], {**runs, **more_runs}, {**failures, **more_failures}
     if of_runs.deliver in ("auto", "ensemble"):
         runs = _with_ensembles(runs, failures, entries, folder, say)
+    tidy({**first.values, **of_runs.model_dump()}, [run for of_entry in runs.values() for run in of_entry.values()])
     return Comparison(
         dict(settings),
         entries,
@@ -136,7 +140,10 @@ def _accept(settings: Mapping[str, Any], entries: list[Entry]) -> None:
     problems = dict.fromkeys(problem for entry in entries for problem in refusals(entry.settings))
     if problems:
         raise UserError(problems)
-    warn_of_idle([entry.model for entry in entries], {key: settings[key] for key in settings if key not in OWN_KEYS})
+    for_all, own = divide(settings)
+    warn_of_idle([entry.model for entry in entries], {key: for_all[key] for key in for_all if key not in OWN_KEYS})
+    for name, of_name in own.by_name.items():
+        warn_of_idle([name.partition(":")[0]], of_name)
 
 
 def _tuned(entries: list[Entry], asked: ComparisonSettings, say: Say) -> list[Entry]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
 from recbole_metarec.comparison.labels import LEFT_OUT, Family, asked_models, parse
+from recbole_metarec.comparison.own_settings import OwnSettings, divide
 from recbole_metarec.configuration.checks import known_keys, problems_of
 from recbole_metarec.configuration.layers import Resolved, baseline_of, resolve, transfers
 from recbole_metarec.configuration.presets import has_presets, no_preset
@@ -23,7 +25,12 @@ from recbole_metarec.training.environment import asked
 # Keys of a comparison, not of its runs.
 OWN_KEYS = (
     *("model", *ComparisonSettings.model_fields),
-    *(key for key in RunSettings.model_fields if key not in ("allow_pickle", "preset")),
+    *(key for key in RunSettings.model_fields if key not in ("allow_pickle", "preset", "last_state_minutes")),
+)
+# What all models of a comparison have in common beside these, or they could not be compared.
+_IN_COMMON = (
+    *("seed", "dataset", "data_path", "checkpoint_dir", "config_files"),
+    *("eval_args", "metrics", "topk", "valid_metric"),
 )
 
 
@@ -62,7 +69,8 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     Parameters
     ----------
     settings : mapping
-        ``model`` is a list of names; a key need not be known to all models, and goes to those that know it.
+        ``model`` is a list of names; a key need not be known to all models, and goes to those that know it. Keys as
+        ``SASRec.epochs`` are for one alone; see `own_settings.divide`.
 
     Returns
     -------
@@ -74,8 +82,9 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
     UserError
         If anything is wrong: all of it, but for what RecBole alone can tell.
     """
-    labels = asked_models(settings)
-    given = cache(partial(_given, settings))
+    for_all, own = divide(settings)
+    labels = asked_models(for_all)
+    given = cache(partial(_given, for_all, own))
     problems = [f"--model={label}: stands there twice" for label in sorted({x for x in labels if labels.count(x) > 1})]
     entries = []
     for label in _with_controls(labels, given):
@@ -85,15 +94,30 @@ def make_entries(settings: Mapping[str, Any]) -> list[Entry]:
         if variant not in ("", *variants) or label != family.label(variant):
             problems.append(f"--model={label}: no such variant; write {_choices(family, variants)}")
             continue
-        own = {**_of_model(family.model, resolved), **variants.get(variant, {})}
-        entries.append(Entry(label, resolve(family.model, own)))
+        of_variant = variants.get(variant, {})
+        user = {**_of_model(family.model, resolved), **own.of(label), **of_variant, "model": family.model}
+        problems += [
+            f"--{label}.{key}: is what makes it {label}; leave it out"
+            for key in of_variant
+            if own.name_of(label, key) == label
+        ]
+        entries.append(Entry(label, resolve(family.model, user)))
     of_entries = [given(parse(entry.label)[0]) for entry in entries]
-    problems += [*_own_problems(settings), *_nobodys_keys(settings, of_entries)]
+    problems += [*_own_problems(for_all), *_nobodys_keys(for_all, of_entries)]
+    problems += [*own.unused(entry.label for entry in entries), *own.shared((*OWN_KEYS, *_IN_COMMON))]
     for entry in entries:
-        problems += [problem for problem in problems_of(entry.resolved) if problem not in problems]
+        found = [_named(problem, entry.label, own) for problem in problems_of(entry.resolved)]
+        problems += [problem for problem in found if problem not in problems]
     if problems:
         raise UserError(problems)
     return entries
+
+
+def _named(problem: str, label: str, own: OwnSettings) -> str:
+    """Let a line about a key say for which model it was set, if it was for one alone."""
+    key = re.match(r"--(\w+)", problem)
+    name = own.name_of(label, key[1]) if key else ""
+    return f"--{name}.{problem.removeprefix('--')}" if name else problem
 
 
 def entry_beside(entries: Sequence[Entry], label: str, model: str) -> Entry:
@@ -102,9 +126,10 @@ def entry_beside(entries: Sequence[Entry], label: str, model: str) -> Entry:
     return Entry(model, resolve(model, _of_model(model, resolve(model, {**user, "model": model}))))
 
 
-def _given(settings: Mapping[str, Any], family: Family) -> Resolved:
+def _given(for_all: Mapping[str, Any], own: OwnSettings, family: Family) -> Resolved:
     """Resolve what the user set for a model, with the preset that its label names."""
-    return resolve(family.model, {**settings, "preset": family.preset} if family.preset else settings)
+    of_label = {"preset": family.preset} if family.preset else {}
+    return resolve(family.model, {**for_all, **own.of(family.label()), **of_label})
 
 
 def _choices(family: Family, variants: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ from recbole_metarec.comparison.effects import Effect, make_effects
 from recbole_metarec.comparison.entry_result import EntryResult, SourceWeights, entry_result, mean_weights
 from recbole_metarec.comparison.group_means import Group, group_means
 from recbole_metarec.comparison.labels import beside, left_out, variant_of
+from recbole_metarec.comparison.own_settings import divide
 from recbole_metarec.comparison.protocols import protocols
 from recbole_metarec.comparison.waterfall import Step, make_steps
 from recbole_metarec.evaluation.ranking import is_of_ranks
@@ -58,7 +59,7 @@ class Summary:
     answer : Answer
         What a report begins with.
     notes : list of str
-        Sentences about what is not compared, not over all targets, or cannot come out clear.
+        Sentences about what is set for one model alone, not compared, not over all targets, or cannot come out clear.
     size : str
         How many users and targets count.
     effects : list of Effect
@@ -140,6 +141,7 @@ def summarize(comparison: Comparison) -> Summary:
         apart=[results[label] for label in apart],
         answer=said,
         notes=[
+            *divide(comparison.settings)[1].said(),
             *say_history(masks, otherwise is not None, comparison.description.repeats, unknown),
             *(say_asked(comparison.runs, masks) if otherwise else ()),
             *say_unseen(run for runs in finished.values() for run in runs.values()),

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from recbole_metarec.errors import UserError
+from recbole_metarec.progress import bar
 
 
 class ImageEncoder(NamedTuple):
@@ -57,7 +57,7 @@ def encode_pictures(
     owners = [(item, path) for item, paths in enumerate(files) for path in paths]
     sums: npt.NDArray[np.float64] | None = None
     counts, broken = np.zeros(len(files), np.int64), []
-    for first in tqdm(range(0, len(owners), batch_size), desc="pictures", disable=None if progress else True):
+    for first in bar(range(0, len(owners), batch_size), desc="batches of pictures", show=progress):
         pictures, items = [], []
         for item, path in owners[first : first + batch_size]:
             try:

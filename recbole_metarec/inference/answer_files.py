@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
-from tqdm import tqdm
 
 from recbole_metarec.errors import UserError
 from recbole_metarec.files import whole_file
 from recbole_metarec.inference.history_files import check_ending, read_blocks
 from recbole_metarec.inference.recommender import Recommendation, Recommender
+from recbole_metarec.progress import bar
 
 
 class Done(NamedTuple):
@@ -67,16 +66,15 @@ def recommend_file(
     if source.resolve() == target.resolve():
         raise UserError([f"--output={target}: is the input; name another file"])
     n_users = n_unknown = 0
-    hidden = not (show_progress and sys.stderr.isatty())
     titles = recommender.titles
-    with whole_file(target) as file, tqdm(unit=" users", disable=hidden) as bar:
+    with whole_file(target) as file, bar(desc=str(target), unit="user", show=show_progress) as shown:
         writer = _WRITERS[target.suffix](file, titles)
         for rows, own_times in read_blocks(source, recommender.time_unit):
             asked = [options["at"] if own is None else own for own in own_times]
             answers = recommender.recommend_rows(rows, k, **{**options, "at": asked})
             writer.write(rows.users, answers)
             n_users, n_unknown = n_users + len(rows.users), n_unknown + recommender.n_unknown
-            bar.update(len(rows.users))
+            shown.update(len(rows.users))
         writer.end()
     return Done(n_users, n_unknown)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import sys
 import time
@@ -27,6 +28,8 @@ from recbole_metarec.training.runner import Position
 
 AUTO = "auto"
 """The value of ``resume`` that looks for a state by itself."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 UNFINISHED, FINISHED = "unfinished", "finished"
 """Folders in ``checkpoint_dir`` of last states, one folder for each run, and of results."""
@@ -195,7 +198,7 @@ class Place:
 
     @contextmanager
     def named_when_ended(self) -> Iterator[None]:
-        """Let an interrupt, or numbers that are not finite, say what is kept."""
+        """Let an interrupt, a full disk, or numbers that are not finite, say what is kept."""
         try:
             with last_words(self._what_is_kept):
                 yield
@@ -207,6 +210,12 @@ class Place:
             raise FloatingPointError(f"{error}; {how}") from None
         except Lost as error:
             raise Lost(f"{error}; {self._what_is_kept()}" if world.is_first() else str(error)) from error
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            how = "; make room, and --resume=auto goes on" if self._states is not None and self._states.written else ""
+            error.strerror = f"{error.strerror or error}; {self._what_is_kept()}{how}"
+            raise
         except KeyboardInterrupt as interrupt:
             interrupt.args = (self._what_is_kept(),)
             raise

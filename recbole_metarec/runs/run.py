@@ -27,7 +27,7 @@ from recbole_metarec.errors import UserError
 from recbole_metarec.evaluation.groups import cold_metrics
 from recbole_metarec.lazy import load_object
 from recbole_metarec.models import SPECS
-from recbole_metarec.runs.console import open_log, progress, wandb_run
+from recbole_metarec.runs.console import curves, open_log, progress, wandb_run
 from recbole_metarec.runs.controls import controls
 from recbole_metarec.runs.delivery import Delivery, deliver
 from recbole_metarec.runs.doubts import doubts
@@ -38,6 +38,7 @@ from recbole_metarec.runs.record import record, record_controls
 from recbole_metarec.runs.report import write_json
 from recbole_metarec.runs.result import RunResult
 from recbole_metarec.runs.resuming import Place
+from recbole_metarec.runs.tidying import say_finished, tidy
 from recbole_metarec.training import world
 from recbole_metarec.training.processes import join
 
@@ -98,6 +99,7 @@ def make_runs(resolved: Resolved) -> list[RunResult]:
     runs = [first, *(controls(resolved, first, run_one) if resolved["scratch_control"] else ())]
     if len(runs) > 1:
         record_controls(runs, resolved["bootstrap_samples"])
+    tidy(resolved.values, runs)
     return runs
 
 
@@ -144,12 +146,13 @@ def run_one(settings: Mapping[str, Any], tells: bool = False) -> RunResult:
 def _train(config: PluginConfig, place: Place) -> RunResult:
     """Train and test, from the beginning or from what was found in a place, and keep the result there."""
     log = open_log(config)
-    curve: list[float] = []
+    scores: list[float] = []
     with (
         allow_pickle(config["allow_pickle"]),
         wandb_run(config),
+        curves(),
         within_memory(config),
-        progress(config, curve) as (show, after_epoch),
+        progress(config, scores) as (show, after_epoch),
     ):
         trainer, train_data, valid_data, test_data = prepare(config)
         place.join(trainer)
@@ -163,9 +166,10 @@ def _train(config: PluginConfig, place: Place) -> RunResult:
     result = _result(config, trainer, valid or {}, tested, validated, train_data._dataset, test_data._dataset)
     target = train_data._dataset
     record(result, config, len(target.interactions()[target.iid_field]) if isinstance(target, DomainDataset) else None)
-    scores = list(trainer.scores) if isinstance(trainer, DomainTrainer) else curve
-    result = replace(result, seconds=round(seconds, 2), curve=scores, log=log)
+    curve = list(trainer.scores) if isinstance(trainer, DomainTrainer) else scores
+    result = replace(result, seconds=round(seconds, 2), curve=curve, log=log)
     place.finish(result)
+    say_finished(result)
     for doubt in doubts(result) if world.is_first() else ():
         print(f"warning: {place.title}: {doubt}", file=sys.stderr)
     return result

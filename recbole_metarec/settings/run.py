@@ -53,6 +53,19 @@ class RunSettings(Settings):
         "Minutes from one last state to the next within an epoch; each epoch ends with one. ~ keeps none.",
         decides="nothing",
     )
+    keep_checkpoints: Count | None = option(
+        None,
+        "Checkpoints of finished runs that stay in checkpoint_dir, the newest of each model, with sources and without, "
+        "on each dataset; older ones are removed with their cards when a command has ended. What the command itself "
+        "made stays in any case, and so does a file with a name of your own. ~ keeps all.",
+        decides="nothing",
+    )
+    keep_logs: Count | None = option(
+        20,
+        "Logs of finished runs that stay in log/, the newest of each model on each dataset; older ones are removed "
+        "with their curves in log_tensorboard/ when a command has ended. ~ keeps all.",
+        decides="nothing",
+    )
     init_from: FileToRead | None = option(
         None,
         "A checkpoint of the same model from which training begins on other data: weights are taken over, and what was "

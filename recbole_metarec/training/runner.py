@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from tqdm import tqdm
 
+from recbole_metarec.progress import bar
 from recbole_metarec.training.optimizer import TableOptimizer
 from recbole_metarec.training.patience import Patience
 from recbole_metarec.training.schedule import Phase, Schedule
@@ -93,7 +93,7 @@ class Runner:
     ----------
     host : Host
     show_progress : bool
-        Whether to show bars, in a terminal.
+        Whether to show how far it has come.
 
     Attributes
     ----------
@@ -126,11 +126,10 @@ class Runner:
         self._enter(phase)
         position = self._begin(start, phase)
         done, total = position.epoch * phase.steps + position.step, phase.epochs * phase.steps
-        # None: unless it is a terminal
-        with tqdm(total=total, initial=done, desc=phase.name, disable=None if self.show_progress else True) as bar:
+        with bar(total=total, initial=done, desc=phase.name, show=self.show_progress) as shown:
             for epoch in range(position.epoch, phase.epochs):
-                losses.append(run_epoch(phase, epoch, lambda steps: _counted(steps, bar), self.host, start))
-                bar.set_postfix_str(f"loss {losses[-1]:.3f}")
+                losses.append(run_epoch(phase, epoch, lambda steps: _counted(steps, shown), self.host, start))
+                shown.set_postfix_str(f"loss {losses[-1]:.3f}")
                 self.host.reached(Position(phase.name, epoch + 1))
 
     def run(self, schedule: Schedule, patience: Patience, eval_step: int | None, start: Start | None = None) -> None:
@@ -160,7 +159,8 @@ class Runner:
             phase = schedule.phase_of(epoch)
             self._enter(phase)
             begin = time.time()
-            shown = partial(_bar, f"{phase.name}, epoch {epoch + 1}", self.show_progress)
+            title = f"{phase.name}, epoch {epoch + 1}"
+            shown = partial(bar, desc=title, show=self.show_progress, leave=False, delay=2)
             loss = run_epoch(phase, epoch, shown, self.host, start)
             self.host.trained(epoch, loss, time.time() - begin)
             is_over = False
@@ -229,11 +229,7 @@ def run_epoch(
     return float(total) / max(1, phase.steps)
 
 
-def _counted(steps: range, bar: tqdm[Any]) -> Iterable[int]:
+def _counted(steps: range, shown: Any) -> Iterable[int]:
     for number in steps:
         yield number
-        bar.update()
-
-
-def _bar(title: str, show_progress: bool, steps: range) -> Iterable[int]:
-    return tqdm(steps, desc=title, disable=None if show_progress else True, leave=False, delay=2)
+        shown.update()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from recbole_metarec import progress
 from recbole_metarec.amazon import fetch as module
 from recbole_metarec.amazon.fetch import download, fetch
 from recbole_metarec.cli.main import main
@@ -93,7 +94,10 @@ def assert_complete(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_whole(server: Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_whole(
+    server: Server, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS", 0)
     path = fetch(server.url, tmp_path / "a/file.gz", progress=True)
     assert_complete(path)
     assert "700k" in capfd.readouterr().err

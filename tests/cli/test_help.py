@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import run_recbole_metarec
 from recbole_metarec import __version__
 from recbole_metarec.cli.main import cli, main
 from recbole_metarec.models import SPECS
@@ -15,7 +17,10 @@ from recbole_metarec.settings.shared import SharedSettings
 HEAVY = ("torch", "recbole", "pandas", "scipy", "polars", "ray")
 
 
-COMMANDS = ("", "demo", "run", "compare", "tune", "recommend", "serve", "export", "amazon", "amazon prepare", "convert")
+COMMANDS = (
+    *("", "demo", "run", "compare", "tune", "recommend", "serve", "export", "list"),
+    *("amazon", "amazon prepare", "convert"),
+)
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -65,6 +70,14 @@ def test_a_search_needs_a_space(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("error: --tune: is missing; name a YAML file")
 
 
-def test_python_runs_the_package_as_the_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "recbole_metarec", "--version"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"{__version__}\n")
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["-m", "recbole_metarec"], "python -m recbole_metarec"),
+        ([str(Path(run_recbole_metarec.__file__))], f"python {run_recbole_metarec.__file__}"),
+    ],
+)
+def test_python_runs_the_command_and_help_says_how(words: list[str], name: str) -> None:
+    for wish, beginning in (("--version", f"{__version__}\n"), ("--help", f"Usage: {name} ")):
+        done = subprocess.run([sys.executable, *words, wish], capture_output=True, text=True)
+        assert (done.returncode, done.stdout[: len(beginning)]) == (0, beginning)

@@ -10,7 +10,7 @@ import planted
 import pytest
 
 from recbole_metarec.errors import UserError
-from recbole_metarec.features import image
+from recbole_metarec.features import image as encoding
 from recbole_metarec.features.features import Categories, Vectors
 from recbole_metarec.features.item_files import ItemFiles
 from recbole_metarec.features.modalities import Sharing, text
@@ -144,8 +144,8 @@ def test_pictures_go_through_the_encoder_once(tmp_path: Path, monkeypatch: pytes
         asked.append([len(own) for own in files])
         return np.where(np.array(asked[-1])[:, None] > 0, np.full((len(files), 2), 20), np.nan).astype(np.float32)
 
-    monkeypatch.setattr(image, "encode_pictures", encode)
-    monkeypatch.setattr(image, "build_encoder", lambda *arguments: None)
+    monkeypatch.setattr(encoding, "encode_pictures", encode)
+    monkeypatch.setattr(encoding, "build_encoder", lambda *arguments: None)
     settings = {"image_encoder": "timm:x", "image_weights": str(weights), "image_folder": str(tmp_path / "pictures")}
     for _ in range(2):
         target = build(tmp_path, **settings).target

@@ -69,6 +69,13 @@ PATCHES = (
         upstream=(1518,),
     ),
     Patch(
+        "colours",
+        what="`colorama.init` where RecBole calls it",
+        why="each log that RecBole opens wraps standard output and error once more, and in a terminal each wrap "
+        "writes an escape sequence behind all that is printed",
+        until="a RecBole that calls it once",
+    ),
+    Patch(
         "anomaly",
         what="`torch.autograd.set_detect_anomaly`",
         why="importing RecBole's SINE turns anomaly detection on, which slows down every model of the process",

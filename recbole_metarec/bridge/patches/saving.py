@@ -10,7 +10,7 @@ from recbole.config import Config
 from recbole.trainer.trainer import PretrainTrainer, Trainer
 
 from recbole_metarec.bridge.checkpoint import state_of
-from recbole_metarec.files import writes
+from recbole_metarec.files import unused, writes
 from recbole_metarec.training.checkpoint import save
 from recbole_metarec.training.form import SUFFIX
 
@@ -37,7 +37,8 @@ def _save_pretrained_model(self: PretrainTrainer, epoch: int, saved_model_file: 
 @wraps(_stock_init)
 def _init(self: Trainer, config: Config, model: Any) -> None:
     _stock_init(self, config, model)
-    self.saved_model_file = str(Path(self.saved_model_file).with_suffix(SUFFIX))
+    # RecBole names checkpoints by the second: the next run may begin in the same one
+    self.saved_model_file = str(unused(Path(self.saved_model_file).with_suffix(SUFFIX)))
 
 
 def apply() -> None:

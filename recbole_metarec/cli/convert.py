@@ -79,12 +79,13 @@ def convert(arguments: Sequence[str]) -> int:
 
 
 def _next(folder: Path, name: str) -> str:
-    """Say how MetaRec runs on a dataset: with those beside it as sources."""
+    """Say how MetaRec runs on a dataset and those beside it: the smallest is the target, the others are sources."""
     from recbole_metarec.datasets.output import CARD_SUFFIX
 
     cards = {path.parent.name for path in folder.glob(f"*/*.{CARD_SUFFIX}")}  # of the loaders, not of the demonstration
-    beside = sorted(cards - {name})
+    target = min({*cards, name}, key=lambda each: ((folder / each / f"{each}.inter").stat().st_size, each))
+    beside = sorted({*cards, name} - {target})
     sources = ",".join(beside) or "OTHER,DOMAINS"
-    words = ["recbole-metarec", "run", "--model=MetaRec", f"--data_path={folder}/", f"--dataset={name}"]
-    what = "Next" if beside else "Next, once other domains that may help are converted, too"
+    words = ["recbole-metarec", "run", "--model=MetaRec", f"--data_path={folder}/", f"--dataset={target}"]
+    what = "Next, if others may help the smallest" if beside else "Next, once domains that may help are converted, too"
     return f"{what}:\n  {shlex.join([*words, f'--source_datasets={sources}'])}"

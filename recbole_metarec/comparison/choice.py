@@ -27,6 +27,8 @@ class Answer:
     ----------
     label : str
         The model that transfers of which it speaks; empty for none.
+    use : str
+        The model to use; empty for none.
     said : str
         What holds, and which model to use.
     next_step : str
@@ -36,6 +38,7 @@ class Answer:
     """
 
     label: str
+    use: str
     said: str
     next_step: str
     meaning: str
@@ -78,9 +81,13 @@ def answer(
         measured = _measured(shown[0], n_users)
         said, next_step = [say_transfer(measured)], say_next(measured)
     best = chosen[family] if family else max(valid, key=lambda label: valid[label], default="")
+    use = ""
     if family or (len(valid) > 1 and valid[best] > -math.inf):
-        said.append(_say_use(best, family, valid, n_users, make))
-    return Answer(shown[0].label if shown else "", " ".join(said), next_step, explain(metric))
+        use, sentence = _say_use(best, family, valid, n_users, make)
+        said.append(sentence)
+    if family and use == best and not any(each.asked for each in deliveries[family].values()):
+        said.append(f"That it is {best}, and no other variant of the model, is what validation chose, not the test.")
+    return Answer(shown[0].label if shown else "", use, " ".join(said), next_step, explain(metric))
 
 
 def _mostly(label: str, deliveries: Mapping[int, Delivery]) -> str:
@@ -90,8 +97,10 @@ def _mostly(label: str, deliveries: Mapping[int, Delivery]) -> str:
     return delivered_label(label, next(each for each in deliveries.values() if each.run.variant == variant))
 
 
-def _say_use(best: str, family: str | None, valid: Mapping[str, float], n_users: int, make: MakeEffects) -> str:
-    """Hold the model to be used against the best of RecBole's, or of all others if that is clearly ahead."""
+def _say_use(
+    best: str, family: str | None, valid: Mapping[str, float], n_users: int, make: MakeEffects
+) -> tuple[str, str]:
+    """Return the model to use and how it stands to the best of RecBole's, or of all others if that is clearly ahead."""
     variant = None if family is None else variant_of(best) or "transfer"
     others = [label for label in valid if parse(label)[0] != parse(best)[0] and variant_of(label) != DELIVERED]
     of_recbole = [label for label in others if parse(label)[0].model not in SPECS]
@@ -102,9 +111,9 @@ def _say_use(best: str, family: str | None, valid: Mapping[str, float], n_users:
     said = [(kind, rival, leads[rival]) for kind, rival in rivals.items() if rival in leads]
     for kind, rival, lead in said:
         if lead.is_clear and lead.change.relative < 0:
-            return say_use(best, variant, rival, lead, kind)
+            return rival, say_use(best, variant, rival, lead, kind)
     kind, rival, lead_or_none = said[-1] if said else ("", "", None)
-    return say_use(best, variant, rival, lead_or_none, kind)
+    return best, say_use(best, variant, rival, lead_or_none, kind)
 
 
 def _measured(effect: Effect, n_users: int) -> Measured:

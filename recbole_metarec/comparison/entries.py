@@ -15,7 +15,7 @@ from recbole_metarec.configuration.layers import Resolved, baseline_of, resolve,
 from recbole_metarec.configuration.presets import has_presets, no_preset
 from recbole_metarec.configuration.rules import problem_of
 from recbole_metarec.configuration.writable import file_problems, folder_problems
-from recbole_metarec.errors import UserError, shown
+from recbole_metarec.errors import UserError, nearest, shown
 from recbole_metarec.models import SPECS
 from recbole_metarec.settings.comparison import REPORTS, ComparisonSettings
 from recbole_metarec.settings.kinds import MOST_SEED, listed
@@ -202,4 +202,4 @@ def _nobodys_keys(settings: Mapping[str, Any], models: Sequence[Resolved]) -> It
         yield no_preset(settings["preset"])
     for key in settings:
         if key not in known and key not in OWN_KEYS:
-            yield f"--{key}: no model of the comparison knows it"
+            yield f"--{key}: no model of the comparison knows it{nearest(key, {*known, *OWN_KEYS})}"

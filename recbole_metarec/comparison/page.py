@@ -56,6 +56,7 @@ def html_page(comparison: Comparison, summary: Summary) -> str:
         made=f"{today.day} {today:%B %Y}, {_versions()}",
         heading=heading(comparison, summary),
         answer=summary.answer,
+        to_use=summary.to_use,
         notes=summary.notes,
         answers=summary.answers,
         valid_metric=comparison.settings.get("valid_metric", "NDCG@10"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from recbole_metarec.comparison.alignment import align
@@ -58,6 +59,8 @@ class Summary:
         Those among them that were tested on other targets, and are compared with nothing.
     answer : Answer
         What a report begins with.
+    to_use : str
+        Where the model lies that the answer says to use, of the first seed that is there; empty if none is.
     notes : list of str
         Sentences about what is set for one model alone, not compared, not over all targets, or cannot come out clear.
     size : str
@@ -84,6 +87,7 @@ class Summary:
     rows: list[EntryResult]
     apart: list[EntryResult]
     answer: Answer
+    to_use: str
     notes: list[str]
     size: str
     effects: list[Effect]
@@ -140,6 +144,7 @@ def summarize(comparison: Comparison) -> Summary:
         rows=joined,
         apart=[results[label] for label in apart],
         answer=said,
+        to_use=_to_use(finished.get(said.use, {})),
         notes=[
             *divide(comparison.settings)[1].said(),
             *say_history(masks, otherwise is not None, comparison.description.repeats, unknown),
@@ -163,6 +168,12 @@ def summarize(comparison: Comparison) -> Summary:
             *say_weights(weights),
         ],
     )
+
+
+def _to_use(runs: Mapping[int, RunResult]) -> str:
+    """Say which checkpoint of a model is there."""
+    there = (f"{run.checkpoint} (seed {seed})" for seed, run in runs.items() if Path(run.checkpoint or "").is_file())
+    return next(there, "")
 
 
 def _effects(

@@ -66,13 +66,13 @@ def heading(comparison: Comparison, summary: Summary) -> str:
         return f"{comparison.description.target}; no run finished"
     tested = f"test split: {summary.size}, " if summary.size else ""
     seeds = f"seed{'s' * (len(comparison.seeds) > 1)} {', '.join(map(str, comparison.seeds))}"
-    return f"{comparison.description.target}; {tested}{summary.protocol}, {seeds}"
+    return f"{comparison.description.target} to learn from; {tested}{summary.protocol}, {seeds}"
 
 
 def opening(summary: Summary) -> list[str]:
     """Return what a report begins with: the answer, what to do next, what the metric says."""
-    answer = summary.answer
-    return [part for part in (answer.said, answer.next_step, answer.meaning) if part]
+    answer, to_use = summary.answer, f"Checkpoint of {summary.answer.use}: {summary.to_use}" if summary.to_use else ""
+    return [part for part in (answer.said, answer.next_step, to_use, answer.meaning) if part]
 
 
 def _titled(title: str, table: str, markdown: bool) -> str:

@@ -31,12 +31,14 @@ def doubts(run: RunResult) -> Iterator[str]:
             f"codebooks have collapsed, {usage['share']:.1%} of the codes are in use; raise dead_code_threshold, "
             "lower codebook_size or learning_rate, or leave the quantizer out with --quantizer=False"
         )
+    check = "compare with --leave_one_out=True, or take it out of source_datasets"
+    if len(run.source_datasets) == 1:
+        check = "the comparison with the model from scratch says whether it does"
     for name, seen in (run.diagnostics.get("opposed_sources") or {}).items():
         steps, opposed = seen["steps"], seen["opposed"]
         if opposed - steps / 2 > _BEYOND_CHANCE * math.sqrt(steps) / 2:
             yield (
-                f"{name} may hurt: its meta gradients oppose the target's in {opposed:,} of {steps:,} steps; compare "
-                "with --leave_one_out=True, or take it out of source_datasets"
+                f"{name} may hurt: its meta gradients oppose the target's in {opposed:,} of {steps:,} steps; {check}"
             )
     if len(run.curve) > 1 and len({*run.curve}) == 1:
         yield (

@@ -45,7 +45,8 @@ def serve(recommenders: Mapping[str, Recommender], host: str, port: int, images:
     )
     shown = f"[{host}]" if ":" in host else host
     for name, recommender in recommenders.items():
-        print(f"{name}: {recommender.name}, {len(recommender.item_ids):,} items")
+        until = "" if recommender.last_day is None else f", data until {recommender.last_day}"
+        print(f"{name}: {recommender.name}, {len(recommender.item_ids):,} items{until}")
     print(f"http://{shown}:{listening.getsockname()[1]} (Ctrl-C ends it)", flush=True)
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])

@@ -34,7 +34,7 @@ def takes_domains(model: str, kind: ModelType, split_already: bool) -> bool:
 def load_domain(config: Config) -> Domain:
     """Load a whole domain; see `load_catalogue`."""
     found = stored_whole(config)
-    return _through_recbole(config).whole_domain() if found is None else to_domain(found, config)
+    return _through_recbole(config)[1] if found is None else to_domain(found, config)
 
 
 def load_catalogue(config: Config) -> tuple[Domain, list[str]]:
@@ -60,13 +60,14 @@ def load_catalogue(config: Config) -> tuple[Domain, list[str]]:
     found = stored_whole(config)
     if found is not None:
         return to_domain(found, config), found.item_names()
-    dataset = _through_recbole(config)
-    return dataset.whole_domain(), dataset.item_tokens()
+    dataset, domain = _through_recbole(config)
+    return domain, dataset.item_tokens()
 
 
-def _through_recbole(config: Config) -> DomainDataset:
+def _through_recbole(config: Config) -> tuple[DomainDataset, Domain]:
     try:
-        return DomainDataset(config)
+        dataset = DomainDataset(config)
+        return dataset, dataset.whole_domain()
     except ValueError as error:
         line = " ".join(str(error).split())
         raise UserError([f"{config['dataset']}: RecBole refuses the data: {line}"]) from error

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recbole.data.dataset import SequentialDataset
 
@@ -229,6 +229,9 @@ intervals = st.sampled_from([None, "[0,inf)", "[2,inf)", "[3,inf)", "(1,4]", "[1
     user=intervals,
     item=intervals,
     repeated=st.sampled_from([None, "first", "last"]),
+)
+@example(  # of which RecBole drops the last line in place of the one without an item
+    rows=[("a", "a", "0"), ("null", "a", "0"), ("a", "null", "0"), ("a", "a", "0")], user=None, item=None, repeated=None
 )
 def test_any_file_is_read_as_recbole_reads_it(tmp_path_factory, rows, user, item, repeated):
     root = tmp_path_factory.mktemp("any")

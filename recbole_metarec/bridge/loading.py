@@ -68,6 +68,8 @@ def _through_recbole(config: Config) -> tuple[DomainDataset, Domain]:
     try:
         dataset = DomainDataset(config)
         return dataset, dataset.whole_domain()
+    except UserError:
+        raise
     except ValueError as error:
         line = " ".join(str(error).split())
         raise UserError([f"{config['dataset']}: RecBole refuses the data: {line}"]) from error

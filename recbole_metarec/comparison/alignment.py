@@ -79,7 +79,11 @@ def align(runs: Runs, reference: str) -> Alignment | None:
                 tested.setdefault(seed, {})[label] = run.targets
     if not tested:
         return None
-    apart = {label: n for of_seed in tested.values() for label, n in _with_other_targets(of_seed).items()}
+    references = [of_seed[reference] for of_seed in tested.values() if reference in of_seed]
+    apart: dict[str, int] = {}
+    for of_seed in tested.values():
+        base = of_seed.get(reference, [*references, *of_seed.values()][0])
+        apart |= _with_other_targets(base, of_seed)
     kept = {seed: {key: each for key, each in tested[seed].items() if key not in apart} for seed in sorted(tested)}
     rows = {seed: _rows_of_all(of_seed) for seed, of_seed in kept.items() if of_seed}
     shared = [next(iter(kept[seed].values())).take(next(iter(of_seed.values()))) for seed, of_seed in rows.items()]
@@ -88,8 +92,8 @@ def align(runs: Runs, reference: str) -> Alignment | None:
     of_seeds = common_rows(shared, Targets.places if drawn else Targets.keys)
     ranks: dict[str, dict[int, Ranks]] = {label: {} for label in runs if any(label in each for each in kept.values())}
     beyond: dict[str, int] = {}
-    for (seed, of_seed), own, targets in zip(rows.items(), of_seeds, shared, strict=True):
-        for label, of_label in of_seed.items():
+    for (seed, rows_of), own, targets in zip(rows.items(), of_seeds, shared, strict=True):
+        for label, of_label in rows_of.items():
             found = runs[label][seed].ranks
             assert found is not None
             ranks[label][seed] = found[of_label[own]]
@@ -98,9 +102,8 @@ def align(runs: Runs, reference: str) -> Alignment | None:
     return Alignment(shared[0].take(of_seeds[0]), ranks, apart, beyond, drawn)
 
 
-def _with_other_targets(of_seed: Mapping[str, Targets]) -> dict[str, int]:
-    """Return how many of the first model's targets those models were tested on that miss most of them."""
-    base = next(iter(of_seed.values()))
+def _with_other_targets(base: Targets, of_seed: Mapping[str, Targets]) -> dict[str, int]:
+    """Return how many of the reference's targets those models were tested on that miss most of them."""
     shared = {label: len(common_rows([base, targets])[0]) for label, targets in of_seed.items()}
     return {label: n for label, n in shared.items() if n < LEAST_SHARE * len(base.users)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import planted
 import pytest
 import timed
 
+from recbole_metarec.comparison.alignment import align
 from recbole_metarec.comparison.compare import Comparison, compare
 from recbole_metarec.comparison.protocols import protocols
 from recbole_metarec.comparison.summary import summarize
@@ -186,3 +188,16 @@ def test_targets_that_seeds_draw_all_count(tmp_path: Path, split: dict[str, Any]
         assert row.means["ndcg@10"] == pytest.approx(np.mean([run.test["ndcg@10"] for run in runs]), abs=1e-6)
     assert any("Each seed draws the order" in note for note in summary.notes)
     assert sum(size for _, size, _ in summary.groups[0][1]) == found.runs["Memory"][2020].n_targets
+
+
+def test_who_stands_apart_is_for_the_reference_to_say_in_seeds_that_it_lacks_too() -> None:
+    users, items = np.array(["a", "b", "c"]), np.array(["i", "j", "k"])
+    usual, other = Targets(users, items), Targets(users, items[[1, 2, 0]])
+
+    def runs(targets: Targets, *seeds: int) -> dict[int, Any]:
+        return {seed: SimpleNamespace(targets=targets, ranks=np.arange(3)) for seed in seeds}
+
+    found = align({"other": runs(other, 1, 2), "reference": runs(usual, 1), "alike": runs(usual, 1, 2)}, "reference")
+    assert found is not None
+    assert found.apart == {"other": 0}
+    assert found.ranks["alike"].keys() == {1, 2}

@@ -60,7 +60,7 @@ class Summary:
     answer : Answer
         What a report begins with.
     to_use : str
-        Where the model lies that the answer says to use, of the first seed that is there; empty if none is.
+        Says where the model lies that the answer says to use, of the first seed that is there; empty if none is.
     notes : list of str
         Sentences about what is set for one model alone, not compared, not over all targets, or cannot come out clear.
     size : str
@@ -144,7 +144,7 @@ def summarize(comparison: Comparison) -> Summary:
         rows=joined,
         apart=[results[label] for label in apart],
         answer=said,
-        to_use=_to_use(finished.get(said.use, {})),
+        to_use=_say_checkpoint(said.use, finished.get(said.use, {})),
         notes=[
             *divide(comparison.settings)[1].said(),
             *say_history(masks, otherwise is not None, comparison.description.repeats, unknown),
@@ -170,10 +170,10 @@ def summarize(comparison: Comparison) -> Summary:
     )
 
 
-def _to_use(runs: Mapping[int, RunResult]) -> str:
+def _say_checkpoint(label: str, runs: Mapping[int, RunResult]) -> str:
     """Say which checkpoint of a model is there."""
     there = (f"{run.checkpoint} (seed {seed})" for seed, run in runs.items() if Path(run.checkpoint or "").is_file())
-    return next(there, "")
+    return next((f"Checkpoint of {label}: {file}" for file in there), "")
 
 
 def _effects(

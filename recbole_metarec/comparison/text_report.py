@@ -71,8 +71,8 @@ def heading(comparison: Comparison, summary: Summary) -> str:
 
 def opening(summary: Summary) -> list[str]:
     """Return what a report begins with: the answer, what to do next, what the metric says."""
-    answer, to_use = summary.answer, f"Checkpoint of {summary.answer.use}: {summary.to_use}" if summary.to_use else ""
-    return [part for part in (answer.said, answer.next_step, to_use, answer.meaning) if part]
+    answer = summary.answer
+    return [part for part in (answer.said, answer.next_step, summary.to_use, answer.meaning) if part]
 
 
 def _titled(title: str, table: str, markdown: bool) -> str:

@@ -83,11 +83,15 @@ def overlap_line(name: str, target: Ids, sources: Mapping[str, Ids], apart: bool
 
 def _is_count(names: Collection[str]) -> bool:
     """Whether ids are numbers behind one prefix, of which hardly one between the first and the last lacks."""
-    found = [re.fullmatch(r"(\D*)(\d+)", name) for name in names]
-    parts = [match.groups() for match in found if match]
-    numbers = [int(number) for _, number in parts]
-    is_one_kind = len(parts) == len(found) and len({prefix for prefix, _ in parts}) == 1
-    return is_one_kind and max(numbers) - min(numbers) < 1.1 * len(numbers)
+    prefixes: set[str] = set()
+    numbers = []
+    for name in names:  # where ids are no numbers, the first of them tells
+        match = re.fullmatch(r"(\D*)(\d+)", name)
+        if match is None or len(prefixes | {match[1]}) > 1:
+            return False
+        prefixes.add(match[1])
+        numbers.append(int(match[2]))
+    return bool(numbers) and max(numbers) - min(numbers) < 1.1 * len(numbers)
 
 
 def _of_each(shared: Mapping[str, Collection[str]]) -> str:
